@@ -1,0 +1,35 @@
+# make demo | test | test-jax (no TensorFlow) | lint | bench | clean. PYTHON picks the interpreter of the environment.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-jax lint bench clean
+
+demo: .venv/installed
+	$(BIN)/seqattn demo --out runs/demo
+
+test: lint
+	$(BIN)/pytest
+
+lint: .venv/tested
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+bench: .venv/installed
+	$(BIN)/python benchmarks/attention.py
+
+.venv/installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable '.[all]'
+	touch $@
+
+.venv/tested: .venv/installed
+	$(BIN)/pip install --quiet --editable '.[all,test]'
+	touch $@
+
+test-jax:
+	$(PYTHON) -m venv .venv-jax
+	.venv-jax/bin/pip install --quiet --editable . jax pillow pytest
+	KERAS_BACKEND=jax .venv-jax/bin/pytest tests/layers tests/models tests/inspection keras_seqattn/layers keras_seqattn/models
+
+clean:
+	rm -rf .venv .venv-jax runs build *.egg-info .pytest_cache .ruff_cache .import_linter_cache

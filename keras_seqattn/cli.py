@@ -1,0 +1,268 @@
+"""The command `seqattn`: each subcommand is one function of the library, with files to read."""
+
+import json
+import os
+import pathlib
+import sys
+import warnings
+from typing import Annotated
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+try:
+    import typer
+    from rich.console import Console
+    from rich.table import Table
+except ImportError:
+    sys.exit("The command needs the extra `cli`. To fix: pip install 'keras_seqattn[cli]'.")
+
+app = typer.Typer(
+    name="seqattn", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
+    help="Train sequence and attention models with Keras 3 and take them to the edge.")
+screen, notes = Console(), Console(stderr=True)
+
+ReportFile = Annotated[
+    pathlib.Path | None, typer.Option("--report", help="Write the result to this JSON file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Threads = Annotated[int, typer.Option(help="CPU threads to run the file on.")]
+Runs = Annotated[int, typer.Option(help="Number of timed runs.")]
+Source = Annotated[str, typer.Option(
+    "--data", help="sample:NAME, folder:PATH (PATH/SPLIT/CLASS/pictures) or pack:FILE.npz.")]
+OptionalSource = Annotated[str | None, typer.Option(
+    "--data", help="Verify on the test split of this source; random inputs without.")]
+
+
+@app.callback()
+def options(debug: Annotated[bool, typer.Option(
+        "--debug", help="Show the traceback of an error; may stand anywhere.")] = False):
+    """Every command explains itself: `seqattn COMMAND --help`."""
+
+
+@app.command()
+def demo(out: Annotated[pathlib.Path, typer.Option(help="Folder for the results.")] =
+         pathlib.Path("runs/demo"),
+         overrides: Annotated[list[str] | None, typer.Argument(
+             metavar="[SECTION.FIELD=VALUE]...", help="Changes to the recipe.")] = None):
+    """Train a small ViT on the sample images, export, verify, classify, report.
+
+    Example: `seqattn demo --out runs/demo`
+    """
+    from keras_seqattn import demo as demonstration
+
+    report = demonstration.run(out, overrides=overrides or (), tell=screen.print)
+    _show_reports(report["edge"])
+
+
+@app.command()
+def train(recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.")],
+          overrides: Annotated[list[str] | None, typer.Argument(
+              metavar="[SECTION.FIELD=VALUE]...", help="Changes to the recipe.")] = None,
+          out: Annotated[pathlib.Path | None, typer.Option(
+              help="Run folder. Defaults to runs/RECIPE.")] = None,
+          as_json: AsJson = False):
+    """Train a recipe with `model.fit` and write a run folder.
+
+    Example: `seqattn train demo train.epochs=3 --out runs/short`
+    """
+    from keras_seqattn import training
+
+    out = out or pathlib.Path("runs") / pathlib.Path(recipe).stem
+    run = training.fit(training.read(recipe, overrides or ()), out)
+    result = {"out": str(out), "epochs": len(run.history["loss"]), "seconds": run.seconds,
+              "images_per_s": run.images_per_s,
+              **{name: values[-1] for name, values in run.history.items()}}
+    _finish(result, None, as_json)
+
+
+@app.command()
+def evaluate(model: Annotated[str, typer.Argument(
+                 help="Model name, run folder, .keras or .tflite file.")],
+             source: Source,
+             split: Annotated[str, typer.Option(help="Split of the source.")] = "test",
+             report: ReportFile = None, as_json: AsJson = False):
+    """Measure the accuracy of a Keras model or an exported file.
+
+    Example: `seqattn evaluate runs/demo --data sample:eurosat`
+    """
+    from keras_seqattn import data, edge, models
+    from keras_seqattn.data.batches import scale
+
+    if model.endswith(".tflite"):
+        predict = edge.load(model)
+        shape = next(iter(predict.inputs.values()))["shape"][1:]
+    else:
+        keras_model = models.load(model)
+        shape = keras_model.input_shape[1:]
+        predict = lambda images: keras_model.predict(images, verbose=0)  # noqa: E731
+    examples = data.load(source, split, tuple(map(int, shape)))
+    with _busy(f"evaluating {model}"):
+        logits = predict(scale(examples.images))
+    right = logits.argmax(-1) == examples.labels
+    _finish({"model": model, "data": source, "split": split, "examples": len(right),
+             "accuracy": float(right.mean())}, report, as_json)
+
+
+@app.command()
+def export(model: Annotated[str, typer.Argument(help="Model name, run folder or .keras file.")],
+           out: Annotated[pathlib.Path, typer.Option(help="The .tflite file to write.")],
+           precision: Annotated[str, typer.Option(
+               help="float32 or dynamic_wi8_afp32 (int8 weights).")] = "dynamic_wi8_afp32",
+           source: OptionalSource = None, report: ReportFile = None, as_json: AsJson = False):
+    """Write a model as a .tflite file, verified before it gets its name.
+
+    Example: `seqattn export runs/demo --out vit.tflite --data sample:eurosat`
+    """
+    from keras_seqattn import edge, models
+
+    keras_model = models.load(model)
+    inputs, targets = _examples(source, keras_model)
+    with _busy(f"exporting {out}"):
+        result = edge.export(keras_model, out, precision, labels=models.labels(model),
+                             inputs=inputs, targets=targets)
+    _finish_report(result, report, as_json)
+
+
+@app.command()
+def verify(file: Annotated[str, typer.Argument(help="The .tflite file.")],
+           against: Annotated[str, typer.Option(help="Model name, run folder or .keras file.")],
+           source: OptionalSource = None, report: ReportFile = None, as_json: AsJson = False):
+    """Hold a file against its Keras model; exit 0 when it holds, 1 when it does not.
+
+    Example: `seqattn verify vit.tflite --against runs/demo --data sample:eurosat`
+    """
+    from keras_seqattn import edge, models
+    from keras_seqattn.edge.benchmark import random_inputs
+
+    keras_model = models.load(against)
+    inputs, targets = _examples(source, keras_model)
+    if inputs is None:
+        inputs = random_inputs(edge.load(file), 8)
+        inputs = inputs if len(inputs) > 1 else next(iter(inputs.values()))
+    with _busy(f"verifying {file}"):
+        result = edge.verify(file, keras_model, inputs, targets)
+    _finish_report(result, report, as_json)
+    if not result.holds:
+        raise typer.Exit(1)
+
+
+@app.command()
+def benchmark(files: Annotated[list[str], typer.Argument(help=".tflite files.")],
+              threads: Threads = 2, runs: Runs = 50, report: ReportFile = None,
+              as_json: AsJson = False):
+    """Time exported files on random inputs.
+
+    Example: `seqattn benchmark runs/demo/*.tflite --threads 2 --runs 50`
+    """
+    from keras_seqattn import edge
+
+    results = {file: edge.benchmark(file, threads, runs) for file in files}
+    if not as_json:
+        table = Table("file", "median ms", "p90 ms", "runs", "threads")
+        for file, row in results.items():
+            table.add_row(file, f"{row['median_ms']:.3f}", f"{row['p90_ms']:.3f}",
+                          str(runs), str(threads))
+        screen.print(table)
+    _finish(results, report, as_json, shown=True)
+
+
+@app.command()
+def classify(file: Annotated[str, typer.Argument(help="The .tflite file.")],
+             images: Annotated[list[str], typer.Argument(help="Picture files.")],
+             top: Annotated[int, typer.Option(help="Number of classes to show.")] = 3,
+             as_json: AsJson = False):
+    """Name what is on pictures, from the exported file alone.
+
+    Example: `seqattn classify runs/demo/vit_dynamic_wi8_afp32.tflite photo.jpg`
+    """
+    from keras_seqattn import edge
+
+    runner = edge.load(file)
+    results = {image: runner.classify(image, top) for image in images}
+    if not as_json:
+        table = Table("image", "classes")
+        for image, ranked in results.items():
+            table.add_row(image, ", ".join(f"{label} {share:.1%}" for label, share in ranked))
+        screen.print(table)
+    _finish(results, None, as_json, shown=True)
+
+
+def main(arguments=None):
+    """Runs the command; a user's mistake becomes one line and exit code 2."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    warnings.showwarning = lambda message, *_, **__: notes.print(
+        f"note: {message}", style="dim", soft_wrap=True)
+    try:
+        sys.exit(app(arguments, standalone_mode=False) or 0)
+    except (typer.Exit, typer.Abort) as stop:
+        sys.exit(getattr(stop, "exit_code", 130))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if debug or not _is_mistake(error):
+            raise
+        text = error.format_message() if hasattr(error, "format_message") else str(error)
+        notes.print(f"seqattn: {' '.join(text.split())}", style="red", markup=False,
+                    soft_wrap=True)
+        sys.exit(2)
+
+
+def _is_mistake(error):
+    """Whether the user can mend it: wrong arguments, or an error phrased by `explain`."""
+    return hasattr(error, "format_message") or "To fix:" in str(error)
+
+
+def _examples(source, model):
+    """Inputs and targets of a source's test split in the model's size, or `None` twice."""
+    if source is None:
+        return None, None
+    from keras_seqattn import data
+    from keras_seqattn.data.batches import scale
+
+    examples = data.load(source, "test", model.input_shape[1:])
+    return scale(examples.images), examples.labels
+
+
+def _busy(text):
+    return notes.status(text)
+
+
+def _finish_report(result, report, as_json):
+    if not as_json:
+        _show_reports([result.to_dict()])
+    _finish(result.to_dict(), report, as_json, shown=True)
+    for text in (*result.warnings, *result.failures):
+        notes.print(f"note: {text}", soft_wrap=True)
+
+
+def _show_reports(reports):
+    table = Table("file", "precision", "bytes", "accuracy", "agreement", "largest error",
+                  "median ms", "holds")
+    for each in reports:
+        accuracy, agreement = each["accuracy"], each["top1_agreement"]
+        table.add_row(
+            each["file"], each["precision"], f"{each['bytes']:,}",
+            "–" if accuracy is None else f"{accuracy['edge']:.3f}",
+            "–" if agreement is None else f"{agreement:.3f}", f"{each['max_abs_error']:.2g}",
+            f"{each['latency']['median_ms']:.2f}", "no" if each["failures"] else "yes")
+    screen.print(table)
+
+
+def _finish(result, report, as_json, shown=False):
+    """Prints a result for people or machines, and writes it if a file was named."""
+    from keras_seqattn.files import whole
+
+    text = json.dumps(result, indent=1)
+    if as_json:
+        print(text)
+    elif not shown:
+        for name, value in result.items():
+            screen.print(f"{name}: {value:.4g}" if isinstance(value, float) else f"{name}: {value}")
+    if report is not None:
+        with whole(report) as path:
+            path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

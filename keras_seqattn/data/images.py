@@ -1,0 +1,59 @@
+"""Pictures in files to arrays: one decoder for training, evaluation and the device runner."""
+
+import io
+import warnings
+
+import numpy as np
+
+from keras_seqattn.errors import explain
+
+
+def decode(image, size=None, channels=3):
+    """Reads a picture as 8-bit RGB or grey, whatever it was stored as.
+
+    A picture that is stored otherwise (palette, transparency, 16 bits, grey for RGB) is converted
+    and a warning says so; transparent parts become white.
+
+    Args:
+        image: Path of a picture file, or its bytes.
+        size: `(height, width)` in pixels to resize to. Defaults to the picture's own.
+        channels: 3 for RGB, 1 for grey.
+
+    Returns:
+        NumPy uint8, `(height, width, channels)`.
+
+    Raises:
+        ValueError: the file is missing, unreadable or no picture.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    name = f"{len(image)} bytes" if isinstance(image, bytes) else str(image)
+    try:
+        with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as picture:
+            picture.load()
+            picture = _to_eight_bits(picture, "RGB" if channels == 3 else "L")
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(explain(
+            "`image` must be a readable picture", image=name, error=str(error),
+            fix="pass a JPEG, PNG, WebP or BMP file")) from error
+    if size is not None and picture.size != (size[1], size[0]):
+        picture = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    return np.asarray(picture, "uint8").reshape(picture.height, picture.width, channels)
+
+
+def _to_eight_bits(picture, mode):
+    from PIL import Image
+
+    stored = picture.mode
+    if stored == mode:
+        return picture
+    warnings.warn(f"a picture stored as {stored} was converted to 8-bit {mode}", stacklevel=3)
+    if stored.startswith(("I", "F")):
+        values = np.asarray(picture, "float32")
+        scale = 257.0 if stored.startswith("I") else 1.0 / 255.0
+        picture = Image.fromarray(np.clip(np.round(values / scale), 0, 255).astype("uint8"))
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture)
+    return picture.convert(mode)

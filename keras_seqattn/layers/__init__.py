@@ -1,0 +1,21 @@
+"""Layers for sequences and attention: they import keras only and run on every backend."""
+
+from keras_seqattn.layers import masks
+from keras_seqattn.layers.attention import ScaledDotProductAttention
+from keras_seqattn.layers.feed_forward import FeedForward
+from keras_seqattn.layers.multi_head import MultiHeadAttention
+from keras_seqattn.layers.patch import ClassToken, PatchEmbedding
+from keras_seqattn.layers.position import LearnedPositionEmbedding, PositionalEncoding
+from keras_seqattn.layers.transformer import TransformerEncoderBlock
+
+__all__ = [
+    "ClassToken",
+    "FeedForward",
+    "LearnedPositionEmbedding",
+    "MultiHeadAttention",
+    "PatchEmbedding",
+    "PositionalEncoding",
+    "ScaledDotProductAttention",
+    "TransformerEncoderBlock",
+    "masks",
+]

@@ -1,0 +1,208 @@
+"""Positions: what tells attention, which sees a set, where each token stands."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_seqattn.errors import check_count, explain
+
+
+def sinusoid(num_positions, embed_dim, max_wavelength=10_000.0):
+    """Sine and cosine waves of geometrically growing length, interleaved.
+
+    Args:
+        num_positions: Number of positions `T`, from 0 on.
+        embed_dim: Even number of features `D`.
+        max_wavelength: Longest wavelength over 2π, in tokens.
+
+    Returns:
+        NumPy float64, `(T, D)`: feature `2i` is `sin(t / max_wavelength^(2i/D))`, feature `2i+1`
+        the cosine of the same angle. Vaswani et al. 2017, section 3.5.
+
+    >>> sinusoid(2, 2).round(4).tolist()
+    [[0.0, 1.0], [0.8415, 0.5403]]
+    """
+    angles = np.arange(num_positions)[:, None] / max_wavelength ** (
+        np.arange(0, embed_dim, 2) / embed_dim)
+    return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(num_positions, embed_dim)
+
+
+def _check_sequence(shape, layer):
+    if len(shape) != 3 or shape[-1] is None:
+        raise ValueError(explain(
+            f"the input of {layer} must have rank 3 and a known width: "
+            "(batch, positions, features)",
+            input_shape=tuple(shape), fix="reshape it, or set the last axis"))
+
+
+@keras.saving.register_keras_serializable(package="keras_seqattn")
+class PositionalEncoding(keras.layers.Layer):
+    """Adds fixed sine and cosine waves to a sequence, so that each position looks different.
+
+    Needs no training and has no weights. Where the longest sequence is known and data is
+    plentiful, `LearnedPositionEmbedding` is the usual choice of Vision Transformers.
+
+    Args:
+        max_wavelength: Longest wavelength over 2π, in tokens.
+        grid: `(GH, GW)` if the sequence is a grid of patches read row by row: the first half of
+            the features then encodes the row, the second half the column.
+        max_length: Longest sequence in tokens, if `T` is unknown when the layer is built.
+
+    Call arguments:
+        inputs: Float, `(B, T, D)`; `D` even, with a grid divisible by 4.
+        start: Position of the first token: an integer or an integer tensor, for decoding step by
+            step. `start + T` may not exceed `max_length`.
+
+    Returns:
+        Float, `(B, T, D)`: the inputs plus the encoding. The waves are computed in float64 and
+        added in float32, whatever the compute dtype.
+
+    Raises:
+        ValueError: `D` is odd (with a grid: no multiple of 4); the grid does not hold `T` tokens;
+            `T` is greater than `max_length`.
+
+    Example:
+
+    >>> tuple(PositionalEncoding()(keras.ops.zeros((2, 5, 8))).shape)
+    (2, 5, 8)
+
+    Masking: passes the mask on.
+    Cost: no weights; `T·D` additions per example.
+    On device: one ADD of a constant.
+    Paper: Vaswani et al. 2017, section 3.5. The 2-D form gives each axis half of the features.
+    """
+
+    def __init__(self, max_wavelength=10_000.0, grid=None, max_length=10_000, **kwargs):
+        super().__init__(**kwargs)
+        check_count(max_length=max_length)
+        if max_wavelength <= 0:
+            raise ValueError(explain(
+                "`max_wavelength` must be positive", max_wavelength=max_wavelength,
+                fix="use the paper's 10000.0"))
+        if grid is not None:
+            check_count(grid_height=grid[0], grid_width=grid[1])
+        self.max_wavelength = max_wavelength
+        self.grid = None if grid is None else tuple(grid)
+        self.max_length = max_length
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        _check_sequence(input_shape, "PositionalEncoding")
+        length, embed_dim = input_shape[1:]
+        parts = 2 if self.grid is None else 4
+        if embed_dim % parts:
+            raise ValueError(explain(
+                f"the width of the input must be a multiple of {parts}", embed_dim=embed_dim,
+                grid=self.grid, fix="change the width of the layer before"))
+        if self.grid is None:
+            if length is not None and length > self.max_length:
+                raise ValueError(explain(
+                    "the sequence must not be longer than `max_length`", length=length,
+                    max_length=self.max_length, fix="raise max_length"))
+            table = sinusoid(self.max_length, embed_dim, self.max_wavelength)
+        else:
+            height, width = self.grid
+            if length not in (None, height * width):
+                raise ValueError(explain(
+                    "`grid` must hold as many patches as the sequence has tokens",
+                    grid=self.grid, length=length, fix="pass grid=(rows, columns) of the patches"))
+            rows = sinusoid(height, embed_dim // 2, self.max_wavelength)
+            columns = sinusoid(width, embed_dim // 2, self.max_wavelength)
+            table = np.concatenate(
+                [np.repeat(rows, width, axis=0), np.tile(columns, (height, 1))], axis=-1)
+        self._table = table.astype("float32")                               # (positions, D)
+
+    def call(self, inputs, start=0):
+        length = inputs.shape[1]
+        if isinstance(length, int) and isinstance(start, int):
+            waves = self._table[start:start + length]
+        else:
+            shape = (ops.shape(inputs)[1], self._table.shape[1])
+            waves = ops.slice(ops.convert_to_tensor(self._table), (start, 0), shape)
+        total = ops.cast(inputs, "float32") + ops.expand_dims(ops.convert_to_tensor(waves), 0)
+        return ops.cast(total, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "max_wavelength": self.max_wavelength,
+            "grid": self.grid,
+            "max_length": self.max_length,
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_seqattn")
+class LearnedPositionEmbedding(keras.layers.Layer):
+    """Adds a learned vector to each position of a sequence.
+
+    Args:
+        max_length: Number of positions that have a vector. Defaults to the `T` it is built with.
+        initializer: Initializer of the vectors. Defaults to a normal of deviation 0.02, the Vision
+            Transformer's.
+
+    Call arguments:
+        inputs: Float, `(B, T, D)`, `T` at most `max_length`.
+        start: Position of the first token: an integer or an integer tensor.
+
+    Returns:
+        Float, `(B, T, D)`.
+
+    Raises:
+        ValueError: `T` is greater than `max_length`, or unknown while `max_length` is unset.
+
+    Example:
+
+    >>> tuple(LearnedPositionEmbedding(max_length=7)(keras.ops.zeros((2, 5, 3))).shape)
+    (2, 5, 3)
+
+    Masking: passes the mask on.
+    Cost: `max_length·D` weights, `T·D` additions per example.
+    On device: one ADD of a constant.
+    Paper: Dosovitskiy et al. 2021, section 3.1, equation 1.
+    """
+
+    def __init__(self, max_length=None, initializer=None, **kwargs):
+        super().__init__(**kwargs)
+        if max_length is not None:
+            check_count(max_length=max_length)
+        self.max_length = max_length
+        self.initializer = keras.initializers.get(
+            keras.initializers.RandomNormal(stddev=0.02) if initializer is None else initializer)
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        _check_sequence(input_shape, "LearnedPositionEmbedding")
+        length, embed_dim = input_shape[1:]
+        rows = self.max_length or length
+        if rows is None:
+            raise ValueError(explain(
+                "`max_length` is needed, since the length of the input is unknown",
+                max_length=self.max_length, input_shape=tuple(input_shape),
+                fix="pass max_length"))
+        if length is not None and length > rows:
+            raise ValueError(explain(
+                "the sequence must not be longer than `max_length`", length=length,
+                max_length=self.max_length, fix="raise max_length"))
+        self.embeddings = self.add_weight(
+            shape=(rows, embed_dim), initializer=self.initializer, name="embeddings")
+
+    def call(self, inputs, start=0):
+        rows, embed_dim = self.embeddings.shape
+        if isinstance(start, int) and start == 0 and inputs.shape[1] == rows:
+            return inputs + ops.expand_dims(self.embeddings, 0)
+        vectors = ops.slice(
+            ops.convert_to_tensor(self.embeddings), (start, 0), (ops.shape(inputs)[1], embed_dim))
+        return inputs + ops.expand_dims(vectors, 0)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "max_length": self.max_length,
+            "initializer": keras.initializers.serialize(self.initializer),
+        }

@@ -1,0 +1,17 @@
+"""The letters that stand for sizes in every shape of the documentation.
+
+| letter | size |
+|---|---|
+| `B` | batch: examples at once |
+| `T` | positions that ask (queries, tokens of a sequence) |
+| `S` | positions that are read (keys and values) |
+| `D` | `embed_dim`: width of the residual stream |
+| `F` | `mlp_dim`: inner width of the feed-forward network |
+| `N` | `num_heads` |
+| `K` | `num_kv_heads`: heads of key and value |
+| `H` | `key_dim`: size of one head; `H_v` is `value_dim` |
+| `L` | `num_layers`: blocks |
+| `V` | `vocab_size` |
+| `P` | `patch_size`, in pixels |
+| `GH`, `GW` | rows and columns of the patch grid |
+"""

@@ -1,0 +1,106 @@
+"""`keras_seqattn.layers.position`."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from tolerances import FLOAT32
+
+from keras_seqattn.layers import LearnedPositionEmbedding, PositionalEncoding
+from keras_seqattn.testing import check_error, check_layer
+
+
+def _array(tensor):
+    return ops.convert_to_numpy(ops.cast(tensor, "float32"))
+
+
+def _paper(position, embed_dim, max_wavelength=10_000.0):
+    """Vaswani et al. 2017, section 3.5, one number at a time in float64."""
+    return np.array([
+        (np.sin if feature % 2 == 0 else np.cos)(
+            position / max_wavelength ** ((feature - feature % 2) / embed_dim))
+        for feature in range(embed_dim)])
+
+
+@pytest.mark.parametrize(("kwargs", "shape"), [
+    ({}, (2, 7, 10)), ({"max_length": 7, "max_wavelength": 100.0}, (2, 7, 6)),
+    ({"grid": (3, 5)}, (2, 15, 12)),
+])
+def test_contract(kwargs, shape):
+    check_layer(PositionalEncoding, kwargs, shape, shape, 0)
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"max_length": 11}, {"initializer": "ones"}])
+def test_learned_contract(kwargs):
+    check_layer(LearnedPositionEmbedding, kwargs, (2, 7, 5), (2, 7, 5), 1)
+
+
+def test_ten_thousand_positions_are_exact():
+    encoding = _array(PositionalEncoding()(np.zeros((1, 10_000, 6), "float32")))[0]
+    for position in (0, 1, 2, 97, 4_999, 9_973, 9_999):
+        np.testing.assert_allclose(encoding[position], _paper(position, 6), atol=1e-6)
+
+
+@pytest.mark.parametrize(("dtype", "half_step"), [("float16", 2 ** -12), ("bfloat16", 2 ** -9)])
+def test_low_precision_rounds_once(dtype, half_step):
+    """What float16 can hold of the exact sum, not a sine of a rounded position."""
+    encoding = _array(PositionalEncoding(dtype=dtype)(np.zeros((1, 10_000, 4), "float32")))[0]
+    for position in (3, 1_021, 9_973):
+        assert np.abs(encoding[position] - _paper(position, 4)).max() <= half_step + 1e-6
+
+
+def test_unknown_length_and_start_give_the_same_rows(rng):
+    layer = PositionalEncoding(max_length=31)
+    x = rng.normal(size=(2, 13, 6)).astype("float32")
+    inputs = keras.Input((None, 6))
+    free = keras.Model(inputs, PositionalEncoding(max_length=31)(inputs))
+    np.testing.assert_allclose(_array(free(x)), _array(layer(x)), atol=FLOAT32)
+    for start in (5, ops.convert_to_tensor(5, "int32")):
+        np.testing.assert_allclose(
+            _array(layer(x[:, 5:8], start=start)), _array(layer(x))[:, 5:8], atol=FLOAT32)
+
+
+def test_a_grid_encodes_row_and_column():
+    encoding = _array(PositionalEncoding(grid=(3, 5))(np.zeros((1, 15, 8), "float32")))[0]
+    grid = encoding.reshape(3, 5, 8)
+    np.testing.assert_allclose(grid[2, 4], [*_paper(2, 4), *_paper(4, 4)], atol=1e-6)
+    np.testing.assert_array_equal(grid[1, :, :4], np.repeat(grid[1, :1, :4], 5, axis=0))
+    np.testing.assert_array_equal(grid[:, 3, 4:], np.repeat(grid[:1, 3, 4:], 3, axis=0))
+
+
+def test_learned_rows_belong_to_positions(rng):
+    layer = LearnedPositionEmbedding(max_length=11)
+    x = rng.normal(size=(2, 11, 5)).astype("float32")
+    full = _array(layer(x))
+    np.testing.assert_allclose(full - x, np.repeat((full - x)[:1], 2, axis=0), atol=FLOAT32)
+    for start in (4, ops.convert_to_tensor(4, "int32")):
+        np.testing.assert_allclose(
+            _array(layer(x[:, 4:7], start=start)), full[:, 4:7], atol=FLOAT32)
+    np.testing.assert_allclose(_array(layer(x[:, :7])), full[:, :7], atol=FLOAT32)
+
+
+@pytest.mark.parametrize(("layer", "kwargs", "shape", "received"), [
+    (PositionalEncoding, {}, (2, 5, 7), {"embed_dim": 7}),
+    (PositionalEncoding, {"grid": (1, 5)}, (2, 5, 6), {"embed_dim": 6, "grid": (1, 5)}),
+    (PositionalEncoding, {"grid": (2, 3)}, (2, 5, 8), {"grid": (2, 3), "length": 5}),
+    (PositionalEncoding, {"max_length": 3}, (2, 5, 8), {"length": 5, "max_length": 3}),
+    (PositionalEncoding, {}, (2, 5), {"input_shape": (2, 5)}),
+    (LearnedPositionEmbedding, {"max_length": 3}, (2, 5, 7), {"length": 5, "max_length": 3}),
+    (LearnedPositionEmbedding, {}, (2, 5), {"input_shape": (2, 5)}),
+])
+def test_inputs_that_do_not_fit(layer, kwargs, shape, received):
+    check_error(lambda: layer(**kwargs)(np.zeros(shape, "float32")), **received)
+
+
+def test_learned_needs_a_length():
+    check_error(lambda: LearnedPositionEmbedding()(keras.Input((None, 5))), max_length=None)
+
+
+@pytest.mark.parametrize(("layer", "kwargs", "received"), [
+    (PositionalEncoding, {"max_wavelength": 0.0}, {"max_wavelength": 0.0}),
+    (PositionalEncoding, {"max_length": 0}, {"max_length": 0}),
+    (PositionalEncoding, {"grid": (0, 3)}, {"grid_height": 0}),
+    (LearnedPositionEmbedding, {"max_length": -1}, {"max_length": -1}),
+])
+def test_wrong_arguments(layer, kwargs, received):
+    check_error(lambda: layer(**kwargs), **received)

@@ -1,0 +1,116 @@
+"""`keras_seqattn.models.vit`."""
+
+import pathlib
+import runpy
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from tolerances import GOLDEN
+
+from keras_seqattn import models
+from keras_seqattn.models.vit import SIZES
+from keras_seqattn.testing import check_error
+
+# Published for 224x224, 1,000 classes and a class token: Dosovitskiy et al. 2021 and the code of
+# its authors; tiny and small: Touvron et al. 2021. Nano is ours, counted by hand below.
+PARAMS = {
+    ("tiny", 16): 5_717_416, ("small", 16): 22_050_664, ("base", 16): 86_567_656,
+    ("base", 32): 88_224_232, ("large", 16): 304_326_632, ("large", 32): 306_535_400,
+    ("huge", 14): 632_045_800,
+}
+GOLDEN_FOLDER = pathlib.Path(__file__).parents[1] / "golden"
+
+
+def _count(size, patch_size, image_shape=(224, 224, 3), num_classes=1000):
+    """The paper's arithmetic, from the sizes alone."""
+    layers, _, dim, inner = SIZES[size]
+    grid = (image_shape[0] // patch_size) * (image_shape[1] // patch_size)
+    block = 4 * (dim * dim + dim) + dim * inner + inner + inner * dim + dim + 4 * dim
+    embedding = patch_size ** 2 * image_shape[2] * dim + dim + dim + (grid + 1) * dim
+    return embedding + layers * block + 2 * dim + dim * num_classes + num_classes
+
+
+def test_the_table_covers_every_size():
+    assert {size for size, _ in PARAMS} | {"nano"} == set(SIZES)
+
+
+@pytest.mark.parametrize(("key", "params"), PARAMS.items())
+def test_published_parameter_counts(key, params):
+    assert _count(*key) == params
+
+
+@pytest.mark.parametrize(("size", "patch_size"), [("nano", 14), ("tiny", 16), ("base", 32)])
+def test_parameter_count_of_the_model(size, patch_size):
+    assert models.vit(size, patch_size).count_params() == _count(size, patch_size)
+
+
+@pytest.mark.parametrize(("size", "patch_size"), [("large", 16), ("large", 32), ("huge", 14)])
+def test_large_models_count_right_by_their_blocks(size, patch_size):
+    """One block built and multiplied: memory for all of them is not needed to count them."""
+    one = models.vit(size, patch_size, num_layers=1).count_params()
+    two = models.vit(size, patch_size, num_layers=2).count_params()
+    assert one + (SIZES[size][0] - 1) * (two - one) == PARAMS[size, patch_size]
+
+
+@pytest.mark.parametrize("pooling", ["token", "mean"])
+@pytest.mark.parametrize("position", ["learned", "sinusoidal"])
+def test_saves_and_loads(rng, tmp_path, pooling, position):
+    model = models.vit("nano", 7, (21, 14, 3), 5, pooling=pooling, position=position,
+                       num_layers=2, num_heads=3, embed_dim=12, mlp_dim=17)
+    model.set_weights([rng.normal(size=w.shape) for w in model.weights])
+    model.save(tmp_path / "model.keras")
+    images = rng.uniform(-1, 1, size=(2, 21, 14, 3)).astype("float32")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        ops.convert_to_numpy(model(images)), ops.convert_to_numpy(again(images)))
+
+
+def test_first_logits_are_zero(rng):
+    model = models.vit("nano", 7, (14, 14, 3), 5, num_layers=1)
+    assert not ops.convert_to_numpy(model(rng.normal(size=(2, 14, 14, 3)))).any()
+
+
+def test_drop_path_grows_linearly():
+    model = models.vit("nano", 7, (14, 14, 3), 5, num_layers=3, drop_path=0.2)
+    rates = [model.get_layer(f"block_{i}").drop_path for i in range(3)]
+    np.testing.assert_allclose(rates, [0.0, 0.1, 0.2])
+
+
+def test_mixed_precision_returns_float32_logits():
+    model = models.vit("nano", 7, (14, 14, 3), 5, num_layers=1, dtype="mixed_bfloat16")
+    assert model.get_layer("block_0").compute_dtype == "bfloat16"
+    assert keras.backend.standardize_dtype(model.output.dtype) == "float32"
+
+
+@pytest.mark.parametrize("pooling", ["token", "mean"])
+def test_golden_logits(pooling):
+    maker = runpy.run_path(str(GOLDEN_FOLDER / "make_vit_nano.py"))
+    model, images = maker["build"](pooling)
+    with np.load(GOLDEN_FOLDER / "vit_nano.npz", allow_pickle=False) as recorded:
+        expected = recorded[pooling]
+    np.testing.assert_allclose(ops.convert_to_numpy(model(images)), expected, atol=GOLDEN)
+
+
+@pytest.mark.parametrize(("kwargs", "received"), [
+    ({"size": "bas"}, {"size": "bas"}),
+    ({"pooling": "gap"}, {"pooling": "gap"}),
+    ({"position": "rotary"}, {"position": "rotary"}),
+    ({"image_shape": (30, 28, 3)}, {"patch_size": 14, "height": 30}),
+    ({"image_shape": (28, 30, 3)}, {"patch_size": 14, "width": 30}),
+    ({"image_shape": (28, 28)}, {"image_shape": (28, 28)}),
+    ({"num_heads": 5}, {"num_heads": 5, "embed_dim": 128}),
+    ({"num_classes": 0}, {"num_classes": 0}),
+    ({"pixel_mean": [0, 0, 0]}, {"pixel_mean": [0, 0, 0], "pixel_std": None}),
+    ({"pixel_mean": [0], "pixel_std": [1]}, {"pixel_std": [1], "channels": 3}),
+    ({"drop_path": 1.0}, {"drop_path": 1.0}),
+])
+def test_wrong_arguments(kwargs, received):
+    arguments = {"size": "nano", "patch_size": 14, "image_shape": (28, 28, 3), **kwargs}
+    check_error(lambda: models.vit(**arguments), **received)
+
+
+def test_a_misspelt_size_is_told_the_nearest():
+    with pytest.raises(ValueError, match="did you mean 'base'"):
+        models.vit("bas")

@@ -1,0 +1,154 @@
+"""`keras_seqattn.cli`: results, exit codes and one line for a mistake."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from keras_seqattn import cli, edge, models
+
+pytestmark = pytest.mark.edge
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A run folder with a model of the EuroSAT sample's shape, its export and a picture."""
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("cli")
+    model = models.vit("nano", 16, (64, 64, 3), 10, num_layers=1, embed_dim=32, num_heads=2,
+                       mlp_dim=48, pooling="mean")
+    rng = np.random.default_rng(3)
+    model.set_weights([rng.normal(scale=0.2, size=w.shape) for w in model.weights])
+    model.save(folder / "model.keras")
+    (folder / "labels.txt").write_text("\n".join("abcdefghij"))
+    edge.export(model, folder / "model.tflite", "float32", labels=list("abcdefghij"))
+    Image.fromarray(rng.integers(0, 256, size=(64, 64), dtype="uint8")).save(folder / "grey.png")
+    return folder
+
+
+def _run(capsys, *arguments):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([str(argument) for argument in arguments])
+    return stop.value.code, *capsys.readouterr()
+
+
+def test_evaluate_both_ways_gives_the_same_accuracy(folder, capsys, tmp_path):
+    accuracies = []
+    for model in (folder, folder / "model.tflite"):
+        code, out, _ = _run(capsys, "evaluate", model, "--data", "sample:eurosat", "--json",
+                            "--report", tmp_path / "report.json")
+        assert code == 0
+        assert json.loads(out) == json.loads((tmp_path / "report.json").read_text())
+        assert json.loads(out)["examples"] == 500
+        accuracies.append(json.loads(out)["accuracy"])
+    assert accuracies[0] == accuracies[1] > 0
+
+
+def test_export_then_verify(folder, capsys, tmp_path):
+    out_file = tmp_path / "small.tflite"
+    code, out, _ = _run(capsys, "export", folder, "--out", out_file, "--json")
+    report = json.loads(out)
+    assert code == 0
+    assert report["precision"] == "dynamic_wi8_afp32"
+    assert edge.load(out_file).contract["labels"] == list("abcdefghij")
+    code, out, _ = _run(capsys, "verify", out_file, "--against", folder)
+    assert code == 0
+    assert "yes" in out
+
+
+def test_verify_exits_with_1_when_it_does_not_hold(folder, capsys, tmp_path):
+    model = models.load(folder)
+    weights = model.get_weights()
+    weights[-1] = weights[-1] + np.arange(10)
+    model.set_weights(weights)
+    model.save(tmp_path / "other.keras")
+    code, out, err = _run(capsys, "verify", folder / "model.tflite", "--against",
+                          tmp_path / "other.keras", "--data", "sample:eurosat", "--json")
+    assert code == 1
+    assert json.loads(out)["failures"]
+    assert "largest error" in err
+
+
+def test_benchmark_many(folder, capsys):
+    code, out, _ = _run(capsys, "benchmark", folder / "model.tflite", "--runs", 3, "--threads", 1,
+                        "--json")
+    assert code == 0
+    assert json.loads(out)[str(folder / "model.tflite")]["runs"] == 3
+
+
+@pytest.mark.filterwarnings("default")
+def test_classify_says_that_it_converted(folder, capsys):
+    code, out, err = _run(capsys, "classify", folder / "model.tflite", folder / "grey.png",
+                          "--top", 2, "--json")
+    assert code == 0
+    ranked = json.loads(out)[str(folder / "grey.png")]
+    assert len(ranked) == 2
+    assert ranked[0][1] >= ranked[1][1]
+    assert "note: a picture stored as L was converted to 8-bit RGB" in err
+
+
+def test_train_writes_a_run(capsys, tmp_path):
+    code, out, _ = _run(
+        capsys, "train", "demo", "train.epochs=1", "model.num_layers=1", "model.embed_dim=16",
+        "model.mlp_dim=16", "model.patch_size=32", "--out", tmp_path / "run", "--json")
+    assert code == 0
+    assert json.loads(out[out.index("{"):])["epochs"] == 1
+    assert models.load(tmp_path / "run").output_shape == (None, 10)
+
+
+@pytest.mark.parametrize("arguments", [
+    ["train", "nowhere.yaml"],
+    ["train", "demo", "train.epoch=3"],
+    ["train", "demo", "--nonsense"],
+    ["nonsense"],
+    ["evaluate", "nowhere", "--data", "sample:eurosat"],
+    ["evaluate", "{folder}", "--data", "smaple:eurosat"],
+    ["evaluate", "{folder}", "--data", "sample:eurosat", "--split", "valid"],
+    ["evaluate", "{folder}/nowhere.tflite", "--data", "sample:eurosat"],
+    ["export", "{folder}", "--out", "{folder}/x.tflite", "--precision", "int7"],
+    ["export", "{folder}", "--out", "{folder}/labels.txt/x.tflite"],
+    ["verify", "{folder}/labels.txt", "--against", "{folder}"],
+    ["benchmark", "{folder}/model.tflite", "--runs", "0"],
+    ["benchmark", "{folder}/labels.txt"],
+    ["classify", "{folder}/model.tflite", "{folder}/labels.txt"],
+    ["classify", "{folder}/model.keras", "{folder}/grey.png"],
+    ["demo", "--out", "{folder}/labels.txt"],
+])
+def test_a_mistake_is_one_line_and_exit_code_2(folder, capsys, arguments):
+    before = sorted(folder.iterdir())
+    code, out, err = _run(capsys, *(each.format(folder=folder) for each in arguments))
+    assert code == 2
+    mistakes = [line for line in err.splitlines() if line.startswith("seqattn: ")]
+    assert len(mistakes) == 1
+    assert "Traceback" not in out + err
+    assert sorted(folder.iterdir()) == before
+
+
+def test_debug_shows_the_traceback(folder):
+    with pytest.raises(ValueError, match="To fix"):
+        cli.main(["--debug", "classify", str(folder / "labels.txt"), "x.png"])
+    with pytest.raises(ValueError, match="To fix"):
+        cli.main(["classify", str(folder / "labels.txt"), "x.png", "--debug"])
+
+
+def test_a_bug_is_no_mistake_of_the_user(monkeypatch, folder):
+    monkeypatch.setattr(edge, "load", lambda file: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["classify", str(folder / "model.tflite"), "x.png"])
+
+
+@pytest.mark.parametrize("command", [
+    "demo", "train", "evaluate", "export", "verify", "benchmark", "classify"])
+def test_every_command_has_help_with_an_example(capsys, command):
+    code, out, _ = _run(capsys, command, "--help")
+    assert code == 0
+    assert f"seqattn {command}" in out.replace("\n", " ")
+
+
+def test_keras_model_without_image_input(capsys, tmp_path):
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "m.keras")
+    code, _, err = _run(capsys, "evaluate", tmp_path / "m.keras", "--data", "sample:eurosat")
+    assert code == 2
+    assert "image" in err

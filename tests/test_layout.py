@@ -1,0 +1,35 @@
+"""The plan of the house: what lies where."""
+
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+PACKAGE = ROOT / "keras_seqattn"
+# Every file is one idea; the longest are listed here, so that growth is seen in review.
+LONGEST = {"layers/multi_head.py": 330, "cli.py": 310}
+USUAL = 250
+
+
+def test_importable_code_is_in_the_package_only():
+    assert not list((ROOT / "models").rglob("*.py"))
+    assert not list((ROOT / "tflite").rglob("*.py"))
+    assert not list(ROOT.glob("*/__init__.py")) or [
+        path.parent.name for path in ROOT.glob("*/__init__.py")] == ["keras_seqattn"]
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.name)
+def test_files_are_short_and_begin_with_what_they_are(path):
+    text = path.read_text(encoding="utf-8")
+    limit = LONGEST.get(path.relative_to(PACKAGE).as_posix(), USUAL)
+    assert len(text.splitlines()) <= limit
+    assert text.startswith('"""')
+
+
+def test_tests_mirror_the_package():
+    """A test file carries the name of the module, or of the package, that it holds."""
+    tests = ROOT / "tests"
+    for path in tests.rglob("test_*.py"):
+        module = PACKAGE / path.relative_to(tests).with_name(path.name.removeprefix("test_"))
+        assert (module.exists() or module.with_suffix("").is_dir() or module.parent.name == "demo"
+                or path.name == "test_layout.py"), path
