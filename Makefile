@@ -28,7 +28,7 @@ bench: .venv/installed
 
 test-jax:
 	$(PYTHON) -m venv .venv-jax
-	.venv-jax/bin/pip install --quiet --editable . jax pillow pytest
+	.venv-jax/bin/pip install --quiet --editable . jax pillow pytest safetensors
 	KERAS_BACKEND=jax .venv-jax/bin/pytest tests/layers tests/models tests/inspection keras_seqattn/layers keras_seqattn/models
 
 clean:

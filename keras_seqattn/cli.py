@@ -19,7 +19,8 @@ except ImportError:
 app = typer.Typer(
     name="seqattn", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
     help="Train sequence and attention models with Keras 3 and take them to the edge.")
-screen, notes = Console(), Console(stderr=True)
+screen = Console(markup=False, highlight=False)
+notes = Console(markup=False, highlight=False, stderr=True)
 
 ReportFile = Annotated[
     pathlib.Path | None, typer.Option("--report", help="Write the result to this JSON file.")]
@@ -131,13 +132,9 @@ def verify(file: Annotated[str, typer.Argument(help="The .tflite file.")],
     Example: `seqattn verify vit.tflite --against runs/demo --data sample:eurosat`
     """
     from keras_seqattn import edge, models
-    from keras_seqattn.edge.benchmark import random_inputs
 
     keras_model = models.load(against)
     inputs, targets = _examples(source, keras_model)
-    if inputs is None:
-        inputs = random_inputs(edge.load(file), 8)
-        inputs = inputs if len(inputs) > 1 else next(iter(inputs.values()))
     with _busy(f"verifying {file}"):
         result = edge.verify(file, keras_model, inputs, targets)
     _finish_report(result, report, as_json)
@@ -203,8 +200,7 @@ def main(arguments=None):
         if debug or not _is_mistake(error):
             raise
         text = error.format_message() if hasattr(error, "format_message") else str(error)
-        notes.print(f"seqattn: {' '.join(text.split())}", style="red", markup=False,
-                    soft_wrap=True)
+        notes.print(f"seqattn: {' '.join(text.split())}", style="red", soft_wrap=True)
         sys.exit(2)
 
 

@@ -37,8 +37,9 @@ def check_layer(layer_cls, kwargs, input_shape, output_shape, num_weights, *,
     """Builds, calls, saves, reloads and trains one layer, and raises at the first broken promise.
 
     Checks: the config holds exactly the constructor's arguments and rebuilds the layer; symbolic,
-    told and eager shapes agree; `.keras` saves and loads to the same outputs; one training step moves
-    every weight; mixed precision computes in float16 over float32 weights; a mask is passed on.
+    told and eager shapes agree; `.keras` saves and loads to the same outputs; one training step
+    moves every weight; mixed precision computes in float16 over float32 weights; a mask is passed
+    on.
 
     Args:
         layer_cls: Class of the layer.

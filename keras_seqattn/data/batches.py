@@ -21,8 +21,8 @@ def scale(images):
 class Batches(keras.utils.PyDataset):
     """Shuffled, augmented batches of labelled images.
 
-    Each batch is a pair: images, float32 `(B, height, width, channels)` in `[-1, 1]` before
-    augmentation, and their classes, float32 `(B, num_classes)`, 1 at the right one.
+    Each batch is a pair: images, float32 `(B, height, width, channels)` in `[-1, 1]`,
+    and their classes, float32 `(B, num_classes)`, 1 at the right one.
 
     Args:
         data: `LabelledImages`.
@@ -46,13 +46,13 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index):
         chosen = self._order[index * self._batch_size:(index + 1) * self._batch_size]
         images = scale(self._data.images[chosen])
+        labels = keras.utils.to_categorical(
+            self._data.labels[chosen], len(self._data.classes)).astype("float32")
         if self._seed is not None:
             rng = np.random.default_rng((self._seed, self._epoch, 1 + index))
             for augment in self._augment:
-                images = augment(images, rng)
-        labels = keras.utils.to_categorical(
-            self._data.labels[chosen], len(self._data.classes))
-        return images, labels.astype("float32")
+                images, labels = augment(images, labels, rng)
+        return images, labels
 
     def on_epoch_end(self):
         self._epoch += 1

@@ -7,8 +7,7 @@ import sys
 import tempfile
 
 from keras_seqattn.edge import metadata
-from keras_seqattn.edge.benchmark import random_inputs
-from keras_seqattn.edge.run import load
+from keras_seqattn.edge.precision import float32_copy
 from keras_seqattn.edge.verify import verify
 from keras_seqattn.errors import explain, nearest
 from keras_seqattn.files import whole
@@ -64,9 +63,6 @@ def export(model, path, precision="dynamic_wi8_afp32", *, labels=None, inputs=No
         metadata.write(temporary, {
             "precision": precision, "mean": mean, "std": std,
             "labels": None if labels is None else list(labels)})
-        if inputs is None:
-            drawn = random_inputs(load(temporary), 8)
-            inputs = drawn if len(drawn) > 1 else next(iter(drawn.values()))
         report = verify(temporary, model, inputs, targets)
         report.file = str(path)
         if not report.holds:
@@ -75,37 +71,6 @@ def export(model, path, precision="dynamic_wi8_afp32", *, labels=None, inputs=No
                 precision=precision, failures=report.failures,
                 fix="see the failures; no file was written"))
     return report
-
-
-def float32_copy(model):
-    """Returns the model itself if all its layers compute in float32, else a copy that does.
-
-    A graph traced in mixed precision becomes Flex ops, which LiteRT cannot run.
-
-    Args:
-        model: Built `keras.Model`.
-
-    Returns:
-        `keras.Model` with the same weights.
-    """
-    if all(layer.compute_dtype in ("float32", None) or not layer.weights
-           for layer in model._flatten_layers()):
-        return model
-    custom = {type(layer).__name__: type(layer) for layer in model._flatten_layers()}
-    copy = type(model).from_config(_in_float32(model.get_config()), custom_objects=custom)
-    copy.set_weights(model.get_weights())
-    return copy
-
-
-def _in_float32(config):
-    """Replaces every mixed dtype policy in a layer's config, however deep."""
-    if isinstance(config, dict):
-        if config.get("class_name") == "DTypePolicy":
-            return {**config, "config": {"name": "float32"}}
-        return {key: _in_float32(value) for key, value in config.items()}
-    if isinstance(config, (list, tuple)):
-        return type(config)(_in_float32(value) for value in config)
-    return config
 
 
 def _check_inputs(model):

@@ -6,24 +6,27 @@ import pathlib
 
 import numpy as np
 
-from keras_seqattn.edge.benchmark import benchmark
+from keras_seqattn.edge.benchmark import benchmark, random_inputs
+from keras_seqattn.edge.precision import float32_copy
 from keras_seqattn.edge.report import Report
 from keras_seqattn.edge.run import load
 from keras_seqattn.errors import explain
 
 # precision: largest error of an output that is still rounding, as a share of the largest output
-# (at least 1). Float: sums in another order. Int8 weights and activations: 2 % of a typical ViT.
+# (at least 1). Float: sums in another order. Int8: a few per cent, more where outputs are small.
 TOLERANCES = {"float32": 1e-4, "dynamic_wi8_afp32": 0.1}
 MAX_RANK = 4
 
 
-def verify(file, model, inputs, targets=None, threads=2, runs=50):
+def verify(file, model, inputs=None, targets=None, threads=2, runs=50):
     """Holds an exported file against the model it came from.
 
     Args:
         file: Path of the `.tflite` file.
-        model: The Keras model, or any function from inputs to outputs.
-        inputs: Array `(n, …)` or dictionary of arrays, as the model takes them.
+        model: The Keras model, or any function from inputs to outputs. A model under mixed
+            precision is compared by a float32 copy, as it is exported.
+        inputs: Array `(n, …)` or dictionary of arrays, as the model takes them. Defaults to 8
+            random examples.
         targets: Integer classes, `(n,)`, to measure accuracy.
         threads: CPU threads of the latency.
         runs: Timed runs of the latency.
@@ -35,7 +38,10 @@ def verify(file, model, inputs, targets=None, threads=2, runs=50):
         ValueError: the file cannot be run or takes other inputs than those given.
     """
     runner = load(file, threads)
-    expected, actual, again = _flat(_predict(model, inputs)), _flat(runner(inputs)), None
+    if inputs is None:
+        inputs = random_inputs(runner, 8)
+        inputs = inputs if len(inputs) > 1 else next(iter(inputs.values()))
+    expected, actual = _flat(_predict(model, inputs)), _flat(runner(inputs))
     first = _take(inputs, slice(0, 1))
     again = [_flat(runner(first)) for _ in range(2)]
     if [x.shape for x in expected] != [x.shape for x in actual]:
@@ -85,7 +91,9 @@ def _judge(report, runner, actual, again, scale):
 
 
 def _predict(model, inputs):
-    return model.predict(inputs, verbose=0) if hasattr(model, "predict") else model(inputs)
+    if hasattr(model, "predict"):
+        return float32_copy(model).predict(inputs, verbose=0)
+    return model(inputs)
 
 
 def _flat(outputs):

@@ -30,9 +30,9 @@ POSITIONS = ("learned", "sinusoidal")
 
 
 def vit(size, patch_size=16, image_shape=(224, 224, 3), num_classes=1000, *, pooling="token",
-        position="learned", pixel_mean=None, pixel_std=None, dropout=0.0, attention_dropout=0.0, drop_path=0.0, epsilon=1e-6,
-        num_layers=None, num_heads=None, embed_dim=None, mlp_dim=None, dtype=None, seed=None,
-        name="vit"):
+        position="learned", pixel_mean=None, pixel_std=None, dropout=0.0, attention_dropout=0.0,
+        drop_path=0.0, epsilon=1e-6, num_layers=None, num_heads=None, embed_dim=None,
+        mlp_dim=None, dtype=None, seed=None, name="vit"):
     """Builds a Vision Transformer that classifies images.
 
     Args:

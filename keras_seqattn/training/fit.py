@@ -126,14 +126,15 @@ def compile_model(model, settings, num_steps):
         warmup_target=settings.learning_rate if warmup_steps else None,
         warmup_steps=warmup_steps)
     optimizer = keras.optimizers.AdamW(
-        learning_rate, weight_decay=settings.weight_decay, clipnorm=settings.clip_norm)
+        learning_rate, weight_decay=settings.weight_decay, beta_2=settings.beta_2,
+        clipnorm=settings.clip_norm)
     optimizer.exclude_from_weight_decay(
         [weight for weight in model.trainable_weights if weight.name in UNDECAYED])
     model.compile(
         optimizer,
         keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=settings.label_smoothing),
-        metrics=["accuracy"], jit_compile=False)
+        metrics=["accuracy"])
 
 
 def save(model, recipe, classes, out):

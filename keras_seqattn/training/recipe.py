@@ -64,6 +64,7 @@ class TrainSection(_Section):
     batch_size: pydantic.PositiveInt = 64
     learning_rate: Positive = 1e-3
     warmup: Share = 0.1
+    beta_2: Share = 0.999
     weight_decay: typing.Annotated[float, pydantic.Field(ge=0)] = 0.05
     label_smoothing: Share = 0.1
     clip_norm: Positive | None = 1.0

@@ -93,6 +93,45 @@ def test_golden_logits(pooling):
     np.testing.assert_allclose(ops.convert_to_numpy(model(images)), expected, atol=GOLDEN)
 
 
+def _from_timm(weights, path):
+    """The array of a timm checkpoint that belongs to one of our weights."""
+    if path.endswith("patches/projection/kernel"):
+        return weights["patch_embed.proj.weight"].transpose(2, 3, 1, 0)
+    first, _, rest = path.partition("/")
+    if first.startswith("block_"):
+        first, rest = f"blocks.{first[6:]}.", rest
+    if rest.startswith("attention/") and "attention_output" not in rest:
+        which = ("query", "key", "value").index(rest.split("/")[1])
+        if rest.endswith("bias"):
+            return np.split(weights[f"{first}attn.qkv.bias"], 3)[which].reshape(3, 16)
+        return np.split(weights[f"{first}attn.qkv.weight"], 3)[which].T.reshape(48, 3, 16)
+    names = {"patches/projection/": "patch_embed.proj.", "class_token/token": "cls_token",
+             "positions/embeddings": "pos_embed", "norm/": "norm.", "logits/": "head.",
+             "attention/attention_output/": "attn.proj.", "attention_norm/": "norm1.",
+             "feed_forward_norm/": "norm2.", "feed_forward/hidden/": "mlp.fc1.",
+             "feed_forward/output/": "mlp.fc2."}
+    path, start = (rest, first) if first.startswith("blocks.") else (path, "")
+    prefix = max((name for name in names if path.startswith(name)), key=len)
+    kind = {"kernel": "weight", "gamma": "weight", "beta": "bias", "bias": "bias"}.get(
+        path[len(prefix):], "")
+    array = weights[start + names[prefix] + kind]
+    return array.T if path.endswith("kernel") else array
+
+
+def test_same_as_timm(goldens):
+    """The architecture is the paper's: weights of another implementation give its logits."""
+    safetensors = pytest.importorskip("safetensors.numpy")
+    folder = goldens / "timm_vit" / "class_token"
+    weights = safetensors.load_file(folder / "model.safetensors")
+    with np.load(folder / "io.npz", allow_pickle=False) as arrays:
+        images, logits = arrays["images"].transpose(0, 2, 3, 1), arrays["logits"]
+    model = models.vit("nano", 8, (32, 32, 3), 10, num_layers=2, num_heads=3, embed_dim=48,
+                       mlp_dim=192)
+    for weight in model.weights:
+        weight.assign(np.reshape(_from_timm(weights, weight.path), weight.shape))
+    np.testing.assert_allclose(ops.convert_to_numpy(model(images)), logits, atol=GOLDEN)
+
+
 @pytest.mark.parametrize(("kwargs", "received"), [
     ({"size": "bas"}, {"size": "bas"}),
     ({"pooling": "gap"}, {"pooling": "gap"}),

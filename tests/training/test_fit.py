@@ -33,7 +33,8 @@ def _recipe(source, **train):
     return Recipe.model_validate({
         "model": {"size": "nano", "patch_size": 8, "image_shape": (16, 16, 3), "num_layers": 1,
                   "num_heads": 2, "embed_dim": 12, "mlp_dim": 17, "pooling": "mean"},
-        "data": {"source": source, "validation": 0.2, "augment": ("flip", "shift"), "standardise": True},
+        "data": {"source": source, "validation": 0.2, "augment": ("flip", "shift"),
+                 "standardise": True},
         "train": {"epochs": 5, "batch_size": 8, "learning_rate": 0.01, **train}})
 
 
