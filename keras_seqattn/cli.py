@@ -152,7 +152,7 @@ def benchmark(files: Annotated[list[str], typer.Argument(help=".tflite files.")]
     """
     from keras_seqattn import edge
 
-    results = {file: edge.benchmark(file, threads, runs) for file in files}
+    results = dict(zip(files, edge.benchmark(files, threads, runs), strict=True))
     if not as_json:
         table = Table("file", "median ms", "p90 ms", "runs", "threads")
         for file, row in results.items():
@@ -200,7 +200,8 @@ def main(arguments=None):
         if debug or not _is_mistake(error):
             raise
         text = error.format_message() if hasattr(error, "format_message") else str(error)
-        notes.print(f"seqattn: {' '.join(text.split())}", style="red", soft_wrap=True)
+        if text:  # without any argument the help is already on the screen
+            notes.print(f"seqattn: {' '.join(text.split())}", style="red", soft_wrap=True)
         sys.exit(2)
 
 
@@ -233,12 +234,11 @@ def _finish_report(result, report, as_json):
 
 
 def _show_reports(reports):
-    table = Table("file", "precision", "bytes", "accuracy", "agreement", "largest error",
-                  "median ms", "holds")
+    table = Table("precision", "bytes", "accuracy", "agreement", "error", "median ms", "holds")
     for each in reports:
         accuracy, agreement = each["accuracy"], each["top1_agreement"]
         table.add_row(
-            each["file"], each["precision"], f"{each['bytes']:,}",
+            each["precision"], f"{each['bytes']:,}",
             "–" if accuracy is None else f"{accuracy['edge']:.3f}",
             "–" if agreement is None else f"{agreement:.3f}", f"{each['max_abs_error']:.2g}",
             f"{each['latency']['median_ms']:.2f}", "no" if each["failures"] else "yes")

@@ -139,6 +139,12 @@ def test_a_bug_is_no_mistake_of_the_user(monkeypatch, folder):
         cli.main(["classify", str(folder / "model.tflite"), "x.png"])
 
 
+def test_without_a_command_there_is_help(capsys):
+    code, out, err = _run(capsys)
+    assert (code, err) == (2, "")
+    assert "classify" in out
+
+
 @pytest.mark.parametrize("command", [
     "demo", "train", "evaluate", "export", "verify", "benchmark", "classify"])
 def test_every_command_has_help_with_an_example(capsys, command):

@@ -54,6 +54,9 @@ def run(out, recipe="demo", overrides=(), tell=print):
         reports.append(edge.export(
             trained.model, file, precision, labels=trained.classes, inputs=inputs,
             targets=test.labels))
+    latencies = edge.benchmark([each.file for each in reports], runs=200)
+    for each, latency in zip(reports, latencies, strict=True):
+        each.latency = latency
     classified = _classify(out, test, reports[-1].file)
     for name, truth, ranked in classified:
         tell(f"{name} ({truth}): " + ", ".join(f"{label} {share:.0%}" for label, share in ranked))

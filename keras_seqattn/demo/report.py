@@ -41,8 +41,9 @@ def write_html(path, report, model, test, logits, classified):
         rows="\n".join(_row(each, report["edge"][0]["bytes"]) for each in report["edge"]),
         files_note=_text(
             f"Latency of one image on {threads} threads, median of "
-            f"{report['edge'][0]['latency']['runs']} runs after a warm-up. Agreement is the share "
-            "of test images with the same first class as Keras."),
+            f"{report['edge'][0]['latency']['runs']} runs after a warm-up, the files in turn. "
+            "Agreement is the share of test images with the same first class as Keras, error the "
+            "largest difference of a logit, partitions the pieces that run on XNNPACK."),
         classified="\n".join(
             f"<tr><td>{_text(name)}</td><td>{_text(truth)}</td><td>" + ", ".join(
                 f"{_text(label)} {share:.1%}" for label, share in ranked) + "</td></tr>"

@@ -1,5 +1,6 @@
-"""How long an exported file takes for one example."""
+"""How long exported files take for one example."""
 
+import os
 import time
 
 import numpy as np
@@ -7,34 +8,47 @@ import numpy as np
 from keras_seqattn.edge.run import load
 from keras_seqattn.errors import check_count
 
+ROUND = 10
 
-def benchmark(file, threads=2, runs=50):
-    """Times a `.tflite` file on random inputs, after a warm-up of a tenth of the runs.
+
+def benchmark(files, threads=2, runs=50):
+    """Times `.tflite` files on random inputs, after a warm-up of half as many runs.
+
+    Several files take turns, ten runs in a row each, so that a machine whose speed drifts is the
+    same for all of them and each finds its weights in the cache, as on a device.
 
     Args:
-        file: Path of the file.
+        files: Path of a file, or several.
         threads: CPU threads to run on.
-        runs: Number of timed runs.
+        runs: Number of timed runs of each file.
 
     Returns:
-        `{"median_ms", "p90_ms", "runs", "threads"}` of one example, in milliseconds.
+        `{"median_ms", "p90_ms", "runs", "threads"}` of one example, in milliseconds; for several
+        files a list of them.
 
     Raises:
-        ValueError: the file cannot be run; a number below 1.
+        ValueError: a file cannot be run; a number below 1.
     """
     check_count(threads=threads, runs=runs)
-    runner = load(file, threads)
-    inputs = random_inputs(runner, 1)
-    for _ in range(max(runs // 10, 1)):
-        runner(inputs)
-    seconds = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        runner(inputs)
-        seconds.append(time.perf_counter() - start)
-    median, p90 = np.percentile(seconds, [50, 90]) * 1e3
-    return {"median_ms": round(float(median), 4), "p90_ms": round(float(p90), 4), "runs": runs,
-            "threads": threads}
+    alone = isinstance(files, (str, os.PathLike))
+    runners = [load(file, threads) for file in ([files] if alone else files)]
+    work = [(runner, random_inputs(runner, 1), []) for runner in runners]
+    for runner, inputs, _ in work:
+        for _ in range(max(runs // 2, 1)):
+            runner(inputs)
+    for first in range(0, runs, ROUND):
+        for runner, inputs, seconds in work:
+            runner(inputs)
+            for _ in range(min(ROUND, runs - first)):
+                start = time.perf_counter()
+                runner(inputs)
+                seconds.append(time.perf_counter() - start)
+    results = []
+    for _, _, seconds in work:
+        median, p90 = np.percentile(seconds, [50, 90]) * 1e3
+        results.append({"median_ms": round(float(median), 4), "p90_ms": round(float(p90), 4),
+                        "runs": runs, "threads": threads})
+    return results[0] if alone else results
 
 
 def random_inputs(runner, count, seed=0):

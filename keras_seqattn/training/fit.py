@@ -140,7 +140,7 @@ def compile_model(model, settings, num_steps):
 def save(model, recipe, classes, out):
     """Writes model, labels and recipe into the run folder, each file whole or not at all."""
     with whole(out / "model.keras") as path:
-        bare = keras.models.clone_model(model)
+        bare = type(model).from_config(model.get_config())
         bare.set_weights(model.get_weights())
         bare.save(path)
     with whole(out / "labels.txt") as path:

@@ -249,6 +249,8 @@ def test_benchmark_counts(exported):
     _, folder, _ = exported
     result = edge.benchmark(folder / "float32.tflite", threads=1, runs=3)
     assert (result["threads"], result["runs"]) == (1, 3)
+    both = edge.benchmark([folder / f"{each}.tflite" for each in edge.PRECISIONS], runs=23)
+    assert [each["runs"] for each in both] == [23, 23]
     check_error(lambda: edge.benchmark(folder / "float32.tflite", runs=0), runs=0)
     check_error(lambda: edge.benchmark(folder / "float32.tflite", threads=-1), threads=-1)
 

@@ -243,17 +243,19 @@ def test_float16_extremes_stay_finite(with_scores, causal):
             assert np.isfinite(_array(each)).all()
 
 
-def test_float16_softmax_sees_differences_that_float16_cannot(rng):
+@pytest.mark.parametrize("with_scores", [False, True])
+def test_float16_softmax_sees_differences_that_float16_cannot(with_scores):
     """Logits near 3,000 are 2 apart in float16; the softmax must not be."""
     query = np.full((1, 1, 1, 4), 54.8, "float16")
     key = np.repeat(query, 3, axis=2)
-    key[0, 0, 1, 0] = 54.84
-    query, key = (each.astype("float16") for each in (query, key))
-    output = ScaledDotProductAttention(dtype="float16", scale=0.25)(query, key)
-    expected = _reference(
-        (query * np.float16(0.5)).astype("float64"), key.astype("float64"),
-        key.astype("float64"), np.ones((1, 1, 1, 3), bool))
-    _close(output, expected, atol=0.02)
+    key[0, 0, 1, 0] += np.float16(0.0625)
+    value = np.eye(3, dtype="float16")[None, None]            # the output is the scores
+    output = ScaledDotProductAttention(dtype="float16", scale=0.25)(
+        query, value, key, return_attention_scores=with_scores)
+    logits = 0.25 * (key.astype("float64") @ query[0, 0, 0].astype("float64"))[0, 0]
+    share = np.exp(logits - logits.max())
+    assert logits[1] - logits[0] > 0.8
+    _close((output[0] if with_scores else output)[0, 0, 0], share / share.sum(), atol=FLOAT16)
 
 
 # -- against other implementations ---------------------------------------------------------------
