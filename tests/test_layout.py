@@ -32,4 +32,4 @@ def test_tests_mirror_the_package():
     for path in tests.rglob("test_*.py"):
         module = PACKAGE / path.relative_to(tests).with_name(path.name.removeprefix("test_"))
         assert (module.exists() or module.with_suffix("").is_dir() or module.parent.name == "demo"
-                or path.name == "test_layout.py"), path
+                or path.name in ("test_layout.py", "test_readme.py")), path

@@ -1,8 +1,4 @@
-"""Attention between two sequences through several learned projections.
-
-Paper: Vaswani et al. 2017, section 3.2.2; grouped heads: Ainslie et al. 2023; gate: Qiu et al.
-2025.
-"""
+"""Attention between two sequences through several learned projections."""
 
 import math
 
