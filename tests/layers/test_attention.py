@@ -426,6 +426,7 @@ def test_wrong_shapes(shapes, received):
     check_error(lambda: MultiHeadAttention(2, 3)(*arrays), **received)
 
 
+@pytest.mark.skipif(not KERAS_315, reason="this Keras does not tell `build` the shapes of masks")
 @pytest.mark.parametrize("shape", [(5,), (2, 5, 11), (2, 4, 5, 7), (5, 5, 7), (1, 2, 2, 5, 7)])
 def test_an_attention_mask_that_does_not_fit(shape):
     query, value = np.ones((2, 5, 3), "float32"), np.ones((2, 7, 3), "float32")
