@@ -11,6 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 try:
     import typer
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 except ImportError:
@@ -154,7 +155,7 @@ def benchmark(files: Annotated[list[str], typer.Argument(help=".tflite files.")]
 
     results = dict(zip(files, edge.benchmark(files, threads, runs), strict=True))
     if not as_json:
-        table = Table("file", "median ms", "p90 ms", "runs", "threads")
+        table = Table("file", "median ms", "p90 ms", "runs", "threads", box=box.SIMPLE)
         for file, row in results.items():
             table.add_row(file, f"{row['median_ms']:.3f}", f"{row['p90_ms']:.3f}",
                           str(runs), str(threads))
@@ -176,7 +177,7 @@ def classify(file: Annotated[str, typer.Argument(help="The .tflite file.")],
     runner = edge.load(file)
     results = {image: runner.classify(image, top) for image in images}
     if not as_json:
-        table = Table("image", "classes")
+        table = Table("image", "classes", box=box.SIMPLE)
         for image, ranked in results.items():
             table.add_row(image, ", ".join(f"{label} {share:.1%}" for label, share in ranked))
         screen.print(table)
@@ -234,7 +235,8 @@ def _finish_report(result, report, as_json):
 
 
 def _show_reports(reports):
-    table = Table("precision", "bytes", "accuracy", "agreement", "error", "median ms", "holds")
+    table = Table("precision", "bytes", "accuracy", "agreement", "error", "median ms", "holds",
+                  box=box.SIMPLE)
     for each in reports:
         accuracy, agreement = each["accuracy"], each["top1_agreement"]
         table.add_row(
