@@ -1,7 +1,8 @@
 """The converter's own process: `python -m keras_seqattn.edge.convert SAVED_MODEL OUT PRECISION`.
 
 TensorFlow's converter leaks memory at each call (tensorflow#122598) and can end the process that
-calls it; here neither reaches the user's program. Only builtin ops are allowed, since no LiteRT package has Flex.
+calls it; here neither reaches the user's program. Only builtin ops are allowed, since no LiteRT
+package has Flex.
 """
 
 import pathlib
