@@ -1,5 +1,6 @@
 """The command `seqattn`: each subcommand is one function of the library, with files to read."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -16,6 +17,8 @@ try:
     from rich.table import Table
 except ImportError:
     sys.exit("The command needs the extra `cli`. To fix: pip install 'keras_seqattn[cli]'.")
+
+from keras_seqattn.errors import explain
 
 app = typer.Typer(
     name="seqattn", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
@@ -69,7 +72,8 @@ def train(recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a YAM
     from keras_seqattn import training
 
     out = out or pathlib.Path("runs") / pathlib.Path(recipe).stem
-    run = training.fit(training.read(recipe, overrides or ()), out)
+    with contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout):
+        run = training.fit(training.read(recipe, overrides or ()), out)
     result = {"out": str(out), "epochs": len(run.history["loss"]), "seconds": run.seconds,
               "images_per_s": run.images_per_s,
               **{name: values[-1] for name, values in run.history.items()}}
@@ -86,19 +90,21 @@ def evaluate(model: Annotated[str, typer.Argument(
 
     Example: `seqattn evaluate runs/demo --data sample:eurosat`
     """
-    from keras_seqattn import data, edge, models
+    from keras_seqattn import edge, models
     from keras_seqattn.data.batches import scale
 
     if model.endswith(".tflite"):
-        predict = edge.load(model)
-        shape = next(iter(predict.inputs.values()))["shape"][1:]
+        runner = edge.load(model)
+        shape = next(iter(runner.inputs.values()))["shape"][1:]
+        examples = _examples(source, split, shape, runner.contract.get("labels"))
+        with _busy(f"evaluating {model}"):
+            logits = runner(runner.normalise(examples.images))
     else:
         keras_model = models.load(model)
         shape = keras_model.input_shape[1:]
-        predict = lambda images: keras_model.predict(images, verbose=0)  # noqa: E731
-    examples = data.load(source, split, tuple(map(int, shape)))
-    with _busy(f"evaluating {model}"):
-        logits = predict(scale(examples.images))
+        examples = _examples(source, split, shape, models.labels(model))
+        with _busy(f"evaluating {model}"):
+            logits = keras_model.predict(scale(examples.images), verbose=0)
     right = logits.argmax(-1) == examples.labels
     _finish({"model": model, "data": source, "split": split, "examples": len(right),
              "accuracy": float(right.mean())}, report, as_json)
@@ -117,11 +123,13 @@ def export(model: Annotated[str, typer.Argument(help="Model name, run folder or 
     from keras_seqattn import edge, models
 
     keras_model = models.load(model)
-    inputs, targets = _examples(source, keras_model)
+    inputs, targets = _test_examples(source, model, keras_model)
     with _busy(f"exporting {out}"):
         result = edge.export(keras_model, out, precision, labels=models.labels(model),
                              inputs=inputs, targets=targets)
     _finish_report(result, report, as_json)
+    if not as_json:
+        screen.print(f"wrote {out}")
 
 
 @app.command()
@@ -135,7 +143,7 @@ def verify(file: Annotated[str, typer.Argument(help="The .tflite file.")],
     from keras_seqattn import edge, models
 
     keras_model = models.load(against)
-    inputs, targets = _examples(source, keras_model)
+    inputs, targets = _test_examples(source, against, keras_model)
     with _busy(f"verifying {file}"):
         result = edge.verify(file, keras_model, inputs, targets)
     _finish_report(result, report, as_json)
@@ -211,14 +219,27 @@ def _is_mistake(error):
     return hasattr(error, "format_message") or "To fix:" in str(error)
 
 
-def _examples(source, model):
-    """Inputs and targets of a source's test split in the model's size, or `None` twice."""
+def _examples(source, split, shape, labels):
+    """Loads a source in a model's size, and refuses classes that are not the model's."""
+    from keras_seqattn import data
+
+    examples = data.load(source, split, tuple(map(int, shape)))
+    if labels is not None and list(examples.classes) != list(labels):
+        raise ValueError(explain(
+            "the source must have the classes of the model, in its order", source=source,
+            source_classes=list(examples.classes), model_classes=list(labels),
+            fix="pass the data that the model was trained for"))
+    return examples
+
+
+def _test_examples(source, name, model):
+    """Inputs and targets of a source's test split, or `None` twice without a source."""
     if source is None:
         return None, None
-    from keras_seqattn import data
+    from keras_seqattn import models
     from keras_seqattn.data.batches import scale
 
-    examples = data.load(source, "test", model.input_shape[1:])
+    examples = _examples(source, "test", model.input_shape[1:], models.labels(name))
     return scale(examples.images), examples.labels
 
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_seqattn import cli, edge, models
+from keras_seqattn import cli, data, edge, models
 
 pytestmark = pytest.mark.edge
 
@@ -22,8 +22,9 @@ def folder(tmp_path_factory):
     rng = np.random.default_rng(3)
     model.set_weights([rng.normal(scale=0.2, size=w.shape) for w in model.weights])
     model.save(folder / "model.keras")
-    (folder / "labels.txt").write_text("\n".join("abcdefghij"))
-    edge.export(model, folder / "model.tflite", "float32", labels=list("abcdefghij"))
+    labels = data.load("sample:eurosat", "test").classes
+    (folder / "labels.txt").write_text("\n".join(labels))
+    edge.export(model, folder / "model.tflite", "float32", labels=labels)
     Image.fromarray(rng.integers(0, 256, size=(64, 64), dtype="uint8")).save(folder / "grey.png")
     return folder
 
@@ -46,13 +47,27 @@ def test_evaluate_both_ways_gives_the_same_accuracy(folder, capsys, tmp_path):
     assert accuracies[0] == accuracies[1] > 0
 
 
+def test_classes_of_another_data_set_are_refused(folder, capsys, tmp_path):
+    from PIL import Image
+
+    for name in ("cat", "dog"):
+        (tmp_path / "test" / name).mkdir(parents=True)
+        Image.new("RGB", (64, 64)).save(tmp_path / "test" / name / "picture.png")
+    for command in (["evaluate", folder], ["evaluate", folder / "model.tflite"],
+                    ["export", folder, "--out", tmp_path / "x.tflite"],
+                    ["verify", folder / "model.tflite", "--against", folder]):
+        code, _, err = _run(capsys, *command, "--data", f"folder:{tmp_path}")
+        assert code == 2
+        assert "source_classes=['cat', 'dog']" in err
+
+
 def test_export_then_verify(folder, capsys, tmp_path):
     out_file = tmp_path / "small.tflite"
     code, out, _ = _run(capsys, "export", folder, "--out", out_file, "--json")
     report = json.loads(out)
     assert code == 0
     assert report["precision"] == "dynamic_wi8_afp32"
-    assert edge.load(out_file).contract["labels"] == list("abcdefghij")
+    assert edge.load(out_file).contract["labels"] == models.labels(folder)
     code, out, _ = _run(capsys, "verify", out_file, "--against", folder)
     assert code == 0
     assert "yes" in out
@@ -94,7 +109,7 @@ def test_train_writes_a_run(capsys, tmp_path):
         capsys, "train", "demo", "train.epochs=1", "model.num_layers=1", "model.embed_dim=16",
         "model.mlp_dim=16", "model.patch_size=32", "--out", tmp_path / "run", "--json")
     assert code == 0
-    assert json.loads(out[out.index("{"):])["epochs"] == 1
+    assert json.loads(out)["epochs"] == 1
     assert models.load(tmp_path / "run").output_shape == (None, 10)
 
 

@@ -77,6 +77,18 @@ class Runner:
         outputs = {name: np.concatenate([row[name] for row in rows]) for name in self.outputs}
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
+    def normalise(self, pixels):
+        """Brings 8-bit pixels to the scale that the file was exported for.
+
+        Args:
+            pixels: NumPy uint8, `(B, height, width, channels)`.
+
+        Returns:
+            NumPy float32 of the same shape.
+        """
+        mean, std = self.contract.get("mean", 127.5), self.contract.get("std", 127.5)
+        return ((pixels.astype("float32") - mean) / std).astype("float32")
+
     def classify(self, image, top=5):
         """Names what is on a picture, from the picture's file to words.
 
@@ -96,9 +108,8 @@ class Runner:
                 "the file must take one image", file=str(self.file), input_shapes=shapes,
                 fix="use a file exported from an image classifier"))
         _, height, width, channels = shapes[0]
-        pixels = decode(image, (height, width), channels).astype("float32")
-        pixels = (pixels - self.contract.get("mean", 127.5)) / self.contract.get("std", 127.5)
-        logits = self(pixels[None])[0].astype("float64")
+        pixels = decode(image, (height, width), channels)
+        logits = self(self.normalise(pixels[None]))[0].astype("float64")
         probabilities = np.exp(logits - logits.max())
         probabilities /= probabilities.sum()
         labels = self.contract.get("labels") or [str(i) for i in range(len(logits))]
