@@ -37,8 +37,7 @@ def attend(query, key, value, allowed=None, *, scale, causal=False, drop=None,
     Returns:
         Float, `(B, N, T, H_v)`, and the scores `(B, N, T, S)` or `None`.
 
-    Cost: `2·B·N·T·S·H` multiply-adds; the plain product holds `B·N·T·S` scores in memory, the
-    fused kernels do not.
+    Cost: `2·B·N·T·S·H` multiply-adds; fused kernels do not hold the `B·N·T·S` scores.
     """
     dtype = keras.backend.standardize_dtype(query.dtype)
     if _fused_kernel_serves(query, value, drop, return_attention_scores):
@@ -75,6 +74,11 @@ def _attend_fused(query, key, value, allowed, scale, causal, flash_attention):
     if allowed is not None:
         while len(allowed.shape) < 4:
             allowed = ops.expand_dims(allowed, 0)
+        # A row without a key is NaN in some kernels: it reads all keys, and is put to zero below.
+        reads = ops.any(allowed, axis=-1, keepdims=True)
+        allowed = ops.logical_or(allowed, ops.logical_not(reads))
+        if _on_tpu():  # Keras' kernel there applies the first example's mask to all
+            flash_attention = False
     query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
     if keras.backend.backend() == "torch" and query.shape[2] != key.shape[2]:
         groups = query.shape[2] // key.shape[2]
@@ -84,9 +88,13 @@ def _attend_fused(query, key, value, allowed, scale, causal, flash_attention):
         flash_attention=flash_attention)
     output = ops.transpose(output, (0, 2, 1, 3))                           # (B, N, T, H_v)
     if allowed is not None:
-        reads = ops.any(allowed, axis=-1, keepdims=True)
         output = ops.where(reads, output, ops.zeros_like(output))
     return output
+
+
+def _on_tpu():
+    return keras.backend.backend() == "jax" and any(
+        device.startswith("tpu") for device in keras.distribution.list_devices())
 
 
 def _grouped_product(left, right):
@@ -115,6 +123,7 @@ def finite(x):
 
 
 def check_flash(flash_attention, dropout):
+    """Refuses to insist on a flash kernel together with dropout."""
     if flash_attention and dropout > 0:
         raise ValueError(explain(
             "`flash_attention=True` needs `dropout` to be 0, since the kernels have no dropout",

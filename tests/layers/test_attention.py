@@ -396,6 +396,21 @@ def test_the_fused_kernel_gives_the_plain_numbers(rng, monkeypatch, num_kv_heads
         _close(fused, plain)
 
 
+@pytest.mark.skipif(BACKEND != "jax", reason="only Keras on JAX has a kernel for TPUs")
+@pytest.mark.parametrize(("devices", "expected"), [(["tpu:0"], False), (["gpu:0"], None)])
+def test_masks_keep_off_the_kernel_that_reads_one_for_all(rng, monkeypatch, devices, expected):
+    from keras_seqattn.layers import attention
+
+    asked, kernel = [], attention.ops.dot_product_attention
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: devices)
+    monkeypatch.setattr(attention.ops, "dot_product_attention", lambda *arrays, **options: (
+        asked.append(options["flash_attention"]), kernel(*arrays, **options))[1])
+    x = _normal(rng, 2, 3, 5, 7)
+    ScaledDotProductAttention()(x, x)
+    ScaledDotProductAttention()(x, x, attention_mask=rng.random((2, 5, 5)) < 0.5)
+    assert asked == [None, expected]
+
+
 # -- mistakes ------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("kwargs", "kind", "received"), [
