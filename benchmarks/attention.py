@@ -31,7 +31,7 @@ def build(layer_cls, shape, heads, call):
     inputs = keras.Input(shape[1:])
     output = layer_cls(heads, shape[2] // heads)(inputs, inputs, **call)
     model = keras.Model(inputs, output[0] if isinstance(output, tuple) else output)
-    model.compile("sgd", "mse", jit_compile=False)
+    model.compile("sgd", "mse")
     return model
 
 
