@@ -3,15 +3,11 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
+from arrays import array
 from tolerances import FLOAT32
 
 from keras_seqattn.layers import ClassToken, PatchEmbedding
 from keras_seqattn.testing import check_error, check_layer
-
-
-def _array(tensor):
-    return np.array(ops.convert_to_numpy(tensor))
 
 
 @pytest.mark.parametrize(("kwargs", "num_weights"), [
@@ -30,7 +26,7 @@ def test_token_contract(kwargs):
 def test_each_token_is_its_patch_times_the_kernel(rng):
     images = rng.normal(size=(2, 6, 15, 5)).astype("float32")
     layer = PatchEmbedding(patch_size=3, embed_dim=7)
-    tokens = _array(layer(images))
+    tokens = array(layer(images))
     kernel, bias = layer.get_weights()
     for row, column in np.ndindex(2, 5):
         patch = images[:, 3 * row:3 * row + 3, 3 * column:3 * column + 3].reshape(2, -1)
@@ -49,11 +45,11 @@ def test_any_size_of_image_that_the_patch_divides(rng):
 def test_class_token_stands_in_front_and_is_real(rng):
     x = rng.normal(size=(2, 5, 3)).astype("float32")
     layer = ClassToken(initializer="ones")
-    output = _array(layer(x))
+    output = array(layer(x))
     np.testing.assert_array_equal(output[:, 0], np.ones((2, 3)))
     np.testing.assert_array_equal(output[:, 1:], x)
     mask = layer.compute_mask(x, np.array([[True, False, True, False, False]] * 2))
-    np.testing.assert_array_equal(_array(mask)[0], [True, True, False, True, False, False])
+    np.testing.assert_array_equal(array(mask)[0], [True, True, False, True, False, False])
 
 
 @pytest.mark.parametrize(("shape", "received"), [

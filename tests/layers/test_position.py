@@ -3,15 +3,12 @@
 import keras
 import numpy as np
 import pytest
+from arrays import array
 from keras import ops
 from tolerances import FLOAT32
 
 from keras_seqattn.layers import LearnedPositionEmbedding, PositionalEncoding
 from keras_seqattn.testing import check_error, check_layer
-
-
-def _array(tensor):
-    return ops.convert_to_numpy(ops.cast(tensor, "float32"))
 
 
 def _paper(position, embed_dim, max_wavelength=10_000.0):
@@ -36,7 +33,7 @@ def test_learned_contract(kwargs):
 
 
 def test_ten_thousand_positions_are_exact():
-    encoding = _array(PositionalEncoding()(np.zeros((1, 10_000, 6), "float32")))[0]
+    encoding = array(PositionalEncoding()(np.zeros((1, 10_000, 6), "float32")))[0]
     for position in (0, 1, 2, 97, 4_999, 9_973, 9_999):
         np.testing.assert_allclose(encoding[position], _paper(position, 6), atol=1e-6)
 
@@ -44,7 +41,7 @@ def test_ten_thousand_positions_are_exact():
 @pytest.mark.parametrize(("dtype", "half_step"), [("float16", 2 ** -12), ("bfloat16", 2 ** -9)])
 def test_low_precision_rounds_once(dtype, half_step):
     """What float16 can hold of the exact sum, not a sine of a rounded position."""
-    encoding = _array(PositionalEncoding(dtype=dtype)(np.zeros((1, 10_000, 4), "float32")))[0]
+    encoding = array(PositionalEncoding(dtype=dtype)(np.zeros((1, 10_000, 4), "float32")))[0]
     for position in (3, 1_021, 9_973):
         assert np.abs(encoding[position] - _paper(position, 4)).max() <= half_step + 1e-6
 
@@ -54,14 +51,14 @@ def test_unknown_length_and_start_give_the_same_rows(rng):
     x = rng.normal(size=(2, 13, 6)).astype("float32")
     inputs = keras.Input((None, 6))
     free = keras.Model(inputs, PositionalEncoding(max_length=31)(inputs))
-    np.testing.assert_allclose(_array(free(x)), _array(layer(x)), atol=FLOAT32)
+    np.testing.assert_allclose(array(free(x)), array(layer(x)), atol=FLOAT32)
     for start in (5, ops.convert_to_tensor(5, "int32")):
         np.testing.assert_allclose(
-            _array(layer(x[:, 5:8], start=start)), _array(layer(x))[:, 5:8], atol=FLOAT32)
+            array(layer(x[:, 5:8], start=start)), array(layer(x))[:, 5:8], atol=FLOAT32)
 
 
 def test_a_grid_encodes_row_and_column():
-    encoding = _array(PositionalEncoding(grid=(3, 5))(np.zeros((1, 15, 8), "float32")))[0]
+    encoding = array(PositionalEncoding(grid=(3, 5))(np.zeros((1, 15, 8), "float32")))[0]
     grid = encoding.reshape(3, 5, 8)
     np.testing.assert_allclose(grid[2, 4], [*_paper(2, 4), *_paper(4, 4)], atol=1e-6)
     np.testing.assert_array_equal(grid[1, :, :4], np.repeat(grid[1, :1, :4], 5, axis=0))
@@ -71,12 +68,12 @@ def test_a_grid_encodes_row_and_column():
 def test_learned_rows_belong_to_positions(rng):
     layer = LearnedPositionEmbedding(max_length=11)
     x = rng.normal(size=(2, 11, 5)).astype("float32")
-    full = _array(layer(x))
+    full = array(layer(x))
     np.testing.assert_allclose(full - x, np.repeat((full - x)[:1], 2, axis=0), atol=FLOAT32)
     for start in (4, ops.convert_to_tensor(4, "int32")):
         np.testing.assert_allclose(
-            _array(layer(x[:, 4:7], start=start)), full[:, 4:7], atol=FLOAT32)
-    np.testing.assert_allclose(_array(layer(x[:, :7])), full[:, :7], atol=FLOAT32)
+            array(layer(x[:, 4:7], start=start)), full[:, 4:7], atol=FLOAT32)
+    np.testing.assert_allclose(array(layer(x[:, :7])), full[:, :7], atol=FLOAT32)
 
 
 @pytest.mark.parametrize(("layer", "kwargs", "shape", "received"), [

@@ -3,19 +3,11 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
+from arrays import array, normal
 from tolerances import FLOAT32
 
 from keras_seqattn.layers import TransformerEncoderBlock
 from keras_seqattn.testing import check_error, check_layer
-
-
-def _array(tensor):
-    return np.array(ops.convert_to_numpy(tensor))
-
-
-def _normal(rng, *shape):
-    return rng.normal(size=shape).astype("float32")
 
 
 @pytest.mark.parametrize(("kwargs", "num_weights"), [
@@ -39,7 +31,7 @@ def test_add_and_norm_by_hand(rng, norm):
     """With attention and network replaced by known maps only the residuals and norms are left."""
     block = TransformerEncoderBlock(num_heads=1, mlp_dim=4, norm=norm, epsilon=1e-3,
                                     activation="linear")
-    x = _normal(rng, 2, 5, 4)
+    x = normal(rng, 2, 5, 4)
     block(x)
     eye, zero = np.eye(4), np.zeros(4)
     # All queries are zero, so every token reads the plain average of the values.
@@ -57,52 +49,52 @@ def test_add_and_norm_by_hand(rng, norm):
     else:
         y = _norm(x + read(x), 1e-3)
         expected = _norm(y + 3 * y, 1e-3)
-    np.testing.assert_allclose(_array(block(x)), expected, atol=FLOAT32)
+    np.testing.assert_allclose(array(block(x)), expected, atol=FLOAT32)
 
 
 def test_without_positions_order_is_invisible(rng):
-    block, x, order = TransformerEncoderBlock(3, 7), _normal(rng, 2, 5, 12), rng.permutation(5)
-    np.testing.assert_allclose(_array(block(x[:, order])), _array(block(x))[:, order], atol=FLOAT32)
+    block, x, order = TransformerEncoderBlock(3, 7), normal(rng, 2, 5, 12), rng.permutation(5)
+    np.testing.assert_allclose(array(block(x[:, order])), array(block(x))[:, order], atol=FLOAT32)
 
 
 @pytest.mark.parametrize("norm", ["pre", "post"])
 def test_padding_cannot_change_real_tokens(rng, norm):
-    block, x = TransformerEncoderBlock(3, 7, norm=norm), _normal(rng, 2, 5, 12)
+    block, x = TransformerEncoderBlock(3, 7, norm=norm), normal(rng, 2, 5, 12)
     mask = np.arange(5)[None] < np.array([[5], [3]])
-    output = _array(block(x, mask=mask))
-    np.testing.assert_allclose(output[1:, :3], _array(block(x[1:, :3])), atol=FLOAT32)
+    output = array(block(x, mask=mask))
+    np.testing.assert_allclose(output[1:, :3], array(block(x[1:, :3])), atol=FLOAT32)
 
 
 def test_causal_never_reads_the_future(rng):
-    block, x = TransformerEncoderBlock(3, 7), _normal(rng, 2, 5, 12)
+    block, x = TransformerEncoderBlock(3, 7), normal(rng, 2, 5, 12)
     y = x.copy()
     y[:, 3:] += 5.0
-    before, after = (_array(block(each, use_causal_mask=True)) for each in (x, y))
+    before, after = (array(block(each, use_causal_mask=True)) for each in (x, y))
     np.testing.assert_allclose(before[:, :3], after[:, :3], atol=FLOAT32)
 
 
 def test_attention_mask_reaches_the_attention(rng):
-    block, x = TransformerEncoderBlock(3, 7), _normal(rng, 2, 5, 12)
+    block, x = TransformerEncoderBlock(3, 7), normal(rng, 2, 5, 12)
     alone = np.eye(5, dtype=bool)
     output, scores = block(x, attention_mask=alone, return_attention_scores=True)
-    np.testing.assert_allclose(_array(scores), np.broadcast_to(alone, (2, 3, 5, 5)), atol=FLOAT32)
-    np.testing.assert_allclose(_array(output)[:, :1], _array(block(x[:, :1])), atol=FLOAT32)
+    np.testing.assert_allclose(array(scores), np.broadcast_to(alone, (2, 3, 5, 5)), atol=FLOAT32)
+    np.testing.assert_allclose(array(output)[:, :1], array(block(x[:, :1])), atol=FLOAT32)
 
 
 def test_scores_do_not_change_the_output(rng):
-    block, x = TransformerEncoderBlock(3, 7), _normal(rng, 2, 5, 12)
+    block, x = TransformerEncoderBlock(3, 7), normal(rng, 2, 5, 12)
     output, scores = block(x, return_attention_scores=True)
-    np.testing.assert_allclose(_array(output), _array(block(x)), atol=FLOAT32)
-    np.testing.assert_allclose(_array(scores).sum(-1), np.ones((2, 3, 5)), atol=FLOAT32)
+    np.testing.assert_allclose(array(output), array(block(x)), atol=FLOAT32)
+    np.testing.assert_allclose(array(scores).sum(-1), np.ones((2, 3, 5)), atol=FLOAT32)
 
 
 def test_drop_path_skips_whole_examples_and_keeps_the_mean(rng):
     """In training a branch is either skipped or scaled by 1 / (1 - share), example by example."""
-    block, x = TransformerEncoderBlock(3, 7, drop_path=0.5, seed=3), _normal(rng, 101, 5, 12)
+    block, x = TransformerEncoderBlock(3, 7, drop_path=0.5, seed=3), normal(rng, 101, 5, 12)
     block(x)
     block._feed_forward.set_weights([0 * w for w in block._feed_forward.get_weights()])
-    branch = _array(block(x)) - x
-    trained = _array(block(x, training=True)) - x
+    branch = array(block(x)) - x
+    trained = array(block(x, training=True)) - x
     skipped = np.abs(trained).max(axis=(1, 2)) < FLOAT32
     assert 30 < skipped.sum() < 71
     np.testing.assert_allclose(trained[~skipped], 2 * branch[~skipped], atol=FLOAT32)
@@ -113,7 +105,7 @@ def test_mask_of_keras_passes_through():
     x = keras.layers.Embedding(7, 12, mask_zero=True)(tokens)
     for _ in range(2):
         x = TransformerEncoderBlock(3, 7)(x)
-    np.testing.assert_array_equal(_array(x._keras_mask), tokens != 0)
+    np.testing.assert_array_equal(array(x._keras_mask), tokens != 0)
 
 
 @pytest.mark.parametrize(("kwargs", "received"), [
