@@ -79,3 +79,15 @@ pass a positive whole number.
             raise ValueError(explain(
                 f"`{name}` must be at least 1",
                 fix="pass a positive whole number", **{name: value}))
+
+
+def check_sequence(input_shape, layer):
+    """Checks that a layer's input is a sequence of known width, `(B, T, D)`.
+
+    >>> check_sequence((None, 5, 3), "ClassToken")
+    """
+    if len(input_shape) != 3 or input_shape[-1] is None:
+        raise ValueError(explain(
+            f"the input of {layer} must have rank 3 and a known width: "
+            "(batch, positions, features)", input_shape=tuple(input_shape),
+            fix="reshape it, or set the last axis"))

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_seqattn.errors import check_count, explain
+from keras_seqattn.errors import check_count, check_sequence, explain
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
@@ -122,11 +122,7 @@ class ClassToken(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
-        if len(input_shape) != 3 or input_shape[-1] is None:
-            raise ValueError(explain(
-                "the input of ClassToken must have rank 3 and a known width: "
-                "(batch, positions, features)", input_shape=tuple(input_shape),
-                fix="reshape it, or set the last axis"))
+        check_sequence(input_shape, "ClassToken")
         self.token = self.add_weight(
             shape=(1, 1, input_shape[-1]), initializer=self.initializer, name="token")
 

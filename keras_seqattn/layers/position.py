@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_seqattn.errors import check_count, explain
+from keras_seqattn.errors import check_count, check_sequence, explain
 
 
 def sinusoid(num_positions, embed_dim, max_wavelength=10_000.0):
@@ -25,14 +25,6 @@ def sinusoid(num_positions, embed_dim, max_wavelength=10_000.0):
     angles = np.arange(num_positions)[:, None] / max_wavelength ** (
         np.arange(0, embed_dim, 2) / embed_dim)
     return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(num_positions, embed_dim)
-
-
-def _check_sequence(shape, layer):
-    if len(shape) != 3 or shape[-1] is None:
-        raise ValueError(explain(
-            f"the input of {layer} must have rank 3 and a known width: "
-            "(batch, positions, features)",
-            input_shape=tuple(shape), fix="reshape it, or set the last axis"))
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
@@ -87,7 +79,7 @@ class PositionalEncoding(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
-        _check_sequence(input_shape, "PositionalEncoding")
+        check_sequence(input_shape, "PositionalEncoding")
         length, embed_dim = input_shape[1:]
         parts = 2 if self.grid is None else 4
         if embed_dim % parts:
@@ -174,7 +166,7 @@ class LearnedPositionEmbedding(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
-        _check_sequence(input_shape, "LearnedPositionEmbedding")
+        check_sequence(input_shape, "LearnedPositionEmbedding")
         length, embed_dim = input_shape[1:]
         rows = self.max_length or length
         if rows is None:

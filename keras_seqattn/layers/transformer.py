@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_seqattn.errors import check_count, check_share, explain, nearest
+from keras_seqattn.errors import check_count, check_sequence, check_share, explain, nearest
 from keras_seqattn.layers.feed_forward import FeedForward
 from keras_seqattn.layers.multi_head import MultiHeadAttention
 
@@ -84,11 +84,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
-        if len(input_shape) != 3 or input_shape[-1] is None:
-            raise ValueError(explain(
-                "the input of TransformerEncoderBlock must have rank 3 and a known width: "
-                "(batch, positions, features)", input_shape=tuple(input_shape),
-                fix="reshape it, or set the last axis"))
+        check_sequence(input_shape, "TransformerEncoderBlock")
         embed_dim = input_shape[-1]
         if self.key_dim is None and embed_dim % self.num_heads:
             raise ValueError(explain(
