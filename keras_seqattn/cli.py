@@ -256,7 +256,7 @@ def _finish_report(result, report, as_json):
 
 
 def _show_reports(reports):
-    table = Table("precision", "bytes", "accuracy", "agree", "error", "median ms", "holds",
+    table = Table("precision", "bytes", "accuracy", "agree", "error", "ms", "holds",
                   box=box.SIMPLE)
     for each in reports:
         accuracy, agreement = each["accuracy"], each["top1_agreement"]
