@@ -76,17 +76,17 @@ class SavesNothing(Scale):
         store["0"] = ops.convert_to_numpy(self.kernel) + 1.0
 
 
-def _check(layer_cls, num_weights=1, output_shape=(2, 5, 7), **kwargs):
+def _check_scaling(layer_cls, num_weights=1, output_shape=(2, 5, 7), **kwargs):
     with keras.saving.custom_object_scope({layer_cls.__name__: layer_cls}):
         check_layer(layer_cls, {"start": 2.0}, (2, 5, 7), output_shape, num_weights, **kwargs)
 
 
 def test_a_good_layer_passes():
-    _check(Scale)
+    _check_scaling(Scale)
 
 
 def test_a_dead_weight_may_be_listed():
-    _check(HasADeadWeight, num_weights=2, unmoved=("dead",))
+    _check_scaling(HasADeadWeight, num_weights=2, unmoved=("dead",))
 
 
 @pytest.mark.parametrize(("layer_cls", "says"), [
@@ -96,19 +96,19 @@ def test_a_dead_weight_may_be_listed():
 @pytest.mark.filterwarnings("ignore:.*was passed an input with a mask")
 def test_a_broken_promise_is_noticed(layer_cls, says):
     with pytest.raises(AssertionError, match=says):
-        _check(layer_cls)
+        _check_scaling(layer_cls)
 
 
 def test_a_dead_weight_is_noticed():
     with pytest.raises(AssertionError, match=r"unchanged.*dead"):
-        _check(HasADeadWeight, num_weights=2)
+        _check_scaling(HasADeadWeight, num_weights=2)
 
 
 def test_a_wrong_count_or_shape_is_noticed():
     with pytest.raises(AssertionError):
-        _check(Scale, num_weights=2)
+        _check_scaling(Scale, num_weights=2)
     with pytest.raises(AssertionError):
-        _check(Scale, output_shape=(2, 5, 11))
+        _check_scaling(Scale, output_shape=(2, 5, 11))
 
 
 def test_check_error_needs_an_error_its_values_and_a_remedy():
