@@ -42,8 +42,8 @@ def export(model, path, precision="dynamic_wi8_afp32", *, labels=None, inputs=No
         `Report` on the file.
 
     Raises:
-        ValueError: unknown precision, unknown input sizes, another backend than TensorFlow, or a
-            path that cannot be written.
+        ValueError: unknown precision, unknown input sizes, labels that are not one per class,
+            another backend than TensorFlow, or a path that cannot be written.
         ExportError: the conversion failed, or the file does not do what the model does.
     """
     import keras
@@ -56,6 +56,10 @@ def export(model, path, precision="dynamic_wi8_afp32", *, labels=None, inputs=No
             "export needs Keras on TensorFlow", backend=keras.backend.backend(),
             fix="save the model as .keras and export it with KERAS_BACKEND=tensorflow"))
     _check_inputs(model)
+    if labels is not None and len(labels) != model.output_shape[-1]:
+        raise ValueError(explain(
+            "`labels` must name every class of the model", labels=list(labels),
+            num_classes=model.output_shape[-1], fix="pass one name per logit, in order"))
     model = float32_copy(model)
     with whole(path) as temporary, tempfile.TemporaryDirectory() as folder:
         _write_saved_model(model, folder)

@@ -183,6 +183,11 @@ def test_an_unknown_precision_is_told_the_nearest(tmp_path):
         edge.export(_vit(), tmp_path / "x.tflite", "flaot32")
 
 
+def test_labels_must_name_every_class(tmp_path):
+    check_error(lambda: edge.export(_vit(), tmp_path / "x.tflite", labels=["a", "b"]),
+                labels=["a", "b"], num_classes=5)
+
+
 def test_another_backend_is_told_the_way(tmp_path, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     check_error(lambda: edge.export(_vit(), tmp_path / "x.tflite"), backend="jax")
