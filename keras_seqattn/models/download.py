@@ -1,0 +1,138 @@
+"""Files from the web: continued after a cut, checked before they get their name."""
+
+import contextlib
+import hashlib
+import http.client
+import os
+import pathlib
+import shutil
+import urllib.error
+import urllib.request
+
+from keras_seqattn.errors import explain
+from keras_seqattn.files import whole
+
+ATTEMPTS = 3
+TIMEOUT_S = 30.0
+
+
+def fetch(url, file, sha256=None):
+    """Downloads a file, unless it is there with the expected hash.
+
+    A connection that is cut is made again, up to `ATTEMPTS` times, and goes on where it ended.
+    With a `sha256`, what came before the last cut stays beside `file` with the suffix `.part`,
+    and the next call goes on from there. Processes that download the same file at once do not
+    meet: one takes the part over by renaming it, each writes for itself, and the last to finish
+    gives the file its name.
+
+    Args:
+        url: Address, `http://` or `https://`. No redirect leads to another scheme.
+        file: Path to write; it is never seen half written.
+        sha256: Expected hash of the content, 64 hexadecimal digits. Without it nothing is checked,
+            and an earlier file or part is never trusted.
+
+    Returns:
+        `file` as `pathlib.Path`.
+
+    Raises:
+        ValueError: `url` has another scheme, the server refuses the file, its content has another
+            hash, or the folder cannot be written.
+        ConnectionError: the server cannot be reached or every attempt was cut.
+    """
+    file = pathlib.Path(file)
+    if not is_url(url):
+        raise ValueError(explain(
+            "`url` must begin with http:// or https://", url=str(url), fix="pass such an address"))
+    if sha256 is None:
+        with whole(file) as scratch:
+            _receive(url, scratch)
+    elif not (file.is_file() and digest(file) == sha256.lower()):
+        with whole(file) as scratch:
+            # Named after the hash, so that parts of two versions are never put together.
+            with _continued(file.with_name(f"{file.name}.{sha256[:8].lower()}.part"), scratch):
+                _receive(url, scratch)
+            check(scratch, sha256, url)
+    return file
+
+
+def is_url(text):
+    """Whether a text is an address that `fetch` takes.
+
+    >>> is_url("https://example.org/vit.keras"), is_url("file:///vit.keras"), is_url("vit")
+    (True, False, False)
+    """
+    return str(text).lower().startswith(("http://", "https://"))
+
+
+def digest(file):
+    """Returns the SHA-256 of a file's content as 64 hexadecimal digits."""
+    return hashlib.sha256(pathlib.Path(file).read_bytes()).hexdigest()
+
+
+def check(file, sha256, source):
+    """Raises `ValueError` unless a file, which came from `source`, has the expected hash."""
+    received = digest(file)
+    if received != sha256.lower():
+        raise ValueError(explain(
+            "the content must have the expected `sha256`", source=str(source), sha256=sha256,
+            received=received, fix="compare with the hash that its publisher gives, update "
+            "keras_seqattn if the model is one of its own, or try again"))
+
+
+@contextlib.contextmanager
+def _continued(part, scratch):
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(part, scratch)
+    try:
+        yield
+    except BaseException:
+        if scratch.exists():
+            os.replace(scratch, part)
+        raise
+
+
+def _receive(url, file):
+    for _ in range(ATTEMPTS):
+        try:
+            return _append(url, file)
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+                file.unlink(missing_ok=True)
+            elif error.code < 500:
+                raise ValueError(explain(
+                    "the server must give the file out", url=url,
+                    status=f"{error.code} {error.reason}", fix="check the address")) from error
+            failure = error
+        # urllib raises ValueError for an address that it cannot parse.
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            failure = error
+    raise ConnectionError(explain(
+        "the file must arrive whole", url=url, bytes=file.stat().st_size if file.exists() else 0,
+        error=str(failure), fix="check address and connection, then call again: where the hash is "
+        "known, it goes on after these bytes")) from failure
+
+
+def _append(url, file):
+    start = file.stat().st_size if file.exists() else 0
+    headers = {"Range": f"bytes={start}-"} if start else {}
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310
+    opener = urllib.request.build_opener(_WebOnly)
+    with opener.open(request, timeout=TIMEOUT_S) as response:
+        if response.status != http.client.PARTIAL_CONTENT:
+            start = 0
+        with open(file, "ab" if start else "wb") as out:
+            shutil.copyfileobj(response, out)
+        length = response.headers["Content-Length"]
+    if length is not None and file.stat().st_size < start + int(length):
+        raise ConnectionError(f"the connection was cut before byte {start + int(length)}")
+
+
+class _WebOnly(urllib.request.HTTPRedirectHandler):
+    """The usual handler also follows redirects to FTP."""
+
+    def redirect_request(self, request, file, code, reason, headers, url):
+        if not is_url(url):
+            raise urllib.error.HTTPError(
+                request.full_url, code, f"{reason}: {url}", headers, file)
+        return super().redirect_request(request, file, code, reason, headers, url)
