@@ -1,28 +1,45 @@
-"""Trained models by name, run folder or file."""
+"""Trained models by name, run folder, file or URL."""
 
+import hashlib
+import json
+import os
 import pathlib
 
 import keras
 
 from keras_seqattn.errors import explain, nearest
+from keras_seqattn.models.download import check, digest, fetch, is_url
 
 # One folder per trained model that comes with the project; a run folder has the same files.
 FOLDER = pathlib.Path(__file__).parents[2] / "models"
+# What a checkout has in FOLDER, for a wheel, which comes without it: sizes and hashes.
+LISTING = pathlib.Path(__file__).with_name("shipped.json")
 
 
-def load(model):
+def load(model, sha256=None):
     """Loads a trained model.
 
+    A model that comes with the project is read from the checkout. Where the package was installed
+    without one, its files are downloaded once, from `KERAS_SEQATTN_MODELS` if that environment
+    variable names the URL of a mirror, and checked against the hashes in the package. They are
+    kept in `KERAS_SEQATTN_CACHE`, by default `keras_seqattn` in the user's cache folder.
+
     Args:
-        model: Name of a model that comes with the project, a run folder, or a `.keras` file.
+        model: Name of a model that comes with the project, a run folder (its `best.keras`, else
+            its `model.keras`), a `.keras` file, or the `http(s)` URL of one.
+        sha256: Expected hash of the file, 64 hexadecimal digits. Pass it with every URL: a file
+            without it is downloaded anew each time, and only as trustworthy as its server.
 
     Returns:
         `keras.Model`.
 
     Raises:
-        ValueError: there is no such model, or its file cannot be read.
+        ValueError: there is no such model, its hash is another, or its file cannot be read.
+        ConnectionError: the download was cut; the next call goes on where it ended.
     """
-    file = _file(model)
+    file = _file(model, sha256)
+    if sha256 is not None:
+        check(file, sha256, model)
     try:
         return keras.saving.load_model(file, compile=False)
     except Exception as error:  # Keras raises whatever its ZIP, JSON and HDF5 readers raise.
@@ -38,18 +55,62 @@ def labels(model):
         model: As for `load`.
 
     Returns:
-        List of names, or `None` if no `labels.txt` lies beside the model.
+        List of names, or `None` if no `labels.txt` lies beside the model. A URL names one file,
+        so it has none.
+
+    Raises:
+        ValueError: there is no such model.
+        ConnectionError: the download was cut.
     """
+    if is_url(model):
+        return None
     path = _file(model).with_name("labels.txt")
     return path.read_text(encoding="utf-8").splitlines() if path.is_file() else None
 
 
-def _file(model):
-    shipped = {file.parent.name: file for file in FOLDER.glob("*/model.keras")}
+def list_shipped(folder):
+    """Lists the trained models in a folder, as `shipped.json` holds them under `models`.
+
+    Args:
+        folder: Folder with one folder per model.
+
+    Returns:
+        Dictionary from the name of a model to its files, each with its `bytes` and `sha256`.
+    """
+    return {
+        model.parent.name: {
+            file.name: {"bytes": file.stat().st_size, "sha256": digest(file)}
+            for file in (model, model.with_name("labels.txt")) if file.is_file()}
+        for model in sorted(pathlib.Path(folder).glob("*/model.keras"))}
+
+
+def _file(model, sha256=None):
+    local = {file.parent.name: file for file in FOLDER.glob("*/model.keras")}
+    listing = json.loads(LISTING.read_text(encoding="utf-8"))
+    if is_url(model):
+        address = hashlib.sha256(model.encode()).hexdigest()
+        return fetch(model, _cache() / "urls" / f"{address[:16]}.keras", sha256)
+    if model not in local and model in listing["models"]:
+        return _shipped(model, listing)
     path = pathlib.Path(model)
-    for candidate in (shipped.get(str(model)), path / "model.keras", path):
+    for candidate in (local.get(model), path / "best.keras", path / "model.keras", path):
         if candidate is not None and candidate.is_file():
             return candidate
+    names = {**local, **listing["models"]}
     raise ValueError(explain(
-        "`model` must be a known name, a run folder or a .keras file", model=str(model),
-        fix=nearest(model, shipped) if shipped else "pass the folder of a finished run"))
+        "`model` must be a known name, a run folder, a .keras file or the URL of one",
+        model=str(model),
+        fix=nearest(model, names) if names else "pass the folder of a finished run"))
+
+
+def _shipped(name, listing):
+    base = os.environ.get("KERAS_SEQATTN_MODELS") or listing["base"]
+    for file, expected in listing["models"][name].items():
+        fetch(f"{base.rstrip('/')}/{name}/{file}", _cache() / name / file, expected["sha256"])
+    return _cache() / name / "model.keras"
+
+
+def _cache():
+    chosen = os.environ.get("KERAS_SEQATTN_CACHE")
+    usual = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return pathlib.Path(chosen or f"{usual}/keras_seqattn").expanduser()
