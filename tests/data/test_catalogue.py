@@ -44,8 +44,16 @@ def _coco(*texts):
             "captions": [{"id": i, "text": text} for i, text in enumerate(texts)]}
 
 
-# Those whose nested features `mock_data` cannot make.
-NESTED = {
+def _sprite(position):
+    attributes = ("shape", "scale", "orientation", "x_position", "y_position")
+    return {"image": IMAGE.repeat(6, 0).repeat(5, 1)[:64, :64, :1] // 128,
+            **{f"label_{each}": 0 for each in attributes},
+            **{f"value_{each}": 0.0 for each in attributes}, "label_x_position": position}
+
+
+# Those whose nested features `mock_data` cannot make, and one whose pixels are 0 and 1.
+BY_HAND = {
+    "vtab/dsprites_location": [_sprite(0), _sprite(31)],
     "vtab/kitti_distance": [_kitti(("Car", 8.5), ("Pedestrian", 2.0)), _kitti(("Tram", 5.0))],
     "vtab/clevr_count": [_clevr(9.25, 9.75, 11.0), _clevr(*range(7, 17))],
     "vtab/clevr_distance": [_clevr(9.25, 9.75, 11.0), _clevr(*range(7, 17))],
@@ -61,10 +69,10 @@ def _mock(name, opened=None):
         features = builder.info.features
         return [features.deserialize_example_np(
             features.serialize_example(features.encode_example(example)), decoders=decoders)
-            for example in NESTED[name]]
+            for example in BY_HAND[name]]
 
     return tfds.testing.mock_data(
-        num_examples=2, as_data_source_fn=by_hand if name in NESTED else None)
+        num_examples=2, as_data_source_fn=by_hand if name in BY_HAND else None)
 
 
 def test_every_set_is_tested():
@@ -126,6 +134,13 @@ def test_labels_of_whole_examples():
     with _mock("coco_captions"):
         _, texts = data.load("tfds:coco_captions").read(np.arange(2))
     assert texts == [["a dog", "ein Hündchen"], ["two cats"]]
+
+
+def test_sprites_are_black_and_white():
+    with _mock("vtab/dsprites_location"):
+        images, labels = data.load("tfds:vtab/dsprites_location").read(np.arange(2))
+    np.testing.assert_array_equal(images[0], 255 * _sprite(0)["image"].repeat(3, -1))
+    assert labels.tolist() == [0, 15]
 
 
 def test_a_picture_arrives_as_it_was():
