@@ -1,5 +1,6 @@
 """Pictures in files to arrays: one decoder for training, evaluation and the device runner."""
 
+import contextlib
 import io
 import warnings
 
@@ -8,7 +9,11 @@ import numpy as np
 from keras_seqattn.errors import explain
 
 
-def decode(image, size=None, channels=3):
+class Unreadable(ValueError):
+    """A picture that cannot be decoded."""
+
+
+def decode(image, size=None, channels=3, white=255):
     """Reads a picture as 8-bit RGB or grey, whatever it was stored as.
 
     A picture that is stored otherwise (palette, transparency, 16 bits, grey for RGB) is converted
@@ -18,27 +23,48 @@ def decode(image, size=None, channels=3):
         image: Path of a picture file, or its bytes.
         size: `(height, width)` in pixels to resize to. Defaults to the picture's own.
         channels: 3 for RGB, 1 for grey.
+        white: Value that is stored for white, which becomes 255.
 
     Returns:
         NumPy uint8, `(height, width, channels)`.
 
     Raises:
-        ValueError: the file is missing, unreadable or no picture.
+        Unreadable: the file is missing, unreadable or no picture; a `ValueError`.
     """
+    from PIL import Image
+
+    with _opened(image) as picture:
+        picture = _to_eight_bits(picture, "RGB" if channels == 3 else "L")
+    if white != 255:
+        picture = picture.point([min(255, value * 255 // white) for value in range(256)] * channels)
+    if size is not None and picture.size != (size[1], size[0]):
+        picture = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    return np.asarray(picture, "uint8").reshape(picture.height, picture.width, channels)
+
+
+def readable(image):
+    """Tells whether `decode` can read a picture, by decoding it."""
+    try:
+        with _opened(image):
+            return True
+    except Unreadable:
+        return False
+
+
+@contextlib.contextmanager
+def _opened(image):
     from PIL import Image, UnidentifiedImageError
 
     name = f"{len(image)} bytes" if isinstance(image, bytes) else str(image)
     try:
         with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as picture:
             picture.load()
-            picture = _to_eight_bits(picture, "RGB" if channels == 3 else "L")
+            yield picture
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(explain(
+        raise Unreadable(explain(
             "`image` must be a readable picture", image=name, error=str(error),
-            fix="pass a JPEG, PNG, WebP or BMP file")) from error
-    if size is not None and picture.size != (size[1], size[0]):
-        picture = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    return np.asarray(picture, "uint8").reshape(picture.height, picture.width, channels)
+            fix="pass a JPEG, PNG, WebP or BMP file, or leave such files of a source out with "
+                "--skip-bad")) from error
 
 
 def _to_eight_bits(picture, mode):

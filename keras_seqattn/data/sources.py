@@ -1,74 +1,93 @@
-"""Where labelled images come from: `sample:NAME`, `folder:PATH` or `pack:FILE.npz`."""
+"""Where labelled images come from: `sample:`, `folder:`, `pack:` or `tfds:` and a name."""
 
+import dataclasses
+import math
 import pathlib
 import sysconfig
-import typing
 
 import numpy as np
 
-from keras_seqattn.data.images import decode
+from keras_seqattn.data.catalogue import CATALOGUE, Entry
+from keras_seqattn.data.stored import StoredImages
 from keras_seqattn.errors import explain, nearest
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
-SPLITS = ("train", "test")
+SPLITS = ("train", "validation", "test")
+IN_MEMORY = 2 * 2**30  # bytes of decoded images; what takes more is decoded when it is read
 
 
-class LabelledImages(typing.NamedTuple):
-    """Images with their classes, held in memory.
-
-    Attributes:
-        images: NumPy uint8, `(n, height, width, channels)`.
-        labels: NumPy int32, `(n,)`: index into `classes`.
-        classes: Names of the classes.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    classes: tuple
-
-    def take(self, indices):
-        """Returns the examples at `indices`, in that order."""
-        return self._replace(images=self.images[indices], labels=self.labels[indices])
-
-
-def load(source, split="train", image_shape=None):
+def load(source, split="train", image_shape=None, skip_bad=False):
     """Loads one split of a source of labelled images.
 
     Args:
         source: `sample:NAME` (a set that comes with this project), `folder:PATH` (pictures at
-            `PATH/SPLIT/CLASS/`), or `pack:FILE.npz` (encoded pictures in arrays `bytes`, `offset`,
-            `label`, `test`, `classes`).
-        split: `"train"` or `"test"`.
+            `PATH/SPLIT/CLASS/`), `pack:FILE.npz` (encoded pictures in arrays `bytes`, `offset`,
+            `label`, `test`, `classes`) or `tfds:NAME` (a key of `catalogue.CATALOGUE`, or any set
+            of tensorflow-datasets with an image and a label, prepared on this machine).
+        split: `"train"`, `"validation"` or `"test"`, or several joined by `+`, such as
+            `"train+validation"` for a last training on all but the test split.
         image_shape: `(height, width, channels)` to convert to. Defaults to the first picture's
             size in RGB.
+        skip_bad: Whether to leave out pictures that cannot be decoded. Each is then decoded once
+            more, here, so that none stops a training.
 
     Returns:
-        `LabelledImages`.
+        `LabelledImages`, or `StoredImages` for `tfds:` and for what is larger than `IN_MEMORY`.
 
     Raises:
-        ValueError: the source, its scheme or the split is unknown, or holds no picture.
+        ValueError: the source, its scheme or the split is unknown, holds no picture or is not
+            prepared on this machine; or, where it is held in memory, a picture is unreadable.
+        ImportError: tensorflow-datasets is needed and missing.
     """
     scheme, _, name = str(source).partition(":")
     if scheme not in _SCHEMES or not name:
         raise ValueError(explain(
             "`source` must be SCHEME:NAME with a known scheme", source=str(source),
             fix=nearest(scheme, _SCHEMES)))
-    if split not in SPLITS:
-        raise ValueError(explain("`split` is not known", split=split, fix=nearest(split, SPLITS)))
+    parts = split.split("+")
+    unknown = [part for part in parts if part not in SPLITS]
+    if unknown:
+        raise ValueError(explain(
+            "`split` is not known", split=split, fix=nearest(unknown[0], SPLITS)))
     if image_shape is not None and len(image_shape) != 3:
         raise ValueError(explain(
             "`image_shape` must be that of an image: (height, width, channels)",
             image_shape=tuple(image_shape), fix="use a model that takes images"))
-    encoded, labels, classes = _SCHEMES[scheme](name, split)
-    if not encoded:
+    examples = _SCHEMES[scheme](name, parts)
+    if skip_bad:
+        examples = examples.without_unreadable()
+    if not len(examples):
         raise ValueError(explain(
             "`source` must hold pictures of the split", source=str(source), split=split,
-            fix="pass another split or source"))
-    height, width, channels = image_shape or (None, None, 3)
-    if height is None:
-        height, width, _ = decode(encoded[0]).shape
-    images = np.stack([decode(image, (height, width), channels) for image in encoded])
-    return LabelledImages(images, np.asarray(labels, "int32"), tuple(classes))
+            skipped=examples.skipped, fix="pass another split or source"))
+    image_shape = tuple(image_shape or examples.first_shape())
+    examples = dataclasses.replace(examples, image_shape=image_shape)
+    if scheme == "tfds" or len(examples) * math.prod(image_shape) > IN_MEMORY:
+        return examples
+    return examples.in_memory()
+
+
+def prepare(source):
+    """Downloads a `tfds:` set, which nothing else here does, and stores it for reading by index.
+
+    What must be fetched by hand tensorflow-datasets asks for. The set lands in its folder, which
+    is `~/tensorflow_datasets` or the environment's `TFDS_DATA_DIR`.
+
+    Args:
+        source: `tfds:NAME`, as `load` takes it. Its terms are in `catalogue.CATALOGUE`.
+
+    Raises:
+        ValueError: the source is not a known set of tensorflow-datasets.
+        ImportError: tensorflow-datasets is missing.
+        AssertionError: files that must be fetched by hand are not there.
+    """
+    scheme, _, name = str(source).partition(":")
+    if scheme != "tfds" or not name:
+        raise ValueError(explain(
+            "only a `tfds:` source can be prepared", source=str(source),
+            fix="pass tfds:NAME; other sources need no preparation"))
+    _, builder = _open(name)
+    builder.download_and_prepare(file_format="array_record")
 
 
 def sample_folder():
@@ -79,17 +98,21 @@ def sample_folder():
     return pathlib.Path(sysconfig.get_path("data")) / "share" / "keras_seqattn" / "data"
 
 
-def _from_sample(name, split):
+def _from_sample(name, parts):
     known = {path.name.removesuffix("_sample.npz"): path
              for path in sample_folder().glob("*_sample.npz")}
     if name not in known:
         raise ValueError(explain(
             "the sample set is not known", name=name, fix=nearest(name, known)))
-    return _from_pack(known[name], split)
+    return _from_pack(known[name], parts)
 
 
-def _from_pack(path, split):
+def _from_pack(path, parts):
     path = pathlib.Path(path)
+    if "validation" in parts:
+        raise ValueError(explain(
+            "a pack holds a train and a test split only", split="validation", path=str(path),
+            fix="load the train split and keep a share of it for validation"))
     try:
         with np.load(path, allow_pickle=False) as pack:
             arrays = {key: pack[key] for key in ("bytes", "offset", "label", "test", "classes")}
@@ -98,21 +121,86 @@ def _from_pack(path, split):
             "a pack must be an .npz of labelled pictures", path=str(path), error=str(error),
             fix="pass a file with arrays bytes, offset, label, test and classes")) from error
     blob, offset = arrays["bytes"].tobytes(), arrays["offset"]
-    chosen = np.flatnonzero(arrays["test"] == (split == "test"))
-    encoded = [blob[offset[i]:offset[i + 1]] for i in chosen]
-    return encoded, arrays["label"][chosen], arrays["classes"].tolist()
+    chosen = np.flatnonzero(np.isin(arrays["test"], [part == "test" for part in parts]))
+    records = [(blob[offset[i]:offset[i + 1]], arrays["label"][i]) for i in chosen]
+    return StoredImages(records, tuple(arrays["classes"].tolist()))
 
 
-def _from_folder(path, split):
-    folder = pathlib.Path(path) / split
-    if not folder.is_dir():
+def _from_folder(path, parts):
+    folders = [pathlib.Path(path) / part for part in parts]
+    for folder in folders:
+        if not folder.is_dir():
+            raise ValueError(explain(
+                "a folder source must hold PATH/SPLIT/CLASS/picture files", folder=str(folder),
+                fix="create the folder of the split, or pass another source"))
+    classes = sorted({entry.name for folder in folders for entry in folder.iterdir()
+                      if entry.is_dir()})
+    records = [(file, label) for folder in folders for label, name in enumerate(classes)
+               for file in sorted((folder / name).glob("*")) if file.suffix.lower() in SUFFIXES]
+    return StoredImages(records, tuple(classes))
+
+
+def _from_tfds(name, parts):
+    entry = _entry(name)
+    missing = [part for part in parts if part not in entry.splits]
+    if missing:
         raise ValueError(explain(
-            "a folder source must hold PATH/SPLIT/CLASS/picture files", folder=str(folder),
-            fix="create the folder of the split, or pass another source"))
-    classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-    files = [(file, label) for label, name in enumerate(classes)
-             for file in sorted((folder / name).iterdir()) if file.suffix.lower() in SUFFIXES]
-    return [file for file, _ in files], [label for _, label in files], classes
+            "the set has no such split", name=name, split=missing[0],
+            fix=nearest(missing[0], entry.splits)))
+    tfds, builder = _open(name)
+    features = builder.info.features
+    if not {"image", entry.key} <= set(features):
+        raise ValueError(explain(
+            f"the set must hold an `image` and a `{entry.key}`", name=name,
+            features=sorted(features), fix=nearest(name, CATALOGUE)))
+    try:
+        examples = builder.as_data_source(
+            "+".join(entry.splits[part] for part in parts),
+            decoders={"image": tfds.decode.SkipDecoding()})
+    except NotImplementedError as error:  # what TFDS raises for all but prepared array records
+        raise ValueError(explain(
+            "the set must be prepared on this machine, for reading by index", name=name,
+            folder=str(builder.data_dir), fix=f"see its terms ({entry.terms}) at {entry.page}, "
+            "move the folder away if it exists, and run: python -c \"from keras_seqattn import "
+            f"data; data.prepare('tfds:{name}')\"")) from error
+    classes = features[entry.key].names if entry.classes is None else entry.classes
+    return StoredImages(_Records(examples, entry), tuple(classes), white=entry.white,
+                        grey=features["image"].shape[-1] == 1)
 
 
-_SCHEMES = {"sample": _from_sample, "folder": _from_folder, "pack": _from_pack}
+def _entry(name):
+    return CATALOGUE.get(name) or Entry(name, {part: part for part in SPLITS})
+
+
+def _open(name):
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise ImportError(explain(
+            "`tfds:` sources need tensorflow-datasets", error=str(error),
+            fix="pip install 'keras_seqattn[train]'")) from error
+    from keras_seqattn.data import flickr30k  # noqa: F401, makes the set known to TFDS
+
+    try:
+        return tfds, tfds.builder(_entry(name).builder)
+    except (ValueError, AssertionError) as error:
+        raise ValueError(explain(
+            "`tfds:NAME` must be a set that is known", name=name, error=str(error).split("\n")[0],
+            fix=f"{nearest(name, CATALOGUE)}, or another set of tensorflow-datasets")) from error
+
+
+class _Records:
+    def __init__(self, examples, entry):
+        self._examples = examples
+        self._entry = entry
+
+    def __len__(self):
+        return len(self._examples)
+
+    def __getitem__(self, index):
+        example = self._examples[int(index)]
+        return example["image"], self._entry.label(example[self._entry.key])
+
+
+_SCHEMES = {"sample": _from_sample, "folder": _from_folder, "pack": _from_pack,
+            "tfds": _from_tfds}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from keras_seqattn.data import decode
+from keras_seqattn.data.images import Unreadable, readable
 from keras_seqattn.testing import check_error
 
 PIL = pytest.importorskip("PIL.Image")
@@ -71,8 +72,27 @@ def test_size_is_height_then_width():
 def test_what_is_no_picture(content, tmp_path):
     path = tmp_path / "picture.png"
     path.write_bytes(content)
-    check_error(lambda: decode(path), image=str(path))
-    check_error(lambda: decode(content), image=f"{len(content)} bytes")
+    check_error(lambda: decode(path), Unreadable, image=str(path))
+    check_error(lambda: decode(content), Unreadable, image=f"{len(content)} bytes")
+    assert not readable(path)
+    assert not readable(content)
+
+
+def test_what_is_a_picture(tmp_path):
+    path = tmp_path / "picture.png"
+    path.write_bytes(_png(PIXELS))
+    assert readable(path)
+    assert readable(path.read_bytes())
+
+
+def test_black_and_white_stored_as_zero_and_one():
+    """White is 255 before the picture is resized, so that edges become grey, not black."""
+    checks = np.array([[0, 1], [1, 0]], "uint8")
+    np.testing.assert_array_equal(
+        decode(_png(checks), channels=1, white=1)[..., 0], 255 * checks)
+    wide = decode(_png(checks), size=(2, 4), channels=1, white=1)[0, :, 0]
+    assert (np.diff(wide.astype(int)) >= 0).all()
+    assert 0 < wide[1] < wide[2] < 255
 
 
 def test_a_missing_file_and_a_folder(tmp_path):
