@@ -18,7 +18,9 @@ try:
 except ImportError:
     sys.exit("The command needs the extra `cli`. To fix: pip install 'keras_seqattn[cli]'.")
 
-from keras_seqattn.errors import explain
+from keras_seqattn.errors import explain, nearest
+
+BACKENDS = ("tensorflow", "jax", "torch")
 
 app = typer.Typer(
     name="seqattn", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
@@ -32,7 +34,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 Threads = Annotated[int, typer.Option(help="CPU threads to run the file on.")]
 Runs = Annotated[int, typer.Option(help="Number of timed runs.")]
 Source = Annotated[str, typer.Option(
-    "--data", help="sample:NAME, folder:PATH (PATH/SPLIT/CLASS/pictures) or pack:FILE.npz.")]
+    "--data", help="sample:NAME, folder:PATH (PATH/SPLIT/CLASS/pictures), pack:FILE.npz or tfds:NAME.")]
+Backend = Annotated[str | None, typer.Option(
+    help="Keras backend: tensorflow, jax or torch. Defaults to KERAS_BACKEND.")]
 OptionalSource = Annotated[str | None, typer.Option(
     "--data", help="Verify on the test split of this source; random inputs without.")]
 
@@ -64,25 +68,42 @@ def train(recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a YAM
               metavar="[SECTION.FIELD=VALUE]...", help="Changes to the recipe.")] = None,
           out: Annotated[pathlib.Path | None, typer.Option(
               help="Run folder. Defaults to runs/RECIPE.")] = None,
-          as_json: AsJson = False):
+          strategy: Annotated[str, typer.Option(
+              help="auto, none, mirrored, multiworker or tpu.")] = "auto",
+          resume: Annotated[bool, typer.Option(
+              "--resume", help="Go on from the last checkpoint, if there is one.")] = False,
+          skip_bad: Annotated[bool, typer.Option(
+              "--skip-bad", help="Leave unreadable pictures out and count them.")] = False,
+          wait: Annotated[float, typer.Option(
+              help="Longest wait for the other workers, in seconds.")] = 300.0,
+          backend: Backend = None, as_json: AsJson = False):
     """Train a recipe with `model.fit` and write a run folder.
+
+    The same command on a laptop, on several GPUs, on every host of `TF_CONFIG` and on a TPU.
+    Exit code 75 means that SIGTERM came and the state was saved, or that another worker was
+    lost: start it again with `--resume`.
 
     Example: `seqattn train demo train.epochs=3 --out runs/short`
     """
+    _choose_backend(backend)
     from keras_seqattn import training
 
-    out = out or pathlib.Path("runs") / pathlib.Path(recipe).stem
+    out = out or pathlib.Path("runs") / _run_name(recipe)
     with contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout):
-        run = training.fit(training.read(recipe, overrides or ()), out)
-    result = {"out": str(out), "epochs": len(run.history["loss"]), "seconds": run.seconds,
-              "images_per_s": run.images_per_s,
-              **{name: values[-1] for name, values in run.history.items()}}
-    _finish(result, None, as_json)
+        try:
+            run = training.fit(training.read(recipe, overrides or ()), out, strategy, resume,
+                               skip_bad, wait)
+        except training.Preempted as stop:
+            notes.print(f"seqattn: {stop}", soft_wrap=True)
+            raise typer.Exit(training.EXIT_PREEMPTED) from None
+    last = {name: values[-1] for name, values in run.history.items()}
+    _finish({**last, "out": str(out), "epochs": len(run.history["loss"]), "seconds": run.seconds,
+             "images_per_s": run.images_per_s}, None, as_json)
 
 
 @app.command()
 def evaluate(model: Annotated[str, typer.Argument(
-                 help="Model name, run folder, .keras or .tflite file.")],
+                 help="Model name, URL, run folder, .keras or .tflite file.")],
              source: Source,
              split: Annotated[str, typer.Option(help="Split of the source.")] = "test",
              report: ReportFile = None, as_json: AsJson = False):
@@ -241,6 +262,26 @@ def _test_examples(source, name, model):
 
     examples = _examples(source, "test", model.input_shape[1:], models.labels(name))
     return scale(examples.images), examples.labels
+
+
+def _run_name(recipe):
+    """Name of the run of a recipe: its file's, or its folder's if it is called recipe.yaml."""
+    path = pathlib.Path(recipe)
+    return path.resolve().parent.name if path.stem == "recipe" else path.stem
+
+
+def _choose_backend(backend):
+    """Sets the backend of Keras, which it reads when it is imported."""
+    if backend is None:
+        return
+    if backend not in BACKENDS:
+        raise ValueError(explain("`--backend` is not known", backend=backend,
+                                 fix=nearest(backend, BACKENDS)))
+    os.environ["KERAS_BACKEND"] = backend
+    if "keras" in sys.modules and sys.modules["keras"].backend.backend() != backend:
+        raise ValueError(explain(
+            "Keras has another backend already", backend=backend,
+            loaded=sys.modules["keras"].backend.backend(), fix=f"set KERAS_BACKEND={backend}"))
 
 
 def _busy(text):

@@ -1,11 +1,15 @@
 """Random changes of training examples; each is a name in a recipe.
 
-All take and return a batch: images, float32 `(B, height, width, channels)` in `[-1, 1]`, and
-labels, float32 `(B, num_classes)`. They draw from the generator they are given, so that the same
-seed makes the same batch on every machine.
+All take and return a few examples: images, float32 `(n, height, width, channels)` in `[-1, 1]`,
+and labels, float32 `(n, num_classes)`. They draw from the generator they are given, so that the
+same seed makes the same batch on every machine. Those that mix examples mix neighbours: batches
+are shuffled, so a neighbour is a random other example, and any share of a batch can be made
+without the rest (see `batches`).
 """
 
 import numpy as np
+
+from keras_seqattn.data.rand_augment import rand_augment
 
 
 def flip(images, labels, rng):
@@ -34,17 +38,79 @@ def shift(images, labels, rng):
     return images, labels
 
 
+def resized_crop(images, labels, rng):
+    """Enlarges a random part of each image to the whole.
+
+    Paper: Szegedy et al. 2015, section 6: 8 % to 100 % of the area, sides 3:4 to 4:3.
+    """
+    _, height, width, _ = images.shape
+    cut = [_crop(image, *_box(height, width, rng.uniform(0.08, 1.0), rng)) for image in images]
+    return np.stack(cut), labels
+
+
+def erase(images, labels, rng):
+    """Fills a random part of half of the images with noise.
+
+    Paper: Zhong et al. 2020, "Random Erasing Data Augmentation": 2 % to 40 % of the area. Sides
+    3:4 to 4:3 here, 3:10 to 10:3 there.
+    """
+    images = images.copy()
+    for image in images:
+        if rng.random() < 0.5:
+            rows, columns = _box(*image.shape[:2], rng.uniform(0.02, 0.4), rng)
+            patch = image[slice(*rows), slice(*columns)]
+            patch[:] = rng.uniform(-1.0, 1.0, patch.shape)
+    return images, labels
+
+
 def mixup(images, labels, rng):
-    """Blends half of the batches: each example with another, labels too, by one random share.
+    """Blends half of the pairs of neighbours by one random share, labels too.
 
     Paper: Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization", with α = 0.4. The other
     half stays as it is, which short trainings need.
     """
     if rng.random() < 0.5:
         return images, labels
-    share, others = np.float32(rng.beta(0.4, 0.4)), rng.permutation(len(images))
-    return (share * images + (1 - share) * images[others],
-            share * labels + (1 - share) * labels[others])
+    share = np.float32(rng.beta(0.4, 0.4))
+    return (share * images + (1 - share) * images[::-1],
+            share * labels + (1 - share) * labels[::-1])
 
 
-AUGMENTATIONS = {function.__name__: function for function in (flip, rot90, shift, mixup)}
+def cutmix(images, labels, rng):
+    """Swaps a random box between half of the pairs of neighbours, labels by its area.
+
+    Paper: Yun et al. 2019, "CutMix", with α = 1; the box stays inside the image.
+    """
+    if rng.random() < 0.5:
+        return images, labels
+    _, height, width, _ = images.shape
+    rows, columns = (slice(*side) for side in _box(height, width, rng.uniform(), rng))
+    mixed = images.copy()
+    mixed[:, rows, columns] = images[::-1, rows, columns]
+    share = np.float32((rows.stop - rows.start) * (columns.stop - columns.start) / (height * width))
+    return mixed, (1 - share) * labels + share * labels[::-1]
+
+
+def _box(height, width, area, rng):
+    """Draws a box of a share of the area: `(top, bottom), (left, right)`, at least one pixel."""
+    stretch = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)) / 2)
+    rows = int(np.clip(round(height * np.sqrt(area) * stretch), 1, height))
+    columns = int(np.clip(round(width * np.sqrt(area) / stretch), 1, width))
+    top, left = rng.integers(height - rows + 1), rng.integers(width - columns + 1)
+    return (int(top), int(top) + rows), (int(left), int(left) + columns)
+
+
+def _crop(image, rows, columns):
+    """Enlarges a box to the whole image, bilinearly."""
+    for axis, (start, stop) in enumerate((rows, columns)):
+        size = image.shape[axis]
+        at = np.clip(start + (np.arange(size) + 0.5) * (stop - start) / size - 0.5, start, stop - 1)
+        low = np.minimum(at.astype(int), stop - 1)
+        share = np.moveaxis((at - low).astype("float32")[:, None, None], 0, axis)
+        image = ((1 - share) * image.take(low, axis)
+                 + share * image.take(np.minimum(low + 1, stop - 1), axis))
+    return image
+
+
+AUGMENTATIONS = {function.__name__: function for function in (
+    flip, rot90, shift, resized_crop, rand_augment, erase, mixup, cutmix)}

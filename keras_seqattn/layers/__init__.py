@@ -4,12 +4,13 @@ from keras_seqattn.layers import masks
 from keras_seqattn.layers.attention import ScaledDotProductAttention
 from keras_seqattn.layers.feed_forward import FeedForward
 from keras_seqattn.layers.multi_head import MultiHeadAttention
-from keras_seqattn.layers.patch import ClassToken, PatchEmbedding
+from keras_seqattn.layers.patch import ClassToken, ConvStem, PatchEmbedding
 from keras_seqattn.layers.position import LearnedPositionEmbedding, PositionalEncoding
 from keras_seqattn.layers.transformer import TransformerEncoderBlock
 
 __all__ = [
     "ClassToken",
+    "ConvStem",
     "FeedForward",
     "LearnedPositionEmbedding",
     "MultiHeadAttention",

@@ -48,16 +48,7 @@ class PatchEmbedding(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape):
-        if len(input_shape) != 4 or input_shape[-1] is None:
-            raise ValueError(explain(
-                "the input of PatchEmbedding must have rank 4 and known channels: "
-                "(batch, height, width, channels)", input_shape=tuple(input_shape),
-                fix="add the missing axis, for example with image[None]"))
-        for name, side in (("height", input_shape[1]), ("width", input_shape[2])):
-            if side is not None and side % self.patch_size:
-                raise ValueError(explain(
-                    f"`patch_size` must divide the image {name}", patch_size=self.patch_size,
-                    **{name: side}, fix="resize the image or change patch_size"))
+        check_image(input_shape, "PatchEmbedding", self.patch_size)
         self._projection = keras.layers.Conv2D(
             self.embed_dim, self.patch_size, strides=self.patch_size, use_bias=self.use_bias,
             kernel_initializer=self.kernel_initializer, data_format="channels_last",
@@ -65,15 +56,10 @@ class PatchEmbedding(keras.layers.Layer):
         self._projection.build(input_shape)
 
     def call(self, images):
-        patches = self._projection(images)                                # (B, GH, GW, D)
-        _, height, width, _ = ops.shape(patches)
-        return ops.reshape(patches, (-1, height * width, self.embed_dim))  # (B, GH·GW, D)
+        return as_tokens(self._projection(images))
 
     def compute_output_shape(self, input_shape):
-        batch, height, width, _ = input_shape
-        known = height is not None and width is not None
-        patches = height * width // self.patch_size ** 2 if known else None
-        return (batch, patches, self.embed_dim)
+        return token_shape(input_shape, self.patch_size, self.embed_dim)
 
     def get_config(self):
         return {
@@ -83,6 +69,114 @@ class PatchEmbedding(keras.layers.Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
+
+
+@keras.saving.register_keras_serializable(package="keras_seqattn")
+class ConvStem(keras.layers.Layer):
+    """Maps an image to the same grid of tokens as `PatchEmbedding`, by a few small convolutions.
+
+    Overlapping edges and textures are found before attention starts, which on small data sets is
+    worth more than anything else; use `PatchEmbedding` where weights of others are to be loaded.
+
+    Args:
+        patch_size: Side `P` of the square a token stands for, in pixels: a power of 2, at least 2.
+        embed_dim: Width `D` of a token, a multiple of `P / 2`.
+
+    Call arguments:
+        images: Float, `(B, height, width, channels)`; height and width are multiples of `P`.
+
+    Returns:
+        Float, `(B, GH·GW, D)` with the grid `GH = height / P`, `GW = width / P`.
+
+    Raises:
+        ValueError: `patch_size` is no power of 2 or `embed_dim` no multiple of half of it; the
+            input is not of rank 4; `patch_size` does not divide the height or the width.
+
+    Example:
+
+    >>> tuple(ConvStem(patch_size=4, embed_dim=6)(keras.ops.ones((2, 8, 12, 3))).shape)
+    (2, 6, 6)
+
+    Masking: has none.
+    Cost: about `6·D² + D²` weights: `log2 P` convolutions of 3×3 whose width doubles up to `D`,
+    each halving the sides, then one of 1×1.
+    On device: CONV_2D, GELU and RESHAPE; int8 weights are supported.
+    Paper: Xiao et al. 2021, "Early Convolutions Help Transformers See Better", section 4. GELU and
+    no batch normalisation here, so that the batch's division among devices does not matter.
+    """
+
+    def __init__(self, patch_size, embed_dim, **kwargs):
+        super().__init__(**kwargs)
+        check_count(patch_size=patch_size, embed_dim=embed_dim)
+        if patch_size < 2 or patch_size & (patch_size - 1):
+            raise ValueError(explain(
+                "`patch_size` must be a power of 2 for convolutions that halve the sides",
+                patch_size=patch_size, fix="use 2, 4, 8, 16 or 32"))
+        if embed_dim % (patch_size // 2):
+            raise ValueError(explain(
+                "`embed_dim` must be a multiple of half of `patch_size`", embed_dim=embed_dim,
+                patch_size=patch_size, fix="change embed_dim or patch_size"))
+        self.patch_size = patch_size
+        self.embed_dim = embed_dim
+
+    def build(self, input_shape):
+        check_image(input_shape, "ConvStem", self.patch_size)
+        num_halvings = self.patch_size.bit_length() - 1
+        common = {"data_format": "channels_last", "dtype": self.dtype_policy}
+        self._convolutions = [
+            keras.layers.Conv2D(
+                self.embed_dim >> (num_halvings - 1 - i), 3, strides=2, padding="same",
+                activation="gelu", kernel_initializer="he_normal", name=f"convolution_{i}",
+                **common)
+            for i in range(num_halvings)]
+        self._projection = keras.layers.Conv2D(self.embed_dim, 1, name="projection", **common)
+        shape = tuple(input_shape)
+        for layer in (*self._convolutions, self._projection):
+            layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+
+    def call(self, images):
+        x = images
+        for layer in self._convolutions:
+            x = layer(x)
+        return as_tokens(self._projection(x))
+
+    def compute_output_shape(self, input_shape):
+        return token_shape(input_shape, self.patch_size, self.embed_dim)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "patch_size": self.patch_size,
+            "embed_dim": self.embed_dim,
+        }
+
+
+def check_image(input_shape, layer, patch_size):
+    """Refuses what is no image, or one whose sides the patches do not divide."""
+    if len(input_shape) != 4 or input_shape[-1] is None:
+        raise ValueError(explain(
+            f"the input of {layer} must have rank 4 and known channels: "
+            "(batch, height, width, channels)", input_shape=tuple(input_shape),
+            fix="add the missing axis, for example with image[None]"))
+    for name, side in (("height", input_shape[1]), ("width", input_shape[2])):
+        if side is not None and side % patch_size:
+            raise ValueError(explain(
+                f"`patch_size` must divide the image {name}", patch_size=patch_size,
+                **{name: side}, fix="resize the image or change patch_size"))
+
+
+def as_tokens(patches):
+    """Lays out a grid of features row by row: `(B, GH, GW, D)` to `(B, GH·GW, D)`."""
+    _, height, width, _ = ops.shape(patches)
+    return ops.reshape(patches, (-1, height * width, patches.shape[-1]))
+
+
+def token_shape(input_shape, patch_size, embed_dim):
+    """Shape of the tokens of images, `None` where it is unknown."""
+    batch, height, width, _ = input_shape
+    known = height is not None and width is not None
+    return (batch, height * width // patch_size ** 2 if known else None, embed_dim)
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")

@@ -10,6 +10,7 @@ import keras
 from keras_seqattn.errors import check_count, explain, nearest
 from keras_seqattn.layers import (
     ClassToken,
+    ConvStem,
     LearnedPositionEmbedding,
     PatchEmbedding,
     PositionalEncoding,
@@ -25,14 +26,15 @@ SIZES = {
     "large": (24, 16, 1024, 4096),
     "huge": (32, 16, 1280, 5120),
 }
+STEMS = {"patch": PatchEmbedding, "conv": ConvStem}
 POOLINGS = ("token", "mean")
 POSITIONS = ("learned", "sinusoidal")
 
 
-def vit(size, patch_size=16, image_shape=(224, 224, 3), num_classes=1000, *, pooling="token",
-        position="learned", pixel_mean=None, pixel_std=None, dropout=0.0, attention_dropout=0.0,
-        drop_path=0.0, epsilon=1e-6, num_layers=None, num_heads=None, embed_dim=None,
-        mlp_dim=None, dtype=None, seed=None, name="vit"):
+def vit(size, patch_size=16, image_shape=(224, 224, 3), num_classes=1000, *, stem="patch",
+        pooling="token", position="learned", pixel_mean=None, pixel_std=None, dropout=0.0,
+        attention_dropout=0.0, drop_path=0.0, epsilon=1e-6, num_layers=None, num_heads=None,
+        embed_dim=None, mlp_dim=None, dtype=None, seed=None, name="vit"):
     """Builds a Vision Transformer that classifies images.
 
     Args:
@@ -40,6 +42,8 @@ def vit(size, patch_size=16, image_shape=(224, 224, 3), num_classes=1000, *, poo
         patch_size: Side `P` of a square patch, in pixels; divides height and width.
         image_shape: `(height, width, channels)`, in pixels.
         num_classes: Number of logits.
+        stem: What makes tokens of pixels: one linear map of each `"patch"`, the paper's, or a few
+            small `"conv"`olutions (`ConvStem`), which small data sets reward.
         pooling: `"token"` reads the class from a token of its own, `"mean"` from the average of
             all patches.
         position: `"learned"` vectors or fixed 2-D `"sinusoidal"` waves.
@@ -64,14 +68,14 @@ def vit(size, patch_size=16, image_shape=(224, 224, 3), num_classes=1000, *, poo
         logits, `(B, num_classes)`.
 
     Raises:
-        ValueError: an unknown size, pooling or position; sizes that do not divide; a rate outside
-            `[0, 1)`; a mean without a deviation, or not one of each per channel.
+        ValueError: an unknown size, stem, pooling or position; sizes that do not divide; a rate
+            outside `[0, 1)`; a mean without a deviation, or not one of each per channel.
 
     >>> vit("nano", patch_size=8, image_shape=(64, 64, 3), num_classes=10).output_shape
     (None, 10)
     """
-    for field, value, known in (("size", size, SIZES), ("pooling", pooling, POOLINGS),
-                                ("position", position, POSITIONS)):
+    for field, value, known in (("size", size, SIZES), ("stem", stem, STEMS),
+                                ("pooling", pooling, POOLINGS), ("position", position, POSITIONS)):
         if value not in known:
             raise ValueError(explain(
                 f"`{field}` is not known", **{field: value}, fix=nearest(value, known)))
@@ -87,7 +91,7 @@ def vit(size, patch_size=16, image_shape=(224, 224, 3), num_classes=1000, *, poo
     x = images = keras.Input(image_shape, name="images")
     if pixel_mean is not None or pixel_std is not None:
         x = _standardise(x, pixel_mean, pixel_std, dtype)
-    x = PatchEmbedding(patch_size, embed_dim, dtype=dtype, name="patches")(x)
+    x = STEMS[stem](patch_size, embed_dim, dtype=dtype, name="patches")(x)
     if position == "sinusoidal":
         grid = (image_shape[0] // patch_size, image_shape[1] // patch_size)
         x = PositionalEncoding(grid=grid, dtype=dtype, name="positions")(x)
@@ -121,3 +125,17 @@ def _standardise(images, mean, std, dtype):
     return keras.layers.Rescaling(
         [1 / s for s in std], [-m / s for m, s in zip(mean, std, strict=True)], dtype=dtype,
         name="standardise")(images)
+
+
+def pixel_statistics(model):
+    """Mean and deviation of each channel by which a `vit` standardises its images.
+
+    Returns:
+        `{"pixel_mean", "pixel_std"}` as `vit` takes them; empty if it does not standardise.
+    """
+    for layer in model.layers:
+        if layer.name == "standardise":
+            std = [1 / factor for factor in layer.scale]
+            mean = [-offset * s for offset, s in zip(layer.offset, std, strict=True)]
+            return {"pixel_mean": mean, "pixel_std": std}
+    return {}

@@ -1,31 +1,36 @@
-"""Training a recipe with `model.fit`, from fresh weights to a run folder."""
+"""Training a recipe with `model.fit`, from fresh weights or a state on disk, to a run folder."""
 
-import importlib.util
-import sys
-import time
+import contextlib
+import csv
+import shutil
 import typing
+import warnings
 
 import keras
-import numpy as np
-import yaml
 
-from keras_seqattn import data
+from keras_seqattn import models
 from keras_seqattn.data.batches import Batches
+from keras_seqattn.errors import explain
 from keras_seqattn.files import output_folder, whole
-
-# Names of the weights that decay would only harm: they do not multiply features.
-UNDECAYED = {"bias", "gamma", "beta", "embeddings", "token"}
+from keras_seqattn.training import classifier, journal, states
+from keras_seqattn.training.board import Board
+from keras_seqattn.training.optimizer import averaged
+from keras_seqattn.training.preemption import Preemption
+from keras_seqattn.training.progress import Progress
+from keras_seqattn.training.steps import Steps
+from keras_seqattn.training.strategy import strategy as choose_devices
 
 
 class Run(typing.NamedTuple):
     """What a training run leaves.
 
     Attributes:
-        model: The `keras.Model` with the weights of the best epoch.
+        model: The `keras.Model` to use: the best epoch's, without validation the last one's.
         classes: Names of the classes, in the order of the logits.
-        history: Name of each curve to its values, one per epoch.
-        seconds: Duration of `model.fit`.
-        images_per_s: Training images per second over the whole of it, validation included.
+        history: Name of each curve to its values, one per epoch; among them `seconds`, with
+            validation and checkpoints, and `images_per_s`.
+        seconds: Duration of all epochs.
+        images_per_s: Training images per second over all of it.
     """
 
     model: keras.Model
@@ -35,116 +40,177 @@ class Run(typing.NamedTuple):
     images_per_s: float
 
 
-def fit(recipe, out):
+def fit(recipe, out, strategy="auto", resume=False, skip_bad=False, wait_s=300.0, quiet=False):
     """Trains a recipe and writes a run folder.
 
-    The folder then holds `model.keras` (best epoch by validation loss, no optimizer),
-    `labels.txt`, `recipe.yaml`, `history.csv` and, where TensorBoard is installed, its logs.
+    While it trains, the folder holds `recipe.yaml` with every field, `log.csv`, `curves.png`,
+    `best.keras` (lowest validation loss so far), `states/` to go on from and, where TensorBoard is
+    installed, `logs/`. At the end `model.keras` (the last epoch), `labels.txt` and `card.toml`
+    join them and `states/` goes. Models are saved without optimizer; with `train.average` they
+    hold the averaged weights.
 
     Args:
         recipe: `Recipe`.
-        out: Folder of the run.
+        out: Folder of the run; for several processes one that all of them see.
+        strategy: Where to train, as for `training.strategy`.
+        resume: Whether to go on from the newest whole state in the folder. The run ends with the
+            same weights as if it had never stopped, on one CPU bit for bit. Without any state it
+            starts; a finished run is returned as it is.
+        skip_bad: Whether to leave unreadable pictures out.
+        wait_s: Longest wait for other processes, in seconds.
+        quiet: Whether to print nothing.
 
     Returns:
         `Run`.
 
     Raises:
-        ValueError: the data cannot be loaded or the folder not written.
+        ValueError: the data, the recipe, the devices or the folder are not as they must be; the
+            folder holds an unfinished run and `resume` is false, or another recipe's; the loss is
+            not finite; the disk is full.
+        Preempted: SIGTERM came; the state is saved.
     """
     out = output_folder(out)
+    devices = choose_devices(strategy, wait_s)
+    _check_folder(recipe, out, resume)
+    if resume and (out / journal.CARD).is_file():
+        return read_run(out)
     settings = recipe.train
     keras.utils.set_random_seed(settings.seed)
-    examples = data.load(recipe.data.source, "train", recipe.model.image_shape)
-    training, validation = split(examples, recipe.data.validation, settings.seed)
-    batches = Batches(training, settings.batch_size, recipe.data.augment, settings.seed)
-    statistics = pixel_statistics(training.images) if recipe.data.standardise else {}
-    model = recipe.model.build(len(examples.classes), seed=settings.seed, **statistics)
-    compile_model(model, settings, num_steps=len(batches) * settings.epochs)
-    best = out / "best.weights.h5"
-    watch = "val_loss" if len(validation.labels) else "loss"
-    callbacks = [
-        keras.callbacks.ModelCheckpoint(best, watch, save_best_only=True, save_weights_only=True),
-        keras.callbacks.CSVLogger(out / "history.csv"),
-    ]
-    if importlib.util.find_spec("tensorboard") and importlib.util.find_spec("tensorflow"):
-        callbacks.append(keras.callbacks.TensorBoard(out / "logs"))
-    start = time.perf_counter()
+    training, validation = classifier.load(recipe, skip_bad)
+
+    def batches(share, step=0):
+        return Batches(
+            training, settings.batch_size, recipe.data.augment, settings.seed, step, share)
+
+    def validation_batches(share):
+        return Batches(validation, settings.batch_size, share=share)
+
+    steps_per_epoch = batches((0, 1)).steps_per_epoch
+    with devices.scope():
+        model = classifier.build(recipe, training)
+        classifier.compile_model(model, settings, steps_per_epoch * settings.epochs)
+        classifier.build_state(model, batches((0, devices.num_replicas))[0])
+    devices.adapt(model)
+    position, arrays = _state(out / "states", resume)
+    if arrays is not None:
+        states.restore(model, arrays, ("model", "optimizer"))
+    if devices.is_chief:
+        (out / journal.CARD).unlink(missing_ok=True)
+        journal.write_recipe(recipe, out)
+    board = Board(out / "logs") if devices.is_chief else None
+    progress = Progress(position, steps_per_epoch, settings.epochs, settings.batch_size,
+                        shown=devices.is_chief and not quiet)
+    with Preemption() as preemption, progress.running():
+        steps = Steps(position, out / "states", settings.checkpoint_every, steps_per_epoch,
+                      preemption, devices, arrays if position.step else None)
+        while position.epoch < settings.epochs and not _should_stop(position, settings):
+            epoch = position.epoch
+            values = _train(model, devices, batches, position, steps_per_epoch, [steps, progress])
+            with averaged(model) if settings.average else contextlib.nullcontext():
+                if validation is not None:
+                    result = model.evaluate(
+                        devices.feed(validation_batches), return_dict=True, verbose=0,
+                        steps=validation_batches((0, 1)).steps_per_epoch)
+                    values.update({f"val_{name}": value for name, value in result.items()})
+                steps.tick()
+                _close_epoch(position, values, len(training))
+                if devices.is_chief:
+                    journal.write_log(position.history, out)
+                    board.write(position, model, validation)
+                    if position.best == epoch:
+                        journal.save_model(model, out / "best.keras")
+            steps.save()
+            progress.epoch_done()
+    if devices.is_chief:
+        _finish(model, recipe, training, position, out)
+        return read_run(out)
+    return _run(model, training.classes, position.history)
+
+
+def read_run(out):
+    """Reads a finished run from its folder, as `fit` returned it."""
+    with open(out / "log.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    history = {name: [float(row[name]) for row in rows] for name in rows[0] if name != "epoch"}
+    return _run(models.load(out), models.labels(out), history)
+
+
+def _run(model, classes, history):
+    seconds = sum(history["seconds"])
+    images = sum(speed * time for speed, time in
+                 zip(history["images_per_s"], history["seconds"], strict=True))
+    return Run(model, tuple(classes), history, seconds, images / seconds)
+
+
+def _train(model, devices, batches, position, steps_per_epoch, callbacks):
+    """Runs the rest of one epoch; returns its loss and metrics."""
+    done = position.epoch * steps_per_epoch + position.step
+    left = steps_per_epoch - position.step
+    if not left:
+        return {name: float(value) for name, value in model.get_metrics_result().items()}
     history = model.fit(
-        batches, epochs=settings.epochs, callbacks=callbacks,
-        validation_data=Batches(validation, 250) if len(validation.labels) else None,
-        verbose=1 if sys.stdout.isatty() else 2)
-    seconds = time.perf_counter() - start
-    model.load_weights(best)
-    best.unlink()
-    save(model, recipe, examples.classes, out)
-    images_per_s = len(training.labels) * settings.epochs / seconds
-    return Run(model, examples.classes, history.history, seconds, images_per_s)
+        devices.feed(lambda share: batches(share, done)), steps_per_epoch=left, verbose=0,
+        shuffle=False, initial_epoch=position.epoch, epochs=position.epoch + 1, callbacks=callbacks)
+    return {name: values[-1] for name, values in history.history.items()}
 
 
-def split(examples, share, seed):
-    """Cuts a share of the examples off for validation, chosen by the seed.
-
-    Args:
-        examples: `LabelledImages`.
-        share: Share to cut off, in `[0, 1)`.
-        seed: Seed of the choice.
-
-    Returns:
-        Two `LabelledImages`: for training, for validation.
-    """
-    order = np.random.default_rng(seed).permutation(len(examples.labels))
-    count = int(len(order) * share)
-    return examples.take(np.sort(order[count:])), examples.take(np.sort(order[:count]))
+def _close_epoch(position, values, examples):
+    seconds = position.seconds - sum(position.history.get("seconds", []))
+    values = {**values, "seconds": seconds, "images_per_s": examples / seconds}
+    for name, value in values.items():
+        position.history.setdefault(name, []).append(float(value))
+    watched = position.history.get("val_loss", [])
+    if watched and watched[-1] == min(watched):
+        position.best = position.epoch
+    position.epoch += 1
+    position.step = 0
 
 
-def pixel_statistics(images):
-    """Mean and deviation of each channel of 8-bit images, as `models.vit` takes them.
-
-    Args:
-        images: NumPy uint8, `(n, height, width, channels)`.
-
-    Returns:
-        `{"pixel_mean", "pixel_std"}`, each a list of floats per channel, on the scale `[-1, 1]`.
-    """
-    mean = images.mean(axis=(0, 1, 2)) / 127.5 - 1.0
-    std = images.std(axis=(0, 1, 2)) / 127.5
-    return {"pixel_mean": mean.tolist(), "pixel_std": np.maximum(std, 1e-3).tolist()}
+def _should_stop(position, settings):
+    """Whether the validation loss has not fallen for as many epochs as the recipe is patient."""
+    return (settings.patience is not None and position.best >= 0
+            and position.epoch - 1 - position.best >= settings.patience)
 
 
-def compile_model(model, settings, num_steps):
-    """Gives a classifier its optimizer, loss and metric.
-
-    Args:
-        model: `keras.Model` that returns logits.
-        settings: The recipe's `TrainSection`.
-        num_steps: Steps of the whole training: the learning rate rises for their first `warmup`
-            share and falls along half a cosine to zero at their last.
-    """
-    warmup_steps = int(num_steps * settings.warmup)
-    learning_rate = keras.optimizers.schedules.CosineDecay(
-        0.0 if warmup_steps else settings.learning_rate, num_steps - warmup_steps,
-        warmup_target=settings.learning_rate if warmup_steps else None,
-        warmup_steps=warmup_steps)
-    optimizer = keras.optimizers.AdamW(
-        learning_rate, weight_decay=settings.weight_decay, beta_2=settings.beta_2,
-        clipnorm=settings.clip_norm)
-    optimizer.exclude_from_weight_decay(
-        [weight for weight in model.trainable_weights if weight.name in UNDECAYED])
-    model.compile(
-        optimizer,
-        keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=settings.label_smoothing),
-        metrics=["accuracy"])
+def _check_folder(recipe, out, resume):
+    unfinished = bool(states.files(out / "states"))
+    if unfinished and not resume:
+        raise ValueError(explain(
+            "the folder must not hold an unfinished run", folder=str(out), resume=False,
+            fix="pass --resume to go on with it, or another --out to start anew"))
+    changes = journal.diff(recipe, out) if resume else []
+    if changes:
+        raise ValueError(explain(
+            "a run goes on with the recipe it was started with", folder=str(out),
+            changes=" ".join(changes),
+            fix="take the changes back, or start anew with another --out"))
 
 
-def save(model, recipe, classes, out):
-    """Writes model, labels and recipe into the run folder, each file whole or not at all."""
-    with whole(out / "model.keras") as path:
-        bare = type(model).from_config(model.get_config())
-        bare.set_weights(model.get_weights())
-        bare.save(path)
+def _state(folder, resume):
+    """The position to start from, and the arrays of its state or `None`."""
+    position, arrays, damaged = states.read(folder) if resume else (None, None, [])
+    for name in damaged:
+        warnings.warn(f"the damaged checkpoint {name} was passed over", stacklevel=3)
+    return position or states.Position(), arrays
+
+
+def _finish(model, recipe, training, position, out):
+    with averaged(model) if recipe.train.average else contextlib.nullcontext():
+        journal.save_model(model, out / "model.keras")
     with whole(out / "labels.txt") as path:
-        path.write_text("\n".join(classes) + "\n", encoding="utf-8")
-    with whole(out / "recipe.yaml") as path:
-        path.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False),
-                        encoding="utf-8")
+        path.write_text("\n".join(training.classes) + "\n", encoding="utf-8")
+    curves = {name: values for name, values in position.history.items()
+              if name not in ("seconds", "images_per_s")}
+    results = {f"last_{name}": values[-1] for name, values in curves.items()}
+    if position.best >= 0:
+        results |= {f"best_{name}": values[position.best] for name, values in curves.items()}
+    journal.write_card(
+        out,
+        model={"parameters": model.count_params(), "size": recipe.model.size,
+               "image_shape": list(recipe.model.image_shape)},
+        data={"source": recipe.data.source, "training_examples": len(training),
+              "skipped": training.skipped, "classes": list(training.classes)},
+        training={"epochs": position.epoch, "best_epoch": position.best + 1,
+                  "seconds": round(position.seconds, 1), **results},
+        versions=journal.versions())
+    shutil.rmtree(out / "states")

@@ -3,13 +3,14 @@
 import pathlib
 import typing
 
+import keras
 import pydantic
 import yaml
 
 from keras_seqattn import models
 from keras_seqattn.data.augment import AUGMENTATIONS
 from keras_seqattn.errors import explain, nearest
-from keras_seqattn.models.vit import POOLINGS, POSITIONS, SIZES
+from keras_seqattn.models.vit import POOLINGS, POSITIONS, SIZES, STEMS
 
 FOLDER = pathlib.Path(__file__).parent / "recipes"
 Share = typing.Annotated[float, pydantic.Field(ge=0, lt=1)]
@@ -21,11 +22,16 @@ class _Section(pydantic.BaseModel):
 
 
 class ModelSection(_Section):
-    """Which model: the arguments of `models.vit`, but for the classes, which the data tells."""
+    """Which model: the arguments of `models.vit`, but for the classes, which the data tells.
+
+    `rematerialise` computes activations again for the gradient in place of keeping them: less
+    memory for long sequences, about a third more time.
+    """
 
     architecture: typing.Literal["vit"] = "vit"
     size: typing.Literal[tuple(SIZES)]
     patch_size: pydantic.PositiveInt = 16
+    stem: typing.Literal[tuple(STEMS)] = "patch"
     image_shape: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt]
     pooling: typing.Literal[POOLINGS] = "token"
     position: typing.Literal[POSITIONS] = "learned"
@@ -37,28 +43,54 @@ class ModelSection(_Section):
     embed_dim: pydantic.PositiveInt | None = None
     mlp_dim: pydantic.PositiveInt | None = None
     dtype: typing.Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    rematerialise: bool = False
 
     def build(self, num_classes, **others):
         """Builds the model with fresh weights."""
-        arguments = self.model_dump(exclude={"architecture"})
-        return models.vit(**arguments, num_classes=num_classes, name=self.architecture, **others)
+        arguments = self.model_dump(exclude={"architecture", "rematerialise"})
+        with keras.RematScope("full" if self.rematerialise else None):
+            return models.vit(
+                **arguments, num_classes=num_classes, name=self.architecture, **others)
 
 
 class DataSection(_Section):
     """Which data: a source, the share of its train split kept for validation, augmentation.
 
     With `standardise` the model brings each channel to mean 0 and deviation 1 over the training
-    images by itself; what enters it stays in `[-1, 1]`.
+    images by itself; what enters it stays in `[-1, 1]`. `validation: split` takes the source's own
+    validation split.
     """
 
     source: str
     standardise: bool = False
-    validation: Share = 0.1
+    validation: Share | typing.Literal["split"] = 0.1
     augment: tuple[typing.Literal[tuple(AUGMENTATIONS)], ...] = ()
 
 
 class TrainSection(_Section):
-    """How to train: AdamW, warm-up, then half a cosine to zero (Loshchilov & Hutter 2017, 2019)."""
+    """How to train: AdamW, warm-up, then half a cosine to zero (Loshchilov & Hutter 2017, 2019).
+
+    Attributes:
+        epochs: Number of epochs.
+        batch_size: Examples per step, over all devices.
+        learning_rate: Its peak, per step.
+        warmup: Share of all steps during which it rises.
+        beta_2: Momentum of the squared gradients.
+        weight_decay: Share of a matrix lost per step at learning rate 1.
+        label_smoothing: Share of a label spread over all classes.
+        clip_norm: Largest norm of each weight's gradient, or null.
+        accumulate: Steps whose gradients are averaged for one update, or null.
+        average: Momentum of the averages of the weights (EMA) that are validated and saved, or
+            null.
+        start: Model to start from, as for `models.load`, or null for fresh weights.
+        freeze: Names or shell patterns of layers that do not train.
+        lora_rank: Rank of LoRA products in place of training whole blocks, or null.
+        layer_decay: Factor of the learning rate from each block to the one before it.
+        patience: Epochs without a lower validation loss after which to stop, or null.
+        checkpoint_every: Steps between two states on disk; the end of an epoch writes one too.
+        xla: Whether to compile the step with XLA; `"auto"` leaves it to Keras.
+        seed: Seed of weights, dropout, order, augmentation and split.
+    """
 
     epochs: pydantic.PositiveInt
     batch_size: pydantic.PositiveInt = 64
@@ -68,6 +100,15 @@ class TrainSection(_Section):
     weight_decay: typing.Annotated[float, pydantic.Field(ge=0)] = 0.05
     label_smoothing: Share = 0.1
     clip_norm: Positive | None = 1.0
+    accumulate: typing.Annotated[int, pydantic.Field(ge=2)] | None = None
+    average: Share | None = None
+    start: str | None = None
+    freeze: tuple[str, ...] = ()
+    lora_rank: pydantic.PositiveInt | None = None
+    layer_decay: typing.Annotated[float, pydantic.Field(gt=0, le=1)] = 1.0
+    patience: pydantic.PositiveInt | None = None
+    checkpoint_every: pydantic.PositiveInt = 200
+    xla: typing.Literal["auto"] | bool = "auto"
     seed: typing.Annotated[int, pydantic.Field(ge=0)] = 0
 
 
@@ -77,8 +118,7 @@ class Recipe(_Section):
     Attributes:
         model: `ModelSection`.
         data: `DataSection`.
-        train: `TrainSection`; `warmup` is the share of all steps, `learning_rate` its peak,
-            `clip_norm` the largest norm of each weight's gradient, `batch_size` the global one.
+        train: `TrainSection`.
     """
 
     model: ModelSection

@@ -1,0 +1,147 @@
+"""Image classifiers from a recipe: data, model, optimizer, loss and metric."""
+
+import keras
+import numpy as np
+
+from keras_seqattn import data, models
+from keras_seqattn.training import transfer
+from keras_seqattn.training.optimizer import AdamW
+
+# Names of the weights that decay would only harm: they do not multiply features.
+UNDECAYED = {"bias", "gamma", "beta", "embeddings", "token"}
+
+
+def load(recipe, skip_bad=False):
+    """Loads the examples of a recipe.
+
+    Args:
+        recipe: `Recipe`.
+        skip_bad: Whether to leave unreadable pictures out, and count them.
+
+    Returns:
+        Examples as of `data.load`: for training; for validation, or `None`.
+    """
+    source, shape = recipe.data.source, recipe.model.image_shape
+    examples = data.load(source, "train", shape, skip_bad=skip_bad)
+    if recipe.data.validation == "split":
+        return examples, data.load(source, "validation", shape, skip_bad=skip_bad)
+    return split(examples, recipe.data.validation, recipe.train.seed)
+
+
+def split(examples, share, seed):
+    """Cuts a share of the examples off for validation, chosen by the seed.
+
+    Args:
+        examples: What `data.load` returns.
+        share: Share to cut off, in `[0, 1)`.
+        seed: Seed of the choice.
+
+    Returns:
+        Examples for training; for validation, or `None` if the share holds none.
+    """
+    order = np.random.default_rng(seed).permutation(len(examples))
+    count = int(len(order) * share)
+    if not count:
+        return examples, None
+    return examples.take(np.sort(order[count:])), examples.take(np.sort(order[:count]))
+
+
+def pixel_statistics(examples, limit=10_000):
+    """Mean and deviation of each channel, as `models.vit` takes them.
+
+    Args:
+        examples: What `data.load` returns.
+        limit: Number of examples, from the first on, that are looked at.
+
+    Returns:
+        `{"pixel_mean", "pixel_std"}`, each a list of floats per channel, on the scale `[-1, 1]`.
+    """
+    count = min(limit, len(examples))
+    sums, squares = 0.0, 0.0
+    for start in range(0, count, 500):
+        images, _ = examples.read(np.arange(start, min(start + 500, count)))
+        pixels = images.astype("float64") / 127.5 - 1.0
+        sums = sums + pixels.mean(axis=(1, 2)).sum(axis=0)
+        squares = squares + np.square(pixels).mean(axis=(1, 2)).sum(axis=0)
+    mean = sums / count
+    std = np.sqrt(np.maximum(squares / count - mean ** 2, 0.0))
+    return {"pixel_mean": mean.tolist(), "pixel_std": np.maximum(std, 1e-3).tolist()}
+
+
+def build(recipe, examples):
+    """Builds the model of a recipe, from fresh or trained weights, and says what of it trains.
+
+    A model that starts from another standardises its images as that one does.
+
+    Args:
+        recipe: `Recipe`.
+        examples: Training examples.
+
+    Returns:
+        `keras.Model`, not compiled.
+
+    Raises:
+        ValueError: the model to start from does not fit, a name in `freeze` matches nothing.
+    """
+    settings = recipe.train
+    source = None if settings.start is None else models.load(settings.start)
+    if source is not None:
+        statistics = models.pixel_statistics(source)
+    else:
+        statistics = pixel_statistics(examples) if recipe.data.standardise else {}
+    model = recipe.model.build(len(examples.classes), seed=settings.seed, **statistics)
+    if source is not None:
+        transfer.transfer(source, model)
+    transfer.freeze(model, settings.freeze)
+    if settings.lora_rank is not None:
+        transfer.enable_lora(model, settings.lora_rank)
+    return model
+
+
+def compile_model(model, settings, num_steps):
+    """Gives a classifier its optimizer, loss and metric.
+
+    Args:
+        model: `keras.Model` that returns logits.
+        settings: The recipe's `TrainSection`.
+        num_steps: Steps of the whole training: the learning rate rises for their first `warmup`
+            share and falls along half a cosine to zero at their last.
+    """
+    updates = num_steps // (settings.accumulate or 1)
+    warmup = int(updates * settings.warmup)
+    learning_rate = keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else settings.learning_rate, max(updates - warmup, 1),
+        warmup_target=settings.learning_rate if warmup else None, warmup_steps=warmup)
+    optimizer = AdamW(
+        learning_rate, weight_decay=settings.weight_decay, beta_2=settings.beta_2,
+        clip_norm=settings.clip_norm,
+        decayed=[w.path for w in model.trainable_weights if w.name not in UNDECAYED],
+        shares=transfer.rate_shares(model, settings.layer_decay),
+        gradient_accumulation_steps=settings.accumulate,
+        use_ema=settings.average is not None, ema_momentum=settings.average or 0.0)
+    model.compile(
+        optimizer,
+        keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=settings.label_smoothing),
+        weighted_metrics=[Accuracy(name="accuracy")], jit_compile=settings.xla)
+
+
+def build_state(model, batch):
+    """Makes every variable of a compiled model: optimizer, loss and metrics included.
+
+    Args:
+        model: `keras.Model`.
+        batch: One batch: images, labels, weights.
+    """
+    model._symbolic_build(data_batch=batch)
+    model.optimizer.build(model.trainable_variables)
+
+
+@keras.saving.register_keras_serializable(package="keras_seqattn")
+class Accuracy(keras.metrics.CategoricalAccuracy):
+    """Share of right answers, each example of any weight above 0 counted once."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        if sample_weight is not None:
+            sample_weight = keras.ops.cast(sample_weight > 0, self.dtype)
+        return super().update_state(y_true, y_pred, sample_weight)

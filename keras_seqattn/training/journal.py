@@ -1,0 +1,103 @@
+"""What a training leaves in its run folder beside the states."""
+
+import csv
+import difflib
+import json
+import platform
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import yaml
+
+import keras_seqattn
+from keras_seqattn.files import whole
+
+CARD = "card.toml"
+
+
+def save_model(model, path):
+    """Writes a model without its optimizer, as any project can load it.
+
+    Products of LoRA are added to the kernels they belong to.
+
+    Args:
+        model: `keras.Model`.
+        path: `.keras` file.
+    """
+    with whole(path) as temporary, tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / "all.weights.h5"
+        bare = type(model).from_config(model.get_config())
+        model.save_weights(weights)
+        bare.load_weights(weights)
+        bare.save(temporary)
+
+
+def write_recipe(recipe, out):
+    """Writes `recipe.yaml`, with every field."""
+    with whole(out / "recipe.yaml") as path:
+        path.write_text(text_of(recipe), encoding="utf-8")
+
+
+def text_of(recipe):
+    """The recipe as YAML, with every field."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
+
+
+def diff(recipe, out):
+    """Lines in which a recipe differs from the one of a run folder; none if they are equal."""
+    path = out / "recipe.yaml"
+    stored = path.read_text(encoding="utf-8") if path.is_file() else ""
+    lines = difflib.unified_diff(
+        stored.splitlines(), text_of(recipe).splitlines(), n=0, lineterm="")
+    return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
+
+
+def write_log(history, out):
+    """Writes `log.csv`, a row per epoch, and the curves as `curves.png` where Matplotlib is."""
+    with whole(out / "log.csv") as path, open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["epoch", *history])
+        writer.writerows([epoch, *values] for epoch, values in
+                         enumerate(zip(*history.values(), strict=True), start=1))
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        for curve in (name, f"val_{name}"):
+            if curve in history:
+                epochs = np.arange(1, len(history[curve]) + 1)
+                axes.plot(epochs, history[curve], marker=".", label=curve)
+        axes.set(xlabel="epoch", ylabel=name)
+        axes.legend()
+        axes.grid(alpha=0.3)
+    with whole(out / "curves.png") as path:
+        figure.savefig(path, dpi=120)
+
+
+def versions():
+    """Name to version of what the numbers depend on."""
+    backend = keras.backend.backend()
+    found = {"python": platform.python_version(), "keras_seqattn": keras_seqattn.__version__,
+             "keras": keras.__version__, "numpy": np.__version__}
+    module = __import__(backend)
+    return {**found, backend: module.__version__}
+
+
+def write_card(out, **sections):
+    """Writes `card.toml`: what was trained, on what, with which result.
+
+    Args:
+        out: Folder.
+        **sections: Name of a table to a dictionary of numbers, texts and lists of them.
+    """
+    lines = []
+    for section, values in sections.items():
+        lines.append(f"[{section}]")
+        lines += [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+        lines.append("")
+    with whole(out / CARD) as path:
+        path.write_text("\n".join(lines), encoding="utf-8")

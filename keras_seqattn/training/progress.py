@@ -1,0 +1,66 @@
+"""What a training says while it runs: a bar on a terminal, a line per epoch elsewhere."""
+
+import contextlib
+import sys
+
+import keras
+
+
+class Progress(keras.callbacks.Callback):
+    """Shows steps, loss, images per second and the time left.
+
+    Args:
+        position: `states.Position`.
+        steps_per_epoch: Steps of a whole epoch.
+        epochs: Number of epochs.
+        batch_size: Examples per step.
+        shown: Whether to show anything.
+    """
+
+    def __init__(self, position, steps_per_epoch, epochs, batch_size, shown=True):
+        super().__init__()
+        self._position = position
+        self._steps_per_epoch = steps_per_epoch
+        self._epochs = epochs
+        self._batch_size = batch_size
+        self._shown = shown
+        self._bar = self._task = None
+
+    @contextlib.contextmanager
+    def running(self):
+        """Shows the bar as long as the block runs, if there is a terminal and `rich`."""
+        with contextlib.ExitStack() as stack:
+            if self._shown and sys.stdout.isatty():
+                with contextlib.suppress(ImportError):
+                    self._bar = stack.enter_context(_bar())
+                    self._task = self._bar.add_task(
+                        "", total=self._steps_per_epoch * self._epochs, speed="",
+                        completed=self._done())
+            yield
+
+    def _done(self):
+        return self._position.epoch * self._steps_per_epoch + self._position.step
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._bar is None:
+            return
+        speed = self._bar.tasks[0].speed
+        images = "" if speed is None else f"{speed * self._batch_size:,.0f} images/s"
+        self._bar.update(
+            self._task, completed=self._done(), speed=images,
+            description=f"epoch {self._position.epoch + 1}/{self._epochs} "
+                        f"loss {float(logs['loss']):.4f}")
+
+    def epoch_done(self):
+        """Tells the results of the epoch that was finished last."""
+        if self._shown:
+            last = {name: values[-1] for name, values in self._position.history.items()}
+            shown = "  ".join(f"{name} {value:.4g}" for name, value in last.items())
+            print(f"epoch {self._position.epoch}/{self._epochs}  {shown}", flush=True)
+
+
+def _bar():
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(TextColumn("{task.description}"), BarColumn(),
+                    TextColumn("{task.fields[speed]}"), TimeRemainingColumn())

@@ -1,0 +1,144 @@
+"""Starting from trained weights: other classes, another resolution, parts frozen, LoRA."""
+
+import fnmatch
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_seqattn.errors import explain, nearest
+from keras_seqattn.layers import LearnedPositionEmbedding
+
+HEAD = "logits"
+
+
+def transfer(source, target):
+    """Copies the weights of a trained model into a fresh one of the same architecture.
+
+    The head stays fresh where the classes differ in number. Learned positions of another grid are
+    resized as an image is (Dosovitskiy et al. 2021, section 3.2), those of tokens in front of the
+    grid are kept.
+
+    Args:
+        source: Trained `keras.Model`.
+        target: Fresh `keras.Model`; its weights change in place.
+
+    Raises:
+        ValueError: a layer of `target` is missing in `source`, or has other shapes there.
+    """
+    known = {layer.name: layer for layer in source.layers}
+    for layer in target.layers:
+        if not layer.weights:
+            continue
+        if layer.name not in known:
+            raise ValueError(explain(
+                "the model to start from must have the same layers", missing=layer.name,
+                source_model=source.name, fix="change the recipe's model section"))
+        stored = known[layer.name].get_weights()
+        if [w.shape for w in stored] != [tuple(w.shape) for w in layer.weights]:
+            if layer.name == HEAD:
+                continue
+            if not isinstance(layer, LearnedPositionEmbedding):
+                raise ValueError(explain(
+                    "the layers of the model to start from must have the same shapes",
+                    layer=layer.name, shapes=[tuple(w.shape) for w in layer.weights],
+                    stored=[w.shape for w in stored], fix="change the recipe's model section"))
+            stored = [resize_positions(stored[0], layer.weights[0].shape[0])]
+        layer.set_weights(stored)
+
+
+def resize_positions(embeddings, length):
+    """Resizes learned positions of a square grid to another square grid, bilinearly.
+
+    Args:
+        embeddings: NumPy, `(T, D)`: `T` is a square, or one more with a class token in front.
+        length: Number of positions wanted, as many in front.
+
+    Returns:
+        NumPy, `(length, D)`.
+
+    Raises:
+        ValueError: the positions are no square grid, or the wanted ones are none.
+
+    >>> resize_positions(np.array([[1.0], [3.0], [5.0], [7.0]]), 1)
+    array([[4.]], dtype=float32)
+    """
+    front = 0 if int(np.sqrt(len(embeddings))) ** 2 == len(embeddings) else 1
+    old, new = (int(np.sqrt(max(count - front, 0))) for count in (len(embeddings), length))
+    if old * old + front != len(embeddings) or new * new + front != length or not new:
+        raise ValueError(explain(
+            "positions can be resized between square grids only", stored=len(embeddings),
+            wanted=length, fix="use square images of a side that patch_size divides"))
+    grid = embeddings[front:].reshape(1, old, old, -1).astype("float32")
+    resized = ops.image.resize(
+        grid, (new, new), interpolation="bilinear", antialias=True, data_format="channels_last")
+    resized = ops.convert_to_numpy(resized).reshape(new * new, -1)
+    return np.concatenate([embeddings[:front].astype("float32"), resized])
+
+
+def freeze(model, patterns):
+    """Keeps the layers whose names match from training.
+
+    Args:
+        model: `keras.Model`.
+        patterns: Names or shell patterns, such as `"patches"` or `"block_[0-3]"`.
+
+    Raises:
+        ValueError: a pattern matches no layer.
+    """
+    names = [layer.name for layer in model.layers if layer.weights]
+    for pattern in patterns:
+        matching = fnmatch.filter(names, pattern)
+        if not matching:
+            raise ValueError(explain(
+                "each name in `freeze` must match a layer with weights", freeze=pattern,
+                fix=nearest(pattern, names)))
+        for name in matching:
+            model.get_layer(name).trainable = False
+
+
+def enable_lora(model, rank):
+    """Freezes the dense layers of all blocks and gives each a trainable product of low rank.
+
+    Paper: Hu et al. 2021, "LoRA". Only the head and the products train; saving adds the products
+    to the kernels, so the saved model is an ordinary one.
+
+    Args:
+        model: `keras.Model`.
+        rank: Rank of the products.
+    """
+    for layer in model.layers:
+        if layer.name == HEAD:
+            continue
+        for part in layer._flatten_layers():
+            if _is_dense(part):
+                part.enable_lora(rank)
+            elif not any(_is_dense(inner) for inner in part._flatten_layers()):
+                part.trainable = False
+
+
+def _is_dense(layer):
+    return isinstance(layer, (keras.layers.Dense, keras.layers.EinsumDense))
+
+
+def rate_shares(model, decay):
+    """Shares of the learning rate that fall from the head to the pixels.
+
+    Args:
+        model: `keras.Model` with layers `block_0` … `block_{L-1}`.
+        decay: Factor from one block to the one before it, in `(0, 1]`.
+
+    Returns:
+        Path of each trainable weight to its share: 1 for the head and the last norm, `decay` for
+        the last block, `decay^L` for the first, `decay^(L+1)` for what comes before it.
+    """
+    blocks = sum(layer.name.startswith("block_") for layer in model.layers)
+    shares, height = {}, 0
+    for layer in model.layers:
+        if layer.name.startswith("block_"):
+            height += 1
+        # After the last block the height stays at L, but the norm and the head stand above it.
+        above = height == blocks and not layer.name.startswith("block_")
+        for weight in layer.trainable_weights:
+            shares[weight.path] = 1.0 if above else decay ** (blocks + 1 - height)
+    return shares
