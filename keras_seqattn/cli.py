@@ -34,7 +34,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 Threads = Annotated[int, typer.Option(help="CPU threads to run the file on.")]
 Runs = Annotated[int, typer.Option(help="Number of timed runs.")]
 Source = Annotated[str, typer.Option(
-    "--data", help="sample:NAME, folder:PATH (PATH/SPLIT/CLASS/pictures), pack:FILE.npz or tfds:NAME.")]
+    "--data",
+    help="sample:NAME, folder:PATH (PATH/SPLIT/CLASS/pictures), pack:FILE.npz or tfds:NAME.")]
 Backend = Annotated[str | None, typer.Option(
     help="Keras backend: tensorflow, jax or torch. Defaults to KERAS_BACKEND.")]
 OptionalSource = Annotated[str | None, typer.Option(
@@ -111,24 +112,27 @@ def evaluate(model: Annotated[str, typer.Argument(
 
     Example: `seqattn evaluate runs/demo --data sample:eurosat`
     """
-    from keras_seqattn import edge, models
+    from keras_seqattn import data, edge, models
     from keras_seqattn.data.batches import scale
 
     if model.endswith(".tflite"):
         runner = edge.load(model)
         shape = next(iter(runner.inputs.values()))["shape"][1:]
-        examples = _examples(source, split, shape, runner.contract.get("labels"))
-        with _busy(f"evaluating {model}"):
-            logits = runner(runner.normalise(examples.images))
+        labels = runner.contract.get("labels")
+
+        def predict(images):
+            return runner(runner.normalise(images))
     else:
         keras_model = models.load(model)
-        shape = keras_model.input_shape[1:]
-        examples = _examples(source, split, shape, models.labels(model))
-        with _busy(f"evaluating {model}"):
-            logits = keras_model.predict(scale(examples.images), verbose=0)
-    right = logits.argmax(-1) == examples.labels
-    _finish({"model": model, "data": source, "split": split, "examples": len(right),
-             "accuracy": float(right.mean())}, report, as_json)
+        shape, labels = keras_model.input_shape[1:], models.labels(model)
+
+        def predict(images):
+            return keras_model.predict_on_batch(scale(images))
+    examples = _examples(source, split, shape, labels)
+    with _busy(f"evaluating {model}"):
+        accuracy, count = data.accuracy(predict, examples)
+    _finish({"model": model, "data": source, "split": split, "examples": count,
+             "accuracy": accuracy}, report, as_json)
 
 
 @app.command()
@@ -257,11 +261,14 @@ def _test_examples(source, name, model):
     """Inputs and targets of a source's test split, or `None` twice without a source."""
     if source is None:
         return None, None
+    import numpy as np
+
     from keras_seqattn import models
     from keras_seqattn.data.batches import scale
 
     examples = _examples(source, "test", model.input_shape[1:], models.labels(name))
-    return scale(examples.images), examples.labels
+    images, labels = examples.read(np.arange(len(examples)))
+    return scale(images), labels
 
 
 def _run_name(recipe):

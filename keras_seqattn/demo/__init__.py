@@ -1,6 +1,7 @@
 """The whole road in one call: train, export, verify, classify, report."""
 
 import json
+import shutil
 
 import numpy as np
 
@@ -41,6 +42,7 @@ def run(out, recipe="demo", overrides=(), tell=print):
     recipe = training.read(recipe, overrides)
     out = output_folder(out)
     tell(f"Training {recipe.model.size} ViT on {recipe.data.source}")
+    shutil.rmtree(out / "states", ignore_errors=True)  # a demo always starts anew
     trained = training.fit(recipe, out)
     test = data.load(recipe.data.source, "test", recipe.model.image_shape)
     inputs = scale(test.images)

@@ -11,6 +11,7 @@ import numpy as np
 from keras_seqattn import inspection
 from keras_seqattn.data.batches import scale
 from keras_seqattn.files import whole
+from keras_seqattn.training import journal
 
 TEMPLATE = pathlib.Path(__file__).with_name("report.html")
 
@@ -51,7 +52,7 @@ def write_html(path, report, model, test, logits, classified):
         training_note=_text(
             f"{train['images_per_s']:.0f} images per second. Validation images are cut from the "
             "train split; the weights kept are those of the lowest validation loss."),
-        curves=_embed(_curves(train["history"])),
+        curves=_embed(journal.curves(train["history"])),
         confusion=_embed(_confusion(test.labels, predicted, test.classes)),
         attention=_embed(inspection.attention_figure(images, maps, titles)))
     with whole(path) as temporary:
@@ -67,22 +68,6 @@ def _row(each, float_bytes):
         f"{each['latency']['p90_ms']:.2f} ms", f"{each['partitions']}",
         f'<span class="{"good" if holds else "bad"}">{"yes" if holds else "no"}</span>']
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
-
-
-def _curves(history):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    epochs = range(1, len(history["loss"]) + 1)
-    for axis, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        for key, label in ((name, "training"), (f"val_{name}", "validation")):
-            if key in history:
-                axis.plot(epochs, history[key], label=label)
-        axis.set_xlabel("epoch")
-        axis.set_ylabel(name)
-        axis.grid(alpha=0.3)
-        axis.legend()
-    return figure
 
 
 def _confusion(labels, predicted, classes):

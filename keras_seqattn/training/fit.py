@@ -67,7 +67,7 @@ def fit(recipe, out, strategy="auto", resume=False, skip_bad=False, wait_s=300.0
         ValueError: the data, the recipe, the devices or the folder are not as they must be; the
             folder holds an unfinished run and `resume` is false, or another recipe's; the loss is
             not finite; the disk is full.
-        Preempted: SIGTERM came; the state is saved.
+        Preempted: SIGTERM came and the state is saved, or another process was lost.
     """
     out = output_folder(out)
     devices = choose_devices(strategy, wait_s)
@@ -100,7 +100,7 @@ def fit(recipe, out, strategy="auto", resume=False, skip_bad=False, wait_s=300.0
     board = Board(out / "logs") if devices.is_chief else None
     progress = Progress(position, steps_per_epoch, settings.epochs, settings.batch_size,
                         shown=devices.is_chief and not quiet)
-    with Preemption() as preemption, progress.running():
+    with Preemption() as preemption, progress.running(), devices.watched():
         steps = Steps(position, out / "states", settings.checkpoint_every, steps_per_epoch,
                       preemption, devices, arrays if position.step else None)
         while position.epoch < settings.epochs and not _should_stop(position, settings):

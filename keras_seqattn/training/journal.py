@@ -2,6 +2,7 @@
 
 import csv
 import difflib
+import importlib.util
 import json
 import platform
 import tempfile
@@ -61,21 +62,25 @@ def write_log(history, out):
         writer.writerow(["epoch", *history])
         writer.writerows([epoch, *values] for epoch, values in
                          enumerate(zip(*history.values(), strict=True), start=1))
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        return
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    if importlib.util.find_spec("matplotlib"):
+        with whole(out / "curves.png") as path:
+            curves(history).savefig(path, dpi=120)
+
+
+def curves(history):
+    """Draws loss and accuracy over the epochs, for training and validation."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        for curve in (name, f"val_{name}"):
+        for curve, label in ((name, "training"), (f"val_{name}", "validation")):
             if curve in history:
                 epochs = np.arange(1, len(history[curve]) + 1)
-                axes.plot(epochs, history[curve], marker=".", label=curve)
+                axes.plot(epochs, history[curve], marker=".", label=label)
         axes.set(xlabel="epoch", ylabel=name)
         axes.legend()
         axes.grid(alpha=0.3)
-    with whole(out / "curves.png") as path:
-        figure.savefig(path, dpi=120)
+    return figure
 
 
 def versions():

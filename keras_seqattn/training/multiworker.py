@@ -17,12 +17,11 @@ from keras_seqattn.errors import explain
 TESTED = ("3.15.0", "3.15.1")
 
 
-def adapt(model, strategy):
+def adapt(model):
     """Lets a built and compiled model train with several workers.
 
     Args:
         model: `keras.Model`, built and compiled under the strategy.
-        strategy: `tf.distribute.MultiWorkerMirroredStrategy`.
 
     Raises:
         ValueError: this version of Keras has the fault, but was never tested with the remedy.

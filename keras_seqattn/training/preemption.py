@@ -1,4 +1,4 @@
-"""SIGTERM, with which schedulers take machines back: save, then end with a code that says why."""
+"""SIGTERM, with which schedulers take machines back: save, and end with a code that says so."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ GRACE_S = 9.0
 
 
 class Preempted(Exception):
-    """The training was asked to end, has saved its state and can go on with `--resume`."""
+    """The training ended before its time and can go on with `--resume`: see its message."""
 
 
 class Preemption:

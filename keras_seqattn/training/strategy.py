@@ -7,6 +7,7 @@ import keras
 
 from keras_seqattn.errors import explain, nearest
 from keras_seqattn.training import cluster, multiworker
+from keras_seqattn.training.preemption import Preempted
 
 STRATEGIES = ("auto", "none", "mirrored", "multiworker", "tpu")
 
@@ -68,7 +69,26 @@ class Strategy:
     def adapt(self, model):
         """Prepares a built and compiled model for `fit` on these devices."""
         if self.num_workers > 1 and self._distribute is not None:
-            multiworker.adapt(model, self._distribute)
+            multiworker.adapt(model)
+
+    @contextlib.contextmanager
+    def watched(self):
+        """Turns the loss of another process into `Preempted`, as long as the block runs."""
+        if self.num_workers == 1 or self._distribute is None:
+            yield
+            return
+        import tensorflow as tf
+
+        errors = tf.errors
+        try:
+            yield
+        except (errors.UnavailableError, errors.AbortedError, errors.CancelledError,
+                errors.DeadlineExceededError) as error:
+            lines = error.message.strip().splitlines()
+            reason = next((line for line in lines if "/job:" in line or "reset" in line), lines[0])
+            raise Preempted(
+                f"worker {self._worker} lost another worker and cannot go on alone ({reason}); "
+                "start all of them again with --resume") from error
 
 
 def strategy(name="auto", wait_s=300.0):

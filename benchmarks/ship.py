@@ -1,0 +1,107 @@
+"""Ships a trained model: measures it on its test split and writes its folder in `models/`.
+
+    python benchmarks/ship.py RUN NAME [--also "from scratch=OTHER_RUN" ...]
+
+The folder gets `model.keras`, `labels.txt`, `card.toml` and `README.md`; then the list of shipped
+models in the package and the table in `models/README.md` are written anew. No number in them is
+typed. `--also` puts the test accuracy of other runs of the same data on the card.
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+
+from keras_seqattn import data, models, training
+from keras_seqattn.data.batches import scale
+from keras_seqattn.files import whole
+from keras_seqattn.models import pretrained
+from keras_seqattn.training import journal
+
+ROOT = pathlib.Path(__file__).parents[1]
+SHIPPED = ROOT / "keras_seqattn" / "models" / "shipped.json"
+
+
+def measure(run):
+    """Accuracy of a run's model on the test split of its source, and the number of images."""
+    model = models.load(run)
+    source = training.read(run / "recipe.yaml").data.source
+    examples = data.load(source, "test", model.input_shape[1:])
+    return data.accuracy(lambda images: model.predict_on_batch(scale(images)), examples)
+
+
+def main():
+    """Measures, copies and writes; see above."""
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("run", type=pathlib.Path)
+    arguments.add_argument("name")
+    arguments.add_argument("--also", action="append", default=[], metavar="TITLE=RUN")
+    arguments = arguments.parse_args()
+    folder = ROOT / "models" / arguments.name
+    folder.mkdir(exist_ok=True)
+    best = arguments.run / "best.keras"
+    shutil.copyfile(best if best.exists() else arguments.run / "model.keras",
+                    folder / "model.keras")
+    shutil.copyfile(arguments.run / "labels.txt", folder / "labels.txt")
+    accuracy, count = measure(arguments.run)
+    results = {"accuracy": round(accuracy, 4), "examples": count}
+    for each in arguments.also:
+        title, _, run = each.rpartition("=")
+        results[f"accuracy_{title.replace(' ', '_')}"] = round(measure(pathlib.Path(run))[0], 4)
+    card = (arguments.run / journal.CARD).read_text(encoding="utf-8")
+    lines = ["[test]", *(f"{name} = {json.dumps(value)}" for name, value in results.items())]
+    with whole(folder / journal.CARD) as path:
+        path.write_text(card + "\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    with whole(folder / "README.md") as path:
+        path.write_text(page(arguments.name, folder, card, results), encoding="utf-8")
+    listing = json.loads(SHIPPED.read_text(encoding="utf-8"))
+    listing["models"] = pretrained.list_shipped(ROOT / "models")
+    with whole(SHIPPED) as path:
+        path.write_text(json.dumps(listing, indent=1) + "\n", encoding="utf-8")
+    with whole(ROOT / "models" / "README.md") as path:
+        path.write_text(index(listing["models"]), encoding="utf-8")
+
+
+def page(name, folder, card, results):
+    """The model's README: how to use it, and its card."""
+    size = (folder / "model.keras").stat().st_size
+    return (f"# {name}\n\n```python\nfrom keras_seqattn import models\n\n"
+            f"model = models.load(\"{name}\")      # float images in [-1, 1] to logits\n"
+            f"labels = models.labels(\"{name}\")\n```\n\n"
+            f"Accuracy on {results['examples']:,} test images: **{results['accuracy']:.4f}**; "
+            f"{size / 1e6:.1f} MB. The model is the epoch of the lowest validation loss; the test "
+            "images chose nothing.\n\nTrained by `recipe.yaml`; the card, written by "
+            "`benchmarks/ship.py`:\n\n```toml\n"
+            f"{card.rstrip()}\n\n[test]\n"
+            + "\n".join(f"{key} = {json.dumps(value)}" for key, value in results.items())
+            + "\n```\n" + licence(name))
+
+
+def licence(name):
+    """What the licence of the training data asks to be said, if the folder says it."""
+    notice = ROOT / "models" / name / "NOTICE"
+    return f"\n{notice.read_text(encoding='utf-8')}" if notice.exists() else ""
+
+
+def index(shipped):
+    """The table of all shipped models."""
+    lines = ["# Trained models", "",
+             "Written by `benchmarks/ship.py`; `models.load(NAME)` loads one.", "",
+             "| model | parameters | bytes | test accuracy | epochs | training time |",
+             "|---|---|---|---|---|---|"]
+    for name, files in sorted(shipped.items()):
+        card = (ROOT / "models" / name / journal.CARD).read_text(encoding="utf-8")
+        values = {}
+        for line in card.splitlines():
+            key, equals, value = line.partition(" = ")
+            if equals:
+                values[key] = json.loads(value)
+        lines.append(
+            f"| [{name}]({name}/README.md) | {values['parameters']:,} "
+            f"| {files['model.keras']['bytes']:,} | {values['accuracy']:.4f} "
+            f"| {values['epochs']} | {values['seconds'] / 60:.0f} min on 2 shared CPU cores |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""How often a classifier is right on a data set, whatever runs it."""
+
+import numpy as np
+
+
+def accuracy(predict, examples, batch_size=250):
+    """Share of examples whose highest logit is at a right class.
+
+    Args:
+        predict: Function of 8-bit images, `(n, height, width, channels)`, that returns logits,
+            `(n, num_classes)`.
+        examples: What `data.load` returns. Where an image has several right classes, each counts;
+            images without any are left out (Beyer et al. 2020, "Are we done with ImageNet?").
+        batch_size: Images per call.
+
+    Returns:
+        The share, and the number of examples it is of.
+
+    >>> from keras_seqattn.data import LabelledImages
+    >>> examples = LabelledImages(np.zeros((3, 1, 1, 1), "uint8"), np.array([1, 0, 1]), ("a", "b"))
+    >>> accuracy(lambda images: np.tile([0.0, 5.0], (len(images), 1)), examples, batch_size=2)
+    (0.6666666666666666, 3)
+    """
+    right = []
+    for start in range(0, len(examples), batch_size):
+        images, labels = examples.read(np.arange(start, min(start + batch_size, len(examples))))
+        answers = np.asarray(predict(images)).argmax(-1)
+        if labels.ndim == 2:
+            counted = labels.any(axis=-1)
+            labels, answers = labels[counted], answers[counted]
+            right.append(labels[np.arange(len(labels)), answers] > 0)
+        else:
+            right.append(answers == labels)
+    right = np.concatenate(right)
+    return float(right.mean()), len(right)
