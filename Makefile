@@ -16,6 +16,9 @@ lint: .venv/tested
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/attention.py
+	$(BIN)/python benchmarks/input_pipeline.py
+	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/checkpoints.py
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -28,8 +31,9 @@ bench: .venv/installed
 
 test-jax:
 	$(PYTHON) -m venv .venv-jax
-	.venv-jax/bin/pip install --quiet --editable . jax pillow pytest safetensors
-	KERAS_BACKEND=jax .venv-jax/bin/pytest tests/layers tests/models tests/inspection keras_seqattn/layers keras_seqattn/models
+	.venv-jax/bin/pip install --quiet --editable . jax pillow pydantic pyyaml pytest safetensors
+	KERAS_BACKEND=jax .venv-jax/bin/pytest tests/layers tests/models tests/inspection keras_seqattn/layers keras_seqattn/models \
+	    tests/data/test_batches.py tests/data/test_augment.py tests/training/test_strategy.py
 
 clean:
 	rm -rf .venv .venv-jax runs build *.egg-info .pytest_cache .ruff_cache .import_linter_cache

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import random
 import signal
 import subprocess
 import sys
@@ -70,7 +69,7 @@ def check_equal(one, other):
 def test_killed_at_random_moments_and_resumed_it_ends_bit_identical(
         recipe, uninterrupted, tmp_path, kills):
     out = tmp_path / "run"
-    moments = random.Random(kills)
+    moments = np.random.default_rng(kills)
     killed = 0
     while killed < kills:
         process = start(recipe, out)
