@@ -47,9 +47,11 @@ def text_of(recipe):
 
 
 def diff(recipe, out):
-    """Lines in which a recipe differs from the one of a run folder; none if they are equal."""
+    """Lines in which a recipe differs from the one of a run folder; none if that has none."""
     path = out / "recipe.yaml"
-    stored = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if not path.is_file():
+        return []
+    stored = path.read_text(encoding="utf-8")
     lines = difflib.unified_diff(
         stored.splitlines(), text_of(recipe).splitlines(), n=0, lineterm="")
     return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
