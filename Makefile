@@ -16,6 +16,7 @@ lint: .venv/tested
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/attention.py
+	$(BIN)/python benchmarks/train_step.py
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
