@@ -19,6 +19,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/input_pipeline.py
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/checkpoints.py
+	$(BIN)/python benchmarks/train_step.py
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv

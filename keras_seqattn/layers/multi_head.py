@@ -189,10 +189,10 @@ class MultiHeadAttention(keras.layers.Layer):
              use_causal_mask=False):
         key = value if key is None else key
         asked, read = ops.shape(query)[:-1], ops.shape(value)[:-1]
-        gate = self._gate_dense(query) if self.use_gate else None
-        query = self._split_heads(self._query_dense(query))                    # (B, N, T, H)
-        key = self._split_heads(self._key_dense(key))                          # (B, K, S, H)
-        value = self._split_heads(self._value_dense(value))                  # (B, K, S, H_v)
+        gate = _project(self._gate_dense, query) if self.use_gate else None
+        query = self._split_heads(_project(self._query_dense, query))    # (B, N, T, H)
+        key = self._split_heads(_project(self._key_dense, key))          # (B, K, S, H)
+        value = self._split_heads(_project(self._value_dense, value))    # (B, K, S, H_v)
         allowed = join_masks(
             self._flat_mask(query_mask, asked), self._flat_mask(value_mask, read),
             self._flat_mask(key_mask, read), self._flat_scores_mask(attention_mask, asked, read))
@@ -205,7 +205,7 @@ class MultiHeadAttention(keras.layers.Layer):
             drop=self._dropout_layer if training and self.dropout else None,
             flash_attention=self.flash_attention, return_attention_scores=return_attention_scores)
         output = self._join_heads(output, asked)                        # (B, T, N, H_v)
-        output = self._output_dense(output if gate is None else output * gate)
+        output = _project(self._output_dense, output if gate is None else output * gate)
         output = finite(output)                                              # (B, T, D)
         if not return_attention_scores:
             return output
@@ -269,21 +269,10 @@ class MultiHeadAttention(keras.layers.Layer):
         # Traced rather than told by the shape above, so that scores come out right.
         return keras.Operation.compute_output_spec(self, *args, **kwargs)
 
-    @property
-    def query_dense(self):
-        return self._query_dense
-
-    @property
-    def key_dense(self):
-        return self._key_dense
-
-    @property
-    def value_dense(self):
-        return self._value_dense
-
-    @property
-    def output_dense(self):
-        return self._output_dense
+    query_dense = property(lambda self: self._query_dense)
+    key_dense = property(lambda self: self._key_dense)
+    value_dense = property(lambda self: self._value_dense)
+    output_dense = property(lambda self: self._output_dense)
 
     def get_config(self):
         return {
@@ -308,6 +297,14 @@ class MultiHeadAttention(keras.layers.Layer):
             "seed": self.seed,
             "num_kv_heads": self.num_kv_heads,
         }
+
+
+def _project(dense, x):
+    """Applies a projection to all examples as one; TensorFlow is slower at one product for each."""
+    if keras.backend.backend() != "tensorflow":
+        return dense(x)
+    y = dense(ops.reshape(x, (1, -1, *ops.shape(x)[2:])))
+    return ops.reshape(y, (-1, ops.shape(x)[1], *ops.shape(y)[2:]))
 
 
 def _as_tuple(name, axes):
