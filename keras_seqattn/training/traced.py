@@ -5,7 +5,7 @@ import typing
 
 import keras
 
-LIBRARIES = re.compile(r"-packages/(tensorflow|keras|jax|jaxlib)/")
+LIBRARIES = re.compile(r"-packages/(tensorflow|keras|jax|jaxlib|optree)/")
 
 
 class Node(typing.NamedTuple):
