@@ -103,6 +103,39 @@ def train(recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a YAM
 
 
 @app.command()
+def doctor(recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.")],
+           overrides: Annotated[list[str] | None, typer.Argument(
+               metavar="[SECTION.FIELD=VALUE]...", help="Changes to the recipe.")] = None,
+           strategy: Annotated[str, typer.Option(help="tpu, so far the only one.")] = "tpu",
+           replicas: Annotated[int, typer.Option(
+               min=1, help="TPU cores that share each batch.")] = 8,
+           backend: Backend = None, report: ReportFile = None, as_json: AsJson = False):
+    """List what keeps a recipe from a TPU, without one; exit 0 when nothing does, 1 otherwise.
+
+    The training and the validation step are compiled with XLA on the CPU.
+
+    Example: `seqattn doctor demo train.batch_size=64 --strategy tpu`
+    """
+    _choose_backend(backend)
+    if strategy != "tpu":
+        raise ValueError(explain("only a TPU needs a check beforehand", strategy=strategy,
+                                 fix="pass --strategy tpu"))
+    from keras_seqattn import training
+    from keras_seqattn.training import doctor as examination
+
+    with _busy(f"compiling the steps of {recipe}"):
+        findings = examination.examine(training.read(recipe, overrides or ()), replicas)
+    if not as_json:
+        for finding in findings:
+            screen.print(f"{finding.severity}: {finding.what}\n  at {finding.where}\n"
+                         f"  to fix: {finding.fix}", soft_wrap=True)
+    _finish({"recipe": recipe, "replicas": replicas,
+             "findings": [finding._asdict() for finding in findings]}, report, as_json, shown=True)
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
 def evaluate(model: Annotated[str, typer.Argument(
                  help="Model name, URL, run folder, .keras or .tflite file.")],
              source: Source,

@@ -113,7 +113,22 @@ def test_train_writes_a_run(capsys, tmp_path):
     assert models.load(tmp_path / "run").output_shape == (None, 10)
 
 
+def test_doctor_exits_with_1_when_it_finds_something(capsys, tmp_path):
+    small = ("demo", "model.num_layers=1", "model.patch_size=32", "--replicas", 2)
+    code, out, _ = _run(capsys, "doctor", *small, "--strategy", "tpu", "--json")
+    assert code == 0
+    assert json.loads(out)["findings"] == []
+    code, out, _ = _run(capsys, "doctor", *small, "train.batch_size=33",
+                        "--report", tmp_path / "report.json")
+    assert code == 1
+    assert "to fix: use train.batch_size=32" in out
+    finding, = json.loads((tmp_path / "report.json").read_text())["findings"]
+    assert finding["severity"] == "error"
+
+
 @pytest.mark.parametrize("arguments", [
+    ["doctor", "demo", "--strategy", "mirrored"],
+    ["doctor", "demo", "--replicas", "0"],
     ["train", "nowhere.yaml"],
     ["train", "demo", "train.epoch=3"],
     ["train", "demo", "--nonsense"],
@@ -161,7 +176,7 @@ def test_without_a_command_there_is_help(capsys):
 
 
 @pytest.mark.parametrize("command", [
-    "demo", "train", "evaluate", "export", "verify", "benchmark", "classify"])
+    "demo", "train", "doctor", "evaluate", "export", "verify", "benchmark", "classify"])
 def test_every_command_has_help_with_an_example(capsys, command):
     code, out, _ = _run(capsys, command, "--help")
     assert code == 0

@@ -1,0 +1,129 @@
+"""One training or validation step as TensorFlow or JAX traces it: its ops, and its compilation."""
+
+import re
+import typing
+
+import keras
+
+LIBRARIES = re.compile(r"-packages/(tensorflow|keras|jax|jaxlib|optree)/")
+
+
+class Node(typing.NamedTuple):
+    """One op of a traced step.
+
+    Attributes:
+        kind: What it does, in the backend's word.
+        place: Its layer, name and line of code, as far as the backend tells them.
+        takes: Dtypes of its inputs.
+        makes: Dtypes of its outputs.
+        compiles: Whether XLA has it.
+        static: Whether the shapes of its outputs are known as soon as those of its inputs are.
+    """
+
+    kind: str
+    place: str
+    takes: frozenset
+    makes: frozenset
+    compiles: bool
+    static: bool
+
+
+def trace(model, batch, training):
+    """Traces a step; no number is computed.
+
+    Args:
+        model: `keras.Model`, compiled and built, optimizer included.
+        batch: Inputs, targets, weights, as NumPy arrays.
+        training: Whether it is the training step, else the validation step.
+
+    Returns:
+        List of `Node`, and a function that compiles the step with XLA for the CPU and returns the
+        compiler's complaint, or `None`.
+    """
+    return (_jax if keras.backend.backend() == "jax" else _tensorflow)(model, batch, training)
+
+
+def _tensorflow(model, batch, training):
+    import tensorflow as tf
+    from tensorflow.python.util import pywrap_xla_ops
+
+    step = tf.function(model.train_step if training else model.test_step, jit_compile=True,
+                       autograph=False)
+    batch = tuple(tf.convert_to_tensor(array) for array in batch)
+    # Placeholders are the step's arguments; the axes of a broadcast fold away as its shapes do.
+    known = {*pywrap_xla_ops.get_cpu_kernel_names(), "Placeholder"}
+    names = {layer.name for layer in model._flatten_layers(include_self=False)}
+
+    def node(op):
+        scopes = [re.sub(r"_\d+$", "", scope) for scope in op.name.split("/")]
+        layer = next((scope for scope in reversed(scopes) if scope in names), None)
+        line = _line((frame.filename, frame.lineno) for frame in op.traceback or ())
+        place = f"layer {layer}, op {op.name}" if layer else f"op {op.name}"
+        takes, makes = ({tensor.dtype.base_dtype.name for tensor in tensors}
+                        for tensors in (op.inputs, op.outputs))
+        static = (op.type == "BroadcastGradientArgs" or not any(map(_open, op.outputs))
+                  or any(map(_open, op.inputs)))
+        return Node(op.type, place + line, frozenset(takes), frozenset(makes), op.type in known,
+                     static)
+
+    def compile_step():
+        try:
+            step.experimental_get_compiler_ir(batch)(stage="optimized_hlo")
+        except (ValueError, tf.errors.OpError) as error:
+            return str(error)
+
+    graph = step.get_concrete_function(batch).graph
+    return [node(op) for op in _operations(graph)], compile_step
+
+
+def _open(tensor):
+    return tensor.dtype.name not in ("resource", "variant") and not tensor.shape.is_fully_defined()
+
+
+def _operations(graph):
+    """Every op of a graph, and of the functions that loops and branches in it call."""
+    yield from graph.get_operations()
+    for function in graph._functions.values():
+        yield from _operations(function.graph)
+
+
+def _jax(model, batch, training):
+    import jax
+
+    state = model._get_jax_state(trainable_variables=True, non_trainable_variables=True,
+                                 optimizer_variables=training, metrics_variables=True)
+    step = jax.jit(model.train_step if training else model.test_step).trace(state, batch)
+
+    def node(equation):
+        frames = getattr(equation.source_info.traceback, "frames", ())
+        line = _line((frame.file_name, frame.line_num) for frame in reversed(list(frames)))
+        kind = equation.primitive.name
+        takes, makes = (frozenset(str(getattr(value.aval, "dtype", "")) for value in values)
+                        for values in (equation.invars, equation.outvars))
+        return Node(kind, f"op {kind}{line}", takes, makes, "callback" not in kind,
+                    static=True)
+
+    def compile_step():
+        try:
+            step.lower(lowering_platforms=("tpu",))
+            step.lower().compile()
+        except (ValueError, NotImplementedError, jax.errors.JaxRuntimeError) as error:
+            return str(error)
+
+    return [node(equation) for equation in _equations(step.jaxpr.jaxpr)], compile_step
+
+
+def _equations(jaxpr):
+    """Every equation of a jaxpr, and of those that loops, branches and functions in it call."""
+    for equation in jaxpr.eqns:
+        yield equation
+        for value in keras.tree.flatten(list(equation.params.values())):
+            inner = getattr(value, "jaxpr", value)
+            if hasattr(inner, "eqns"):
+                yield from _equations(inner)
+
+
+def _line(frames):
+    """The innermost line, among pairs from outside in, that is not a library's own."""
+    own = [f"{name}:{line}" for name, line in frames if not LIBRARIES.search(name)]
+    return f" ({own[-1]})" if own else ""
