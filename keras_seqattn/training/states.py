@@ -5,7 +5,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import zipfile
 
 import numpy as np
 from keras import ops
@@ -142,10 +141,10 @@ def read(folder):
     damaged = []
     for path in files(folder):
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
             position = Position(**json.loads(str(arrays.pop("position"))))
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        except Exception:  # The readers of ZIP, NumPy and JSON raise whatever the damage hits.
             damaged.append(path.name)
             continue
         return position, arrays, damaged

@@ -113,6 +113,8 @@ def enable_lora(model, rank):
         for part in layer._flatten_layers():
             if _is_dense(part):
                 part.enable_lora(rank)
+                if part.bias is not None:  # Keras freezes the kernel alone
+                    part.bias.trainable = False
             elif not any(_is_dense(inner) for inner in part._flatten_layers()):
                 part.trainable = False
 

@@ -3,10 +3,11 @@
 import keras
 import numpy as np
 import pytest
-from arrays import array
+from arrays import array, normal
+from keras import ops
 from tolerances import FLOAT32
 
-from keras_seqattn.layers import ClassToken, PatchEmbedding
+from keras_seqattn.layers import ClassToken, ConvStem, PatchEmbedding
 from keras_seqattn.testing import check_error, check_layer
 
 
@@ -16,6 +17,13 @@ from keras_seqattn.testing import check_error, check_layer
 ])
 def test_patch_contract(kwargs, num_weights):
     check_layer(PatchEmbedding, kwargs, (2, 6, 15, 5), (2, 10, 7), num_weights, keeps_mask=False)
+
+
+@pytest.mark.parametrize(("kwargs", "tokens", "num_weights"), [
+    ({"patch_size": 2, "embed_dim": 7}, 24, 4), ({"patch_size": 4, "embed_dim": 6}, 6, 6)])
+def test_stem_contract(kwargs, tokens, num_weights):
+    check_layer(ConvStem, kwargs, (2, 8, 12, 5), (2, tokens, kwargs["embed_dim"]), num_weights,
+                keeps_mask=False)
 
 
 @pytest.mark.parametrize("kwargs", [{}, {"initializer": "ones"}])
@@ -34,12 +42,39 @@ def test_each_token_is_its_patch_times_the_kernel(rng):
             tokens[:, 5 * row + column], patch @ kernel.reshape(-1, 7) + bias, atol=FLOAT32)
 
 
-def test_any_size_of_image_that_the_patch_divides(rng):
+def test_a_stem_is_convolutions_that_halve_the_sides_and_double_the_width(rng):
+    layer = ConvStem(patch_size=8, embed_dim=20)
+    images = normal(rng, 2, 8, 24, 3)
+    layer(images)
+    shapes = [(3, 3, 3, 5), (5,), (3, 3, 5, 10), (10,), (3, 3, 10, 20), (20,),
+              (1, 1, 20, 20), (20,)]
+    assert [array.shape for array in layer.get_weights()] == shapes
+    layer.set_weights([normal(rng, *shape) for shape in shapes])
+    x, weights = images, layer.get_weights()
+    for kernel, bias in zip(weights[0:6:2], weights[1:6:2], strict=True):
+        x = ops.conv(x, kernel, strides=2, padding="same", data_format="channels_last") + bias
+        x = ops.gelu(x, approximate=False)                    # (2, 4, 12, 5) and so on
+    tokens = array(x).reshape(2, 3, 20) @ weights[6][0, 0] + weights[7]
+    np.testing.assert_allclose(array(layer(images)), tokens, rtol=1e-4, atol=1e-3)
+
+
+def test_a_stem_sees_beside_its_patch_on_the_grid_of_a_patch_embedding():
+    """A bright corner moves its own token, 14, and with a stem those at whose edge it lies."""
+    image = np.zeros((1, 24, 40, 3), "float32")
+    image[0, 16:, 32:] = 1
+    for stem, expected in ((PatchEmbedding, [14]), (ConvStem, [8, 9, 13, 14])):
+        layer = stem(8, 12)
+        change = array(layer(image) - layer(0 * image))[0]
+        assert np.flatnonzero(change.any(-1)).tolist() == expected
+
+
+@pytest.mark.parametrize("stem", [PatchEmbedding, ConvStem])
+def test_any_size_of_image_that_the_patch_divides(rng, stem):
     inputs = keras.Input((None, None, 3))
-    model = keras.Model(inputs, PatchEmbedding(patch_size=4, embed_dim=7)(inputs))
+    model = keras.Model(inputs, stem(patch_size=4, embed_dim=6)(inputs))
     for height, width in ((4, 4), (8, 20)):
         images = rng.normal(size=(2, height, width, 3)).astype("float32")
-        assert model(images).shape == (2, height * width // 16, 7)
+        assert model(images).shape == (2, height * width // 16, 6)
 
 
 def test_class_token_stands_in_front_and_is_real(rng):
@@ -53,12 +88,13 @@ def test_class_token_stands_in_front_and_is_real(rng):
 
 
 @pytest.mark.parametrize(("shape", "received"), [
-    ((2, 7, 6, 3), {"patch_size": 3, "height": 7}),
-    ((2, 6, 7, 3), {"patch_size": 3, "width": 7}),
-    ((6, 6, 3), {"input_shape": (6, 6, 3)}),
+    ((2, 7, 8, 3), {"patch_size": 4, "height": 7}),
+    ((2, 8, 7, 3), {"patch_size": 4, "width": 7}),
+    ((8, 8, 3), {"input_shape": (8, 8, 3)}),
 ])
-def test_images_that_do_not_fit(shape, received):
-    layer = PatchEmbedding(patch_size=3, embed_dim=5)
+@pytest.mark.parametrize("stem", [PatchEmbedding, ConvStem])
+def test_images_that_do_not_fit(stem, shape, received):
+    layer = stem(patch_size=4, embed_dim=6)
     check_error(lambda: layer(np.zeros(shape, "float32")), **received)
 
 
@@ -70,10 +106,20 @@ def test_the_width_error_names_the_width_only():
 
 @pytest.mark.parametrize(("kwargs", "received"), [
     ({"patch_size": 0, "embed_dim": 5}, {"patch_size": 0}),
-    ({"patch_size": 3, "embed_dim": -1}, {"embed_dim": -1}),
+    ({"patch_size": 4, "embed_dim": -1}, {"embed_dim": -1}),
 ])
-def test_wrong_arguments(kwargs, received):
-    check_error(lambda: PatchEmbedding(**kwargs), **received)
+@pytest.mark.parametrize("stem", [PatchEmbedding, ConvStem])
+def test_wrong_arguments(stem, kwargs, received):
+    check_error(lambda: stem(**kwargs), **received)
+
+
+@pytest.mark.parametrize(("kwargs", "received"), [
+    ({"patch_size": 1, "embed_dim": 8}, {"patch_size": 1}),
+    ({"patch_size": 6, "embed_dim": 12}, {"patch_size": 6}),
+    ({"patch_size": 16, "embed_dim": 12}, {"patch_size": 16, "embed_dim": 12}),
+])
+def test_stems_that_cannot_halve_or_double(kwargs, received):
+    check_error(lambda: ConvStem(**kwargs), **received)
 
 
 def test_a_patch_size_must_be_one_number():

@@ -10,6 +10,7 @@ from keras import ops
 from tolerances import GOLDEN
 
 from keras_seqattn import models
+from keras_seqattn.layers import ConvStem
 from keras_seqattn.models.vit import SIZES
 from keras_seqattn.testing import check_error
 
@@ -56,15 +57,41 @@ def test_large_models_count_right_by_their_blocks(size, patch_size):
 
 @pytest.mark.parametrize("pooling", ["token", "mean"])
 @pytest.mark.parametrize("position", ["learned", "sinusoidal"])
-def test_saves_and_loads(rng, tmp_path, pooling, position):
-    model = models.vit("nano", 7, (21, 14, 3), 5, pooling=pooling, position=position,
-                       num_layers=2, num_heads=3, embed_dim=12, mlp_dim=17)
+@pytest.mark.parametrize("stem", ["patch", "conv"])
+def test_saves_and_loads(rng, tmp_path, pooling, position, stem):
+    model = models.vit("nano", 8, (24, 16, 3), 5, stem=stem, pooling=pooling, position=position,
+                       num_layers=1, num_heads=3, embed_dim=12, mlp_dim=17)
     model.set_weights([rng.normal(size=w.shape) for w in model.weights])
     model.save(tmp_path / "model.keras")
-    images = rng.uniform(-1, 1, size=(2, 21, 14, 3)).astype("float32")
+    images = rng.uniform(-1, 1, size=(2, 24, 16, 3)).astype("float32")
     again = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(
         ops.convert_to_numpy(model(images)), ops.convert_to_numpy(again(images)))
+
+
+def test_the_stem_is_what_makes_the_patches():
+    """All but the layer "patches" is the same, on the same grid."""
+    patch, conv = (models.vit("nano", 8, (24, 16, 3), 5, stem=stem, num_layers=1)
+                   for stem in ("patch", "conv"))
+    assert isinstance(conv.get_layer("patches"), ConvStem)
+    shapes = [{weight.path: weight.shape for weight in model.weights
+               if "patches/" not in weight.path} for model in (patch, conv)]
+    assert shapes[0] == shapes[1]
+
+
+def test_pixel_statistics_are_those_that_were_given(tmp_path):
+    given = {"pixel_mean": [0.1, -0.2, 0.3], "pixel_std": [0.5, 0.07, 1.1]}
+    model = models.vit("nano", 8, (16, 16, 3), 5, num_layers=1, **given)
+    model.save(tmp_path / "model.keras")
+    for each in (model, keras.saving.load_model(tmp_path / "model.keras")):
+        found = models.pixel_statistics(each)
+        assert found.keys() == given.keys()
+        for name, values in given.items():
+            np.testing.assert_allclose(found[name], values, rtol=1e-12)
+
+
+def test_a_model_that_does_not_standardise_has_no_pixel_statistics():
+    assert models.pixel_statistics(models.vit("nano", 8, (16, 16, 3), 5, num_layers=1)) == {}
 
 
 def test_first_logits_are_zero(rng):
@@ -135,6 +162,8 @@ def test_same_as_timm(goldens):
 @pytest.mark.parametrize(("kwargs", "received"), [
     ({"size": "bas"}, {"size": "bas"}),
     ({"pooling": "gap"}, {"pooling": "gap"}),
+    ({"stem": "cnn"}, {"stem": "cnn"}),
+    ({"stem": "conv"}, {"patch_size": 14}),
     ({"position": "rotary"}, {"position": "rotary"}),
     ({"image_shape": (30, 28, 3)}, {"patch_size": 14, "height": 30}),
     ({"image_shape": (28, 30, 3)}, {"patch_size": 14, "width": 30}),
