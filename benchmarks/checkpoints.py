@@ -12,7 +12,8 @@ which makes the true interval the shorter of the two.
   interval of recipes and at its own.
 - ViT-B/16 is measured in writing only: arrays of its weights and both moments of AdamW in float32,
   on this disk. Its step is what you say; by default what `scaling.py` predicts for a batch
-  of 4096 on 8 chips. Copying from an accelerator to the host comes on top.
+  of 4096 on 8 chips. Copying from an accelerator to the host comes on top. The folder for temporary
+  files needs room for three such states, 3.2 GB.
 """
 
 import argparse
