@@ -8,10 +8,11 @@ what each replica sends per step in a ring, `2 (R - 1) / R` times the gradient o
 trainable weight, reduced once; it follows from the trainable weights, not from a counter.
 Efficiency is images/s per hardware, in shares of one replica's on the first row of its kind.
 
-The measured rows train a ViT nano with patches of 8 pixels of 64×64. Their replicas are logical
-devices, or processes that talk over loopback, and all of them share the cores of this machine:
-they can get no faster with their number, and what is below 1 is the price of distribution. Every
-row is a process of its own (two for two processes); they take turns, and the time is the median.
+The measured rows train the model of the recipe `demo`, without XLA, whose compiling would take
+longer than measuring. Their replicas are logical devices, or processes that talk over loopback,
+and all of them share the cores of this machine: they can get no faster with their number, and what
+is below 1 is the price of distribution. Every row is a process of its own (two for two processes);
+they take turns, and the time is the median.
 
 The rows of a pod are arithmetic for a ViT-B/16 at 224×224, not measured:
 
@@ -80,7 +81,7 @@ def worker(name, devices, batches):
     import numpy as np
     import tensorflow as tf
 
-    from keras_seqattn import models, training
+    from keras_seqattn import training
     from keras_seqattn.data import LabelledImages
     from keras_seqattn.data.batches import Batches
     from keras_seqattn.training import classifier
@@ -89,6 +90,7 @@ def worker(name, devices, batches):
     tf.config.set_logical_device_configuration(
         cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
     strategy = training.strategy(name)
+    recipe = training.read("demo", ["train.xla=false"])
     keras.utils.set_random_seed(7)
     rng = np.random.default_rng(7)
     examples = LabelledImages(rng.integers(256, size=(max(batches), 64, 64, 3), dtype="uint8"),
@@ -99,8 +101,8 @@ def worker(name, devices, batches):
             return Batches(examples, batch, seed=7, share=share)
 
         with strategy.scope():
-            model = models.vit("nano", patch_size=8, image_shape=(64, 64, 3), num_classes=10)
-            classifier.compile_model(model, training.read("demo").train, 1000)
+            model = recipe.model.build(len(examples.classes))
+            classifier.compile_model(model, recipe.train, 1000)
             classifier.build_state(model, feed((0, strategy.num_replicas))[0])
         strategy.adapt(model)
         return model, strategy.feed(feed)
@@ -134,7 +136,7 @@ def start(name, batch):
     """Starts the processes of a measured row; they compile before they answer."""
     strategy, processes, devices = MEASURED[name]
     replicas = processes * devices
-    # Rings of each size need free ports, which the system names.
+    # All ports are held until each is known, so that they differ.
     with contextlib.ExitStack() as stack:
         doors = [stack.enter_context(socket.create_server(("127.0.0.1", 0)))
                  for _ in range(processes)]
@@ -194,8 +196,6 @@ def print_row(name, replicas, batches, seconds, efficiencies, megabytes):
 
 def main(arguments):
     """Prints the measured rows, then the predicted ones."""
-    from keras_seqattn import models
-
     taken, weights = measure(arguments.rounds, arguments.batch)
     most = max(processes * devices for _, processes, devices in MEASURED.values())
     print(f"{os.cpu_count()} cores, {arguments.rounds} rounds; pod: {arguments.peak:g} FLOP/s, "
@@ -213,6 +213,8 @@ def main(arguments):
                   [base * factor / each for base, each, factor
                    in zip(one, taken[name], grown, strict=True)],
                   ring_bytes(weights, replicas) / 1e6)
+    from keras_seqattn import models
+
     base = models.vit("base")
     weights, flops = base.count_params(), flops_per_image("base")
     for replicas in POD:

@@ -21,7 +21,7 @@ CARD = "card.toml"
 def save_model(model, path):
     """Writes a model without its optimizer, as any project can load it.
 
-    Products of LoRA are added to the kernels they belong to.
+    Products of LoRA are added to the kernels they belong to, and nothing in it is frozen.
 
     Args:
         model: `keras.Model`.
@@ -30,6 +30,7 @@ def save_model(model, path):
     with whole(path) as temporary, tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "all.weights.h5"
         bare = type(model).from_config(model.get_config())
+        bare.trainable = True
         model.save_weights(weights)
         bare.load_weights(weights)
         bare.save(temporary)

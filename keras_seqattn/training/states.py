@@ -97,7 +97,8 @@ def write(folder, position, arrays):
     text = json.dumps(dataclasses.asdict(position))
     try:
         with whole(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, position=np.array(text), **arrays)
+            # A damaged table of contents loses what comes last: what every reader misses.
+            np.savez(file, **arrays, position=np.array(text))
             file.flush()
             os.fsync(file.fileno())
         _sync(folder)

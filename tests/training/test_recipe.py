@@ -38,6 +38,46 @@ def test_a_file_its_defaults_and_overrides(recipe):
     assert changed.train.clip_norm is None
 
 
+@pytest.mark.parametrize(("override", "section", "field", "value"), [
+    ("data.validation=split", "data", "validation", "split"),
+    ("data.validation=0.25", "data", "validation", 0.25),
+    ("data.augment=[resized_crop, rand_augment, erase, cutmix]", "data", "augment",
+     ("resized_crop", "rand_augment", "erase", "cutmix")),
+    ("model.stem=conv", "model", "stem", "conv"),
+    ("model.dtype=mixed_bfloat16", "model", "dtype", "mixed_bfloat16"),
+    ("model.rematerialise=true", "model", "rematerialise", True),
+    ("train.accumulate=2", "train", "accumulate", 2),
+    ("train.average=0.999", "train", "average", 0.999),
+    ("train.start=runs/first", "train", "start", "runs/first"),
+    ("train.freeze=[patches, 'block_[0-3]']", "train", "freeze", ("patches", "block_[0-3]")),
+    ("train.lora_rank=4", "train", "lora_rank", 4),
+    ("train.layer_decay=1", "train", "layer_decay", 1.0),
+    ("train.patience=3", "train", "patience", 3),
+    ("train.xla=true", "train", "xla", True),
+    ("train.xla=auto", "train", "xla", "auto")])
+def test_fields_and_their_values(recipe, override, section, field, value):
+    changed = read(recipe, [override])
+    assert getattr(getattr(changed, section), field) == value
+    assert read(recipe) == changed.model_copy(update={section: getattr(read(recipe), section)})
+
+
+def test_what_a_recipe_does_not_say_changes_nothing(recipe):
+    train = read(recipe).train
+    assert (train.accumulate, train.average, train.start, train.lora_rank, train.patience) == (
+        None,) * 5
+    assert (train.freeze, train.layer_decay, train.xla) == ((), 1.0, "auto")
+    assert (read(recipe).model.stem, read(recipe).model.dtype) == ("patch", "float32")
+
+
+def test_the_model_section_reaches_the_model(recipe):
+    model = read(recipe, ["model.stem=conv", "model.dtype=mixed_bfloat16"]).model.build(
+        5, pixel_mean=[0, 0, 0], pixel_std=[1, 1, 1])
+    assert type(model.get_layer("patches")).__name__ == "ConvStem"
+    assert model.get_layer("block_0").compute_dtype == "bfloat16"
+    assert model.get_layer("standardise") is not None
+    assert model.output_shape == (None, 5)
+
+
 def test_a_recipe_read_from_its_own_dump_is_the_same(recipe, tmp_path):
     first = read(recipe)
     (tmp_path / "again.yaml").write_text(yaml.safe_dump(first.model_dump(mode="json")))
@@ -54,6 +94,21 @@ def test_a_recipe_read_from_its_own_dump_is_the_same(recipe, tmp_path):
     ("train.warmup=1", {"value": 1}),
     ("model.dropout=-0.1", {"value": -0.1}),
     ("data.augment=[flop]", {"value": "flop"}),
+    ("data.validation=1", {"value": 1}),
+    ("data.validation=test", {"value": "test"}),
+    ("model.stem=cnn", {"value": "cnn"}),
+    ("model.dtype=float16", {"value": "float16"}),
+    ("model.rematerialise=some", {"value": "some"}),
+    ("train.accumulate=1", {"value": 1}),
+    ("train.average=1", {"value": 1}),
+    ("train.freeze=patches", {"value": "patches"}),
+    ("train.lora_rank=0", {"value": 0}),
+    ("train.layer_decay=0", {"value": 0}),
+    ("train.layer_decay=1.1", {"value": 1.1}),
+    ("train.patience=0", {"value": 0}),
+    ("train.checkpoint_every=0", {"value": 0}),
+    ("train.xla=always", {"value": "always"}),
+    ("train.seed=-1", {"value": -1}),
     ("trian.epochs=3", {"override": "trian.epochs=3"}),
     ("epochs=3", {"override": "epochs=3"}),
     ("train.epochs", {"override": "train.epochs"}),
