@@ -22,13 +22,15 @@ WORKER = pathlib.Path(__file__).with_name("worker.py")
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory):
     source = write_pictures(tmp_path_factory.mktemp("pictures"), {"train": 23, "test": 3})
-    return small_recipe(source, {"dropout": 0.2, "drop_path": 0.1}, epochs=30)
+    return small_recipe(source, {"dropout": 0.2, "drop_path": 0.1}, epochs=12)
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(recipe, tmp_path_factory):
     out = tmp_path_factory.mktemp("uninterrupted") / "run"
-    assert start(recipe, out).wait() == 0
+    process = start(recipe, out)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
     return out
 
 
