@@ -107,10 +107,9 @@ def compile_model(model, settings, num_steps):
         num_steps: Steps of the whole training: the learning rate rises for their first `warmup`
             share and falls along half a cosine to zero at their last.
     """
-    updates = num_steps // (settings.accumulate or 1)
-    warmup = int(updates * settings.warmup)
+    warmup = int(num_steps * settings.warmup)
     learning_rate = keras.optimizers.schedules.CosineDecay(
-        0.0 if warmup else settings.learning_rate, max(updates - warmup, 1),
+        0.0 if warmup else settings.learning_rate, max(num_steps - warmup, 1),
         warmup_target=settings.learning_rate if warmup else None, warmup_steps=warmup)
     optimizer = AdamW(
         learning_rate, weight_decay=settings.weight_decay, beta_2=settings.beta_2,

@@ -160,7 +160,7 @@ def _close_epoch(position, values, examples):
     for name, value in values.items():
         position.history.setdefault(name, []).append(float(value))
     watched = position.history.get("val_loss", [])
-    if watched and watched[-1] == min(watched):
+    if watched and watched.index(min(watched)) == len(watched) - 1:
         position.best = position.epoch
     position.epoch += 1
     position.step = 0

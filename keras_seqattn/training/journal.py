@@ -29,8 +29,10 @@ def save_model(model, path):
     """
     with whole(path) as temporary, tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "all.weights.h5"
-        bare = type(model).from_config(model.get_config())
-        bare.trainable = True
+        config = model.get_config()
+        for layer in config["layers"]:
+            layer["config"].pop("trainable", None)
+        bare = type(model).from_config(config)
         model.save_weights(weights)
         bare.load_weights(weights)
         bare.save(temporary)

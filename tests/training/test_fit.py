@@ -101,7 +101,9 @@ def test_an_output_folder_that_cannot_be_written(make_recipe, tmp_path):
 
 @pytest.mark.parametrize(("train", "model"), [
     ({}, {"dtype": "mixed_float16"}), ({}, {"dtype": "mixed_bfloat16"}),
-    ({"accumulate": 2, "average": 0.5}, {}), ({}, {"rematerialise": True})])
+    ({"accumulate": 2, "average": 0.5}, {}),
+    pytest.param({}, {"rematerialise": True}, marks=pytest.mark.xfail(
+        strict=True, reason="Keras' RematScope cannot trace our attention on TensorFlow"))])
 def test_ways_to_train(make_recipe, tmp_path, train, model):
     run = _fit(make_recipe(train, model, {"validation": 0.6}), tmp_path / "run")
     assert np.isfinite(run.history["loss"] + run.history["val_loss"]).all()
