@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_seqattn import data, models
+from keras_seqattn.errors import explain
 from keras_seqattn.training import transfer
 from keras_seqattn.training.optimizer import AdamW
 
@@ -92,10 +93,39 @@ def build(recipe, examples):
     model = recipe.model.build(len(examples.classes), seed=settings.seed, **statistics)
     if source is not None:
         transfer.transfer(source, model)
+    if recipe.model.rematerialise:
+        rematerialise(model)
     transfer.freeze(model, settings.freeze)
     if settings.lora_rank is not None:
         transfer.enable_lora(model, settings.lora_rank)
     return model
+
+
+def rematerialise(model):
+    """Computes the blocks again for the gradient in place of keeping their activations.
+
+    `keras.RematScope` cannot: on TensorFlow its layers take no keyword, such as `training`.
+
+    Args:
+        model: `keras.Model` with layers `block_0` … `block_{L-1}`; changes in place.
+
+    Raises:
+        ValueError: a block has dropout.
+    """
+    for layer in model.layers:
+        if layer.name.startswith("block_"):
+            shares = (layer.dropout, layer.attention_dropout, layer.drop_path)
+            if any(shares):
+                raise ValueError(explain(
+                    "`rematerialise` needs blocks without dropout, which would be drawn anew",
+                    block=layer.name, shares=shares, fix="set the dropouts and drop_path to 0"))
+            layer.call = _again(layer.call)
+
+
+def _again(call):
+    def call_again(inputs, **keywords):
+        return keras.remat(lambda x: call(x, **keywords))(inputs)
+    return call_again
 
 
 def compile_model(model, settings, num_steps):

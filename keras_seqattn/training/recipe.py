@@ -3,7 +3,6 @@
 import pathlib
 import typing
 
-import keras
 import pydantic
 import yaml
 
@@ -25,7 +24,8 @@ class ModelSection(_Section):
     """Which model: the arguments of `models.vit`, but for the classes, which the data tells.
 
     `rematerialise` computes activations again for the gradient in place of keeping them: less
-    memory for long sequences, about a third more time.
+    memory for long sequences, about a third more time. It goes without dropout, whose masks the
+    second computation would draw anew.
     """
 
     architecture: typing.Literal["vit"] = "vit"
@@ -48,9 +48,8 @@ class ModelSection(_Section):
     def build(self, num_classes, **others):
         """Builds the model with fresh weights."""
         arguments = self.model_dump(exclude={"architecture", "rematerialise"})
-        with keras.RematScope("full" if self.rematerialise else None):
-            return models.vit(
-                **arguments, num_classes=num_classes, name=self.architecture, **others)
+        return models.vit(
+            **arguments, num_classes=num_classes, name=self.architecture, **others)
 
 
 class DataSection(_Section):
