@@ -25,7 +25,7 @@ def test_everything_promised_is_in_the_folder(finished):
     _, folder, _ = finished
     names = {path.name for path in folder.iterdir()}
     assert {"model.keras", "vit_float32.tflite", "vit_dynamic_wi8_afp32.tflite", "report.json",
-            "report.html", "labels.txt", "recipe.yaml", "history.csv", "images"} <= names
+            "report.html", "labels.txt", "recipe.yaml", "log.csv", "images"} <= names
     assert not [name for name in names if name.startswith(".")]
 
 
