@@ -146,7 +146,10 @@ def _train(model, devices, batches, position, steps_per_epoch, callbacks):
     """Runs the rest of one epoch; returns its loss and metrics."""
     done = position.epoch * steps_per_epoch + position.step
     left = steps_per_epoch - position.step
-    if not left:
+    if not left:  # SIGTERM came after the last step, before the validation
+        for callback in callbacks:
+            callback.set_model(model)
+            callback.on_epoch_begin(position.epoch)
         return {name: float(value) for name, value in model.get_metrics_result().items()}
     history = model.fit(
         devices.feed(lambda share: batches(share, done)), steps_per_epoch=left, verbose=0,

@@ -36,7 +36,7 @@ class Steps(keras.callbacks.Callback):
         self._metrics = metrics
 
     def on_epoch_begin(self, epoch, logs=None):
-        if self._metrics is not None:  # Keras has just reset them
+        if self._metrics is not None and "metrics/0" in self._metrics:  # Keras has just reset them
             states.restore(self.model, self._metrics, ("metrics",))
             self._metrics = None
         self._since = time.perf_counter()

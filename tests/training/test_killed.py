@@ -14,6 +14,7 @@ from sets import small_recipe, write_pictures
 
 from keras_seqattn import models, training
 from keras_seqattn.training import journal
+from keras_seqattn.training.steps import Steps
 
 pytest.importorskip("PIL")
 WORKER = pathlib.Path(__file__).with_name("worker.py")
@@ -100,6 +101,27 @@ def test_sigterm_saves_and_says_so(recipe, uninterrupted, tmp_path):
     output, _ = process.communicate(timeout=180)
     assert process.returncode == 0, output
     check_equal(uninterrupted, out)
+
+
+def test_sigterm_after_the_last_step_of_an_epoch_is_gone_on_from(tmp_path, monkeypatch):
+    """The epoch is then closed, with its own metrics, before the next begins."""
+    source = write_pictures(tmp_path / "pictures", {"train": 23, "test": 3})
+    recipe = small_recipe(source, epochs=2)
+    whole = training.fit(recipe, tmp_path / "whole", "none", quiet=True)
+    noticed = Steps.on_train_batch_end
+
+    def asked_at_the_last_step(self, batch, logs=None):
+        if self._position.step == 3:
+            self._preemption.asked.set()
+        noticed(self, batch, logs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Steps, "on_train_batch_end", asked_at_the_last_step)
+        with pytest.raises(training.Preempted, match="after step 4 of epoch 1"):
+            training.fit(recipe, tmp_path / "run", "none", quiet=True)
+    run = training.fit(recipe, tmp_path / "run", "none", resume=True, quiet=True)
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        assert run.history[name] == whole.history[name]
 
 
 def test_a_torn_state_is_passed_over_and_the_one_before_it_used(recipe, uninterrupted, tmp_path):
