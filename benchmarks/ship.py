@@ -1,10 +1,11 @@
 """Ships a trained model: measures it on its test split and writes its folder in `models/`.
 
-    python benchmarks/ship.py RUN NAME [--also "from scratch=OTHER_RUN" ...]
+    python benchmarks/ship.py RUN NAME [--before EARLIER_RUN] [--also "from scratch=OTHER_RUN"]
 
 The folder gets `model.keras`, `labels.txt`, `card.toml` and `README.md`; then the list of shipped
 models in the package and the table in `models/README.md` are written anew. No number in them is
-typed. `--also` puts the test accuracy of other runs of the same data on the card.
+typed. `--before` adds the epochs and the time of runs that this one went on from; `--also` puts the
+test accuracy of other runs of the same data on the card.
 """
 
 import argparse
@@ -36,6 +37,7 @@ def main():
     arguments.add_argument("run", type=pathlib.Path)
     arguments.add_argument("name")
     arguments.add_argument("--also", action="append", default=[], metavar="TITLE=RUN")
+    arguments.add_argument("--before", action="append", default=[], metavar="RUN")
     arguments = arguments.parse_args()
     folder = ROOT / "models" / arguments.name
     folder.mkdir(exist_ok=True)
@@ -49,6 +51,11 @@ def main():
         title, _, run = each.rpartition("=")
         results[f"accuracy_{title.replace(' ', '_')}"] = round(measure(pathlib.Path(run))[0], 4)
     card = (arguments.run / journal.CARD).read_text(encoding="utf-8")
+    earlier = [training.read_run(pathlib.Path(run)) for run in arguments.before]
+    if earlier:
+        epochs = sum(len(run.history["loss"]) for run in earlier)
+        seconds = sum(run.seconds for run in earlier)
+        card += f"\n[before]\nepochs_before = {epochs}\nseconds_before = {seconds:.1f}\n"
     lines = ["[test]", *(f"{name} = {json.dumps(value)}" for name, value in results.items())]
     with whole(folder / journal.CARD) as path:
         path.write_text(card + "\n" + "\n".join(lines) + "\n", encoding="utf-8")
@@ -99,7 +106,9 @@ def index(shipped):
         lines.append(
             f"| [{name}]({name}/README.md) | {values['parameters']:,} "
             f"| {files['model.keras']['bytes']:,} | {values['accuracy']:.4f} "
-            f"| {values['epochs']} | {values['seconds'] / 60:.0f} min on 2 shared CPU cores |")
+            f"| {values['epochs'] + values.get('epochs_before', 0)} "
+            f"| {(values['seconds'] + values.get('seconds_before', 0)) / 60:.0f} min "
+            "on 2 shared CPU cores |")
     return "\n".join(lines) + "\n"
 
 
