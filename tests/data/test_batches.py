@@ -22,7 +22,7 @@ def _which(images):
     return np.round((images[:, 0, 2, 0] + 1) * 12.75).astype(int)
 
 
-def _equal(one, other):
+def check_equal(one, other):
     for first, second in zip(one, other, strict=True):
         np.testing.assert_array_equal(first, second)
 
@@ -63,13 +63,13 @@ def test_training_goes_on_without_end_in_another_order_each_epoch(examples):
     first, second = (_which(batches[step][0]) for step in (0, 1))
     assert (first != np.arange(13)).any()
     assert (first != second).any()
-    _equal(Batches(examples, 13, ("flip",), 3)[1000], Batches(examples, 13, ("flip",), 3)[1000])
+    check_equal(Batches(examples, 13, ("flip",), 3)[1000], Batches(examples, 13, ("flip",), 3)[1000])
 
 
 def test_batches_follow_from_the_seed(examples):
     first, twin, other = (Batches(examples, 5, ALL, seed) for seed in (3, 3, 5))
     for step in range(7):
-        _equal(first[step], twin[step])
+        check_equal(first[step], twin[step])
         assert (first[step][0] != other[step][0]).any()
 
 
@@ -86,7 +86,7 @@ def test_augmentation_changes_by_epoch_step_and_place(rng):
 def test_a_training_goes_on_at_any_step(examples, first_step):
     whole, rest = Batches(examples, 5, ALL, 3), Batches(examples, 5, ALL, 3, first_step)
     for step in (5, 0, 2):
-        _equal(rest[step], whole[first_step + step])
+        check_equal(rest[step], whole[first_step + step])
 
 
 @pytest.mark.parametrize(("batch_size", "shares"), [(6, 2), (6, 3), (6, 6), (10, 2), (9, 3), (5, 5),
@@ -99,7 +99,7 @@ def test_the_shares_put_together_are_the_whole_batch(examples, batch_size, share
     for step in range(whole.steps_per_epoch):
         made = [part[step] for part in parts]
         assert {len(one) for batch in made for one in batch} == {batch_size // shares}
-        _equal(map(np.concatenate, zip(*made, strict=True)), whole[step])
+        check_equal(map(np.concatenate, zip(*made, strict=True)), whole[step])
 
 
 def test_only_neighbours_mix(examples):

@@ -22,7 +22,7 @@ def arrays(rng):
             "optimizer/0": np.array(7, "int64")}
 
 
-def _equal(one, other):
+def check_equal(one, other):
     assert one.keys() == other.keys()
     for name, value in one.items():
         assert value.dtype == other[name].dtype
@@ -51,11 +51,11 @@ def test_a_training_goes_on_bit_for_bit(tmp_path, rng, mixed):
     position, stored, damaged = states.read(tmp_path)
     assert (position, damaged) == (POSITION, [])
     states.restore(other, stored)
-    _equal(states.gather(other), states.gather(model))
+    check_equal(states.gather(other), states.gather(model))
     for _ in range(3):
         results = [each.train_on_batch(x, y, return_dict=True) for each in (model, other)]
         assert results[0] == results[1]
-    _equal(states.gather(other), states.gather(model))
+    check_equal(states.gather(other), states.gather(model))
 
 
 def test_a_state_holds_every_variable(rng):
@@ -76,7 +76,7 @@ def test_gathered_numbers_do_not_change_with_the_model(rng):
     before = {name: value.copy() for name, value in gathered.items()}
     for _ in range(2):
         model.train_on_batch(normal(rng, 4, 3), normal(rng, 4, 2))
-    _equal(gathered, before)
+    check_equal(gathered, before)
 
 
 def test_parts_are_put_back_alone(rng):
@@ -89,9 +89,9 @@ def test_parts_are_put_back_alone(rng):
     last = states.gather(model)
     states.restore(model, first, ("metrics",))
     now = states.gather(model)
-    _equal({name: now[name] for name in now if name.startswith("metrics/")},
+    check_equal({name: now[name] for name in now if name.startswith("metrics/")},
            {name: first[name] for name in first if name.startswith("metrics/")})
-    _equal({name: now[name] for name in now if not name.startswith("metrics/")},
+    check_equal({name: now[name] for name in now if not name.startswith("metrics/")},
            {name: last[name] for name in last if not name.startswith("metrics/")})
 
 
@@ -136,7 +136,7 @@ def test_a_truncated_state_is_passed_over_for_the_one_before(tmp_path, arrays, s
     newest.write_bytes(content[:int(share * len(content))])
     position, stored, damaged = states.read(tmp_path)
     assert (position.step, damaged) == (1, [newest.name])
-    _equal(stored, {name: value + 1 for name, value in arrays.items()})
+    check_equal(stored, {name: value + 1 for name, value in arrays.items()})
 
 
 def test_a_flipped_bit_is_found_wherever_it_matters(tmp_path, arrays):
@@ -154,7 +154,7 @@ def test_a_flipped_bit_is_found_wherever_it_matters(tmp_path, arrays):
             passed_over += 1
         else:
             assert position == Position(0, 2)
-            _equal(stored, arrays)
+            check_equal(stored, arrays)
     assert passed_over > len(content) / 2
 
 
