@@ -63,7 +63,8 @@ def test_training_goes_on_without_end_in_another_order_each_epoch(examples):
     first, second = (_which(batches[step][0]) for step in (0, 1))
     assert (first != np.arange(13)).any()
     assert (first != second).any()
-    check_equal(Batches(examples, 13, ("flip",), 3)[1000], Batches(examples, 13, ("flip",), 3)[1000])
+    one, twin = (Batches(examples, 13, ("flip",), 3)[1000] for _ in range(2))
+    check_equal(one, twin)
 
 
 def test_batches_follow_from_the_seed(examples):
