@@ -24,21 +24,21 @@ class Board:
             self._summary = tf.summary
             self._writer = tf.summary.create_file_writer(str(folder))
 
-    def write(self, position, model, validation):
+    def write(self, position, model, pictures):
         """Writes the epoch that was finished last.
 
         Args:
             position: `states.Position`.
             model: `keras.Model`, whose answers are shown.
-            validation: Examples to show, or `None`.
+            pictures: Examples to show, or `None`.
         """
         if self._writer is None:
             return
         with self._writer.as_default(position.epoch):
             for name, values in position.history.items():
                 self._summary.scalar(name, values[-1])
-            if validation is not None and importlib.util.find_spec("matplotlib"):
-                self._summary.image("validation", _figure(model, validation)[None])
+            if pictures is not None and importlib.util.find_spec("matplotlib"):
+                self._summary.image("validation", _figure(model, pictures)[None])
         self._writer.flush()
 
 

@@ -2,7 +2,9 @@
 
 import contextlib
 import csv
+import math
 import shutil
+import time
 import typing
 import warnings
 
@@ -19,6 +21,8 @@ from keras_seqattn.training.preemption import Preemption
 from keras_seqattn.training.progress import Progress
 from keras_seqattn.training.steps import Steps
 from keras_seqattn.training.strategy import strategy as choose_devices
+
+BETWEEN_PICTURES_S = 30.0  # drawing takes a second, which short epochs would feel
 
 
 class Run(typing.NamedTuple):
@@ -100,6 +104,7 @@ def fit(recipe, out, strategy="auto", resume=False, skip_bad=False, wait_s=300.0
     board = Board(out / "logs") if devices.is_chief else None
     progress = Progress(position, steps_per_epoch, settings.epochs, settings.batch_size,
                         shown=devices.is_chief and not quiet)
+    drawn = -math.inf
     with Preemption() as preemption, progress.running(), devices.watched():
         steps = Steps(position, out / "states", settings.checkpoint_every, steps_per_epoch,
                       preemption, devices, arrays if position.step else None)
@@ -116,7 +121,11 @@ def fit(recipe, out, strategy="auto", resume=False, skip_bad=False, wait_s=300.0
                 _close_epoch(position, values, len(training))
                 if devices.is_chief:
                     journal.write_log(position.history, out)
-                    board.write(position, model, validation)
+                    due = time.monotonic() - drawn > BETWEEN_PICTURES_S
+                    if due:
+                        journal.write_curves(position.history, out)
+                        drawn = time.monotonic()
+                    board.write(position, model, validation if due else None)
                     if position.best == epoch:
                         journal.save_model(model, out / "best.keras")
             steps.save()
@@ -137,7 +146,7 @@ def read_run(out):
 
 def _run(model, classes, history):
     seconds = sum(history["seconds"])
-    images = sum(speed * time for speed, time in
+    images = sum(speed * spent for speed, spent in
                  zip(history["images_per_s"], history["seconds"], strict=True))
     return Run(model, tuple(classes), history, seconds, images / seconds)
 
@@ -200,6 +209,7 @@ def _state(folder, resume):
 def _finish(model, recipe, training, position, out):
     with averaged(model) if recipe.train.average else contextlib.nullcontext():
         journal.save_model(model, out / "model.keras")
+    journal.write_curves(position.history, out)
     with whole(out / "labels.txt") as path:
         path.write_text("\n".join(training.classes) + "\n", encoding="utf-8")
     curves = {name: values for name, values in position.history.items()

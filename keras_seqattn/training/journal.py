@@ -61,12 +61,16 @@ def diff(recipe, out):
 
 
 def write_log(history, out):
-    """Writes `log.csv`, a row per epoch, and the curves as `curves.png` where Matplotlib is."""
+    """Writes `log.csv`, a row per epoch."""
     with whole(out / "log.csv") as path, open(path, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["epoch", *history])
         writer.writerows([epoch, *values] for epoch, values in
                          enumerate(zip(*history.values(), strict=True), start=1))
+
+
+def write_curves(history, out):
+    """Draws the curves as `curves.png`, where Matplotlib is installed."""
     if importlib.util.find_spec("matplotlib"):
         with whole(out / "curves.png") as path:
             curves(history).savefig(path, dpi=120)

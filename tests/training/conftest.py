@@ -28,5 +28,6 @@ def make_recipe(source):
                       "num_heads": 2, "embed_dim": 12, "mlp_dim": 17, "pooling": "mean",
                       **dict(model)},
             "data": {"source": source, "validation": 0.2, "standardise": True, **dict(data)},
-            "train": {"epochs": 1, "batch_size": 8, "learning_rate": 0.01, **dict(train)}})
+            "train": {"epochs": 1, "batch_size": 8, "learning_rate": 0.01, "xla": False,
+                      **dict(train)}})
     return make

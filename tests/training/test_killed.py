@@ -68,7 +68,7 @@ def check_equal(one, other):
         assert first[name] == second[name]
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_and_resumed_it_ends_bit_identical(
         recipe, uninterrupted, tmp_path, kills):
     out = tmp_path / "run"
@@ -124,6 +124,7 @@ def test_sigterm_after_the_last_step_of_an_epoch_is_gone_on_from(tmp_path, monke
         assert run.history[name] == whole.history[name]
 
 
+@pytest.mark.slow
 def test_a_torn_state_is_passed_over_and_the_one_before_it_used(recipe, uninterrupted, tmp_path):
     out = tmp_path / "run"
     process = start(recipe, out)

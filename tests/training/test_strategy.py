@@ -89,7 +89,7 @@ def test_replicas_train_like_one_device(source, alone, tmp_path, replicas):
 
 
 @processes
-@pytest.mark.parametrize("workers", [2, 3])
+@pytest.mark.parametrize("workers", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_processes_train_like_one_device(source, alone, tmp_path, workers):
     codes, outputs = wait_for(
         start(small_recipe(source), tmp_path / "run", "multiworker", workers=workers))
