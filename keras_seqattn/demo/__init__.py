@@ -12,13 +12,14 @@ from keras_seqattn.errors import explain
 from keras_seqattn.files import output_folder, whole
 
 SHOWN = 3
+PRECISIONS = ("float32", "dynamic_wi8_afp32", "mixed_wi8_ai8")
 
 
 def run(out, recipe="demo", overrides=(), tell=print):
     """Trains a recipe, takes it to the edge and writes down what came of it.
 
     The folder then holds the run folder of `training.fit`, `vit_PRECISION.tflite` for each
-    precision, `images/` with test images to classify, `report.json` and `report.html`.
+    of `PRECISIONS`, `images/` with test images to classify, `report.json` and `report.html`.
 
     Args:
         out: Folder for the results.
@@ -50,12 +51,12 @@ def run(out, recipe="demo", overrides=(), tell=print):
     accuracy = float(np.mean(logits.argmax(-1) == test.labels))
     tell(f"Accuracy on {len(test.labels)} test images: {accuracy:.3f}")
     reports = []
-    for precision in edge.PRECISIONS:
+    for precision in PRECISIONS:
         file = out / f"vit_{precision}.tflite"
         tell(f"Exporting and verifying {file}")
         reports.append(edge.export(
             trained.model, file, precision, labels=trained.classes, inputs=inputs,
-            targets=test.labels))
+            targets=test.labels, calibration=recipe.data.source))
     latencies = edge.benchmark([each.file for each in reports], runs=200)
     for each, latency in zip(reports, latencies, strict=True):
         each.latency = latency

@@ -5,7 +5,8 @@
 """
 
 from keras_seqattn.edge.benchmark import benchmark
-from keras_seqattn.edge.export import PRECISIONS, ExportError, export
+from keras_seqattn.edge.export import ExportError, export
+from keras_seqattn.edge.precisions import PRECISIONS
 from keras_seqattn.edge.report import Report
 from keras_seqattn.edge.run import Runner, load
 from keras_seqattn.edge.verify import verify

@@ -9,30 +9,35 @@ import pathlib
 import sys
 import tempfile
 
+import numpy as np
 
-def convert(saved_model, out, precision):
+from keras_seqattn.edge.quantize import quantize
+
+
+def convert(saved_model, out, precision, examples=None):
     """Writes a SavedModel as `.tflite` in the given precision.
 
     Args:
         saved_model: Folder of the SavedModel, with static shapes.
         out: Path of the `.tflite` file.
-        precision: A key of `export.PRECISIONS`.
+        precision: A key of `precisions.PRECISIONS`.
+        examples: Path of an `.npz` with an array `(n, …)` for each input, to calibrate on.
     """
+    with tempfile.TemporaryDirectory(dir=pathlib.Path(out).parent) as folder:
+        path = pathlib.Path(folder) / "float32.tflite"
+        path.write_bytes(_float32(saved_model))
+        if examples is not None:
+            with np.load(examples) as arrays:
+                examples = dict(arrays)
+        quantize(path, out, precision, examples)
+
+
+def _float32(saved_model):
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    flat = converter.convert()
-    if precision == "float32":
-        pathlib.Path(out).write_bytes(flat)
-        return
-    from ai_edge_quantizer import quantizer, recipe
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "float32.tflite"
-        path.write_bytes(flat)
-        quantize = quantizer.Quantizer(str(path), getattr(recipe, precision)())
-        quantize.quantize().export_model(str(out), overwrite=True)
+    return converter.convert()
 
 
 if __name__ == "__main__":

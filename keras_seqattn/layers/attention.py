@@ -48,7 +48,8 @@ def attend(query, key, value, allowed=None, *, scale, causal=False, drop=None,
         steps = masks.causal(ops.shape(query)[2], ops.shape(key)[2])
         allowed = masks.combine(allowed, steps)
     wide = keras.backend.result_type(dtype, "float32")
-    query, key = ops.cast(query, wide) * scale, ops.cast(key, wide)
+    query, key = ops.cast(query, wide), ops.cast(key, wide)
+    query = query if scale == 1 else query * scale
     logits = _grouped_product(query, ops.transpose(key, (0, 1, 3, 2)))       # (B, N, T, S)
     if allowed is None:
         scores = _softmax(logits)

@@ -74,6 +74,9 @@ class FeedForward(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
 
+    hidden_dense = property(lambda self: self._hidden)
+    output_dense = property(lambda self: self._output)
+
     def get_config(self):
         return {
             **super().get_config(),

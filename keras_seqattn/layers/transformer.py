@@ -143,6 +143,11 @@ class TransformerEncoderBlock(keras.layers.Layer):
         # Traced rather than told by the shape above, so that scores come out right.
         return keras.Operation.compute_output_spec(self, *args, **kwargs)
 
+    attention = property(lambda self: self._attention)
+    attention_norm = property(lambda self: self._attention_norm)
+    feed_forward = property(lambda self: self._feed_forward)
+    feed_forward_norm = property(lambda self: self._feed_forward_norm)
+
     def get_config(self):
         return {
             **super().get_config(),

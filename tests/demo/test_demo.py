@@ -36,7 +36,7 @@ def test_the_report_has_its_fields(finished):
     assert {"seconds", "epochs", "images_per_s", "history"} <= set(report["train"])
     assert len(report["train"]["history"]["loss"]) == report["train"]["epochs"] == 1
     assert report["data"]["test_examples"] == 500
-    assert [each["precision"] for each in report["edge"]] == list(edge.PRECISIONS)
+    assert [each["precision"] for each in report["edge"]] == list(demo.PRECISIONS)
     for each in report["edge"]:
         assert each["accuracy"]["keras"] == report["keras"]["accuracy"]
         assert each["accuracy"]["examples"] == 500
@@ -67,7 +67,7 @@ def test_the_page_stands_alone(finished):
     assert page.tags.count("img") == 3
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
     assert "$" not in text.split("</style>")[1].replace("base64,", "")
-    for precision in edge.PRECISIONS:
+    for precision in demo.PRECISIONS:
         assert f"<td>{precision}</td>" in text
 
 

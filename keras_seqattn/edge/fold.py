@@ -1,0 +1,362 @@
+"""Exact rewrites of a model before it is quantised: less to compute, and less to lose in int8.
+
+Each rule has a pure function on arrays, first in this file, and a walk over a `Graph` that applies
+it where it holds. Notation: a token `x` is a row, `W` a kernel `(D, E)`, `b` its bias, `n` the
+normalised token, `s` and `o` scale and offset of a norm, `1` a row of ones.
+
+Sources: centring and rotation, Ashkboos et al. 2024, "SliceGPT", section 3, and "QuaRot", section
+4; scales between neighbours, Xiao et al. 2023, "SmoothQuant", section 4, and Li et al. 2023,
+"RepQ-ViT".
+"""
+
+import numpy as np
+
+PER_TOKEN = {"dense", "norm", "add", "shift", "first"}  # what acts on each position by itself
+LINEAR_READS = {"mean", "first", "flatten"}  # what an affine map of the features passes through
+
+
+def centre(array):
+    """Takes the mean over the features out of what is written: `W - W·1ᵀ1/D`, `b - mean(b)`.
+
+    LayerNorm does not see that mean. Where everything written into a stream has none, the stream
+    has none, and LayerNorm equals RMSNorm.
+
+    >>> centre(np.array([[1.0, 3.0]])).tolist()
+    [[-1.0, 1.0]]
+    """
+    return array - array.mean(axis=-1, keepdims=True)
+
+
+def absorb_norm(kernel, bias, scale, offset):
+    """Moves a norm's scale and offset into the dense layer behind it.
+
+    `(n·s + o)·W + b = n·(diag(s)·W) + (o·W + b)`. Returns the new kernel and bias.
+    """
+    added = 0.0 if offset is None else offset @ kernel
+    kernel = kernel if scale is None else scale[:, None] * kernel
+    return kernel, added + (np.zeros_like(kernel[0]) if bias is None else bias)
+
+
+def absorb_value_bias(kernel, bias, value_bias):
+    """Moves the bias of the value through the scores, which sum to one, into the output's bias.
+
+    `(A·(v + 1ᵀb_v))·W + b = (A·v)·W + (b_v·W + b)`. Returns the new bias.
+    """
+    return value_bias @ kernel + (0.0 if bias is None else bias)
+
+
+def balance(first, second):
+    """Factors that give neighbours of extents `first` and `second` the same extent.
+
+    Channel `c` of what the first makes is divided by `r_c = √(first_c / second_c)`, and what reads
+    it multiplied by `r_c`; the geometric mean of all factors is 1.
+
+    >>> balance(np.array([4.0, 1.0]), np.array([1.0, 1.0])).round(4).tolist()
+    [1.4142, 0.7071]
+    """
+    tiny = np.finfo("float32").tiny
+    factors = np.sqrt(np.maximum(first, tiny) / np.maximum(second, tiny))
+    factors[(first <= tiny) | (second <= tiny)] = 1.0
+    return factors / np.exp(np.mean(np.log(factors)))
+
+
+def rotation(size, seed=0):
+    """A random orthogonal matrix `(size, size)`: Hadamard's with random signs, else from QR."""
+    rng = np.random.default_rng(seed)
+    signs = rng.choice([-1.0, 1.0], size)
+    if size & (size - 1):
+        q, r = np.linalg.qr(rng.normal(size=(size, size)))
+        return q * np.sign(np.diag(r)) * signs
+    matrix = np.ones((1, 1))
+    while len(matrix) < size:
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
+    return signs[:, None] * matrix / np.sqrt(size)
+
+
+def fold(graph, rotate=False, ranges=None):
+    """Applies every rule to a graph, where it holds, and writes into its notes what was done.
+
+    Args:
+        graph: `Graph`; changes in place.
+        rotate: Whether to rotate the residual streams, so that outlying features spread over all.
+        ranges: Largest magnitude of each feature, `(D,)`, of what enters a dense layer, by the
+            name of the layer: then norms get scales that even out these features and the layers'
+            kernels (SmoothQuant), at the price of one product per norm. Excludes `rotate`.
+
+    Returns:
+        The graph.
+    """
+    read_early(graph)
+    centred = centre_streams(graph)
+    absorb_norms(graph)
+    absorb_query_scales(graph)
+    drop_key_biases(graph)
+    absorb_value_biases(graph)
+    balance_attention(graph)
+    if ranges is not None:
+        balance_norms(graph, ranges)
+    elif rotate:
+        rotate_streams(graph, centred)
+    graph.drop_unread()
+    return graph
+
+
+def read_early(graph):
+    """Computes only the positions that are read: `first` moves in front of what acts per token.
+
+    Of the last block of a Vision Transformer with a class token, one query and one token of the
+    feed-forward network remain.
+    """
+    counts = {node.settings["count"] for node in graph.nodes if node.kind == "first"}
+    if len(counts) != 1:
+        return
+    count = counts.pop()
+    whole, part = set(graph.outputs.values()), set()
+    for node in reversed(graph.nodes):
+        made = set(node.outputs)
+        if made & whole:
+            (part if _reads_first(node) else whole).update(node.inputs)
+        elif made & part:
+            for place, value in enumerate(node.inputs):
+                (part if _passes(node, place) else whole).add(value)
+    if not part - whole:
+        return
+    cut = {}
+    nodes, graph.nodes = graph.nodes, []
+    for node in nodes:
+        made = set(node.outputs)
+        if (made & part and not made & whole) or node.kind == "first":
+            for place, value in enumerate(node.inputs):
+                if _passes(node, place) and value in whole | set(graph.inputs.values()):
+                    if value not in cut:
+                        cut[value] = graph.add("first", node.name, [value], count=count)
+                    node.inputs[place] = cut[value]
+            if node.kind == "shift":
+                node.weights["table"] = node.weights["table"][:, :count]
+        graph.nodes.append(node)
+    _skip(graph, [node for node in nodes if node.kind == "first"])
+    graph.notes.append(f"the last block computes {count} position(s), which is all that is read")
+
+
+def _reads_first(node):
+    """Whether a node reads only the first positions: the class token's."""
+    return node.kind == "first" or (node.kind == "received" and node.settings["has_token"])
+
+
+def _passes(node, place):
+    """Whether the first positions of a node's output need only those of this input."""
+    if node.kind == "attention":
+        free = not node.settings["causal"] and node.settings["window"] is None
+        return free and place == 0
+    return node.kind in PER_TOKEN
+
+
+def _skip(graph, nodes):
+    """Removes nodes that pass on what they read."""
+    for node in nodes:
+        for user in graph.nodes:
+            user.inputs = [node.inputs[0] if value == node.outputs[0] else value
+                           for value in user.inputs]
+        graph.outputs = {name: node.inputs[0] if value == node.outputs[0] else value
+                         for name, value in graph.outputs.items()}
+        graph.nodes.remove(node)
+
+
+def centre_streams(graph):
+    """Turns LayerNorms into RMSNorms by centring what is written into the streams they read.
+
+    Returns:
+        Pairs of the nodes that write into a stream and the norms that read it.
+    """
+    streams, left = [], []
+    for norm in [node for node in graph.nodes if node.kind == "norm"]:
+        if norm.settings["centred"]:
+            continue
+        writers, readers, reason = _stream(graph, norm)
+        if reason:
+            left.append((norm.name, reason))
+            continue
+        for node in writers:
+            node.weights = {key: centre(array) for key, array in node.weights.items()}
+        for node in readers:
+            node.settings["centred"] = True
+        streams.append((writers, readers))
+    if streams:
+        graph.notes.append(
+            f"{sum(len(readers) for _, readers in streams)} LayerNorms became RMSNorms")
+    for reason in dict.fromkeys(reason for _, reason in left):
+        names = [name for name, why in left if why == reason]
+        graph.notes.append(f"LayerNorm kept at {', '.join(names)}: {reason}")
+    return streams
+
+
+def _stream(graph, norm):
+    """All that is added up to what a norm reads: who writes it, which norms read it.
+
+    Returns:
+        Writers, readers, and why the stream cannot be changed, or `None`.
+    """
+    values, writers, readers, todo = set(), [], [], [norm.inputs[0]]
+    while todo:
+        value = todo.pop()
+        if value in values:
+            continue
+        values.add(value)
+        maker = graph.maker(value)
+        if graph.is_output(value) or maker is None:
+            return writers, readers, "the stream enters or leaves the model"
+        if maker.kind in ("dense", "conv") and maker.settings.get("activation") is None:
+            writers.append(maker)
+        elif maker.kind in ("add", "shift", "prepend", "tokens", "first"):
+            todo += maker.inputs
+            writers += [maker] if maker.weights else []
+        else:
+            return writers, readers, f"a {maker.kind} writes into its stream ({maker.name})"
+        for user in graph.users(value):
+            if user.kind == "norm":
+                readers += [user] if user not in readers else []
+            elif user.kind in ("add", "shift", "prepend", "tokens", "first"):
+                todo += user.outputs
+            else:
+                return writers, readers, f"a {user.kind} reads its stream ({user.name})"
+    return writers, readers, None
+
+
+def _readers(graph, value):
+    """The dense nodes that read a value, also through means and first positions, or `None`."""
+    found = []
+    if graph.is_output(value):
+        return None
+    for user in graph.users(value):
+        if user.kind in LINEAR_READS:
+            further = _readers(graph, user.outputs[0])
+            if further is None:
+                return None
+            found += further
+        elif user.kind == "dense":
+            found.append(user)
+        else:
+            return None
+    return found
+
+
+def absorb_norms(graph):
+    """Moves scale and offset of each norm into the dense layers that read it."""
+    for norm in [node for node in graph.nodes if node.kind == "norm" and node.weights]:
+        readers = _readers(graph, norm.outputs[0])
+        if readers:
+            scale, offset = norm.weights.get("scale"), norm.weights.get("offset")
+            for node in readers:
+                node.weights["kernel"], node.weights["bias"] = absorb_norm(
+                    node.weights["kernel"], node.weights.get("bias"), scale, offset)
+            norm.weights = {}
+        else:
+            graph.notes.append(f"scale and offset kept at {norm.name}: more than dense layers "
+                               "read them")
+
+
+def _products(graph, *places):
+    """Attention nodes with the dense nodes that alone feed the given places."""
+    for node in graph.nodes:
+        if node.kind == "attention":
+            fed = [graph.maker(node.inputs[place]) for place in places]
+            if all(each is not None and each.kind == "dense"
+                   and each.settings["activation"] is None
+                   and graph.users(each.outputs[0]) == [node]
+                   and not graph.is_output(each.outputs[0]) for each in fed):
+                yield node, *fed
+
+
+def absorb_query_scales(graph):
+    """Moves `1/√H` into the query: `(x·W + b)·c = x·(c·W) + c·b`."""
+    for node, query in _products(graph, 0):
+        scale = node.settings["scale"]
+        query.weights = {key: array * scale for key, array in query.weights.items()}
+        node.settings["scale"] = 1
+
+
+def drop_key_biases(graph):
+    """Drops the key's bias: it adds `q·b` to all logits of a query, which softmax does not see."""
+    for _, key in _products(graph, 1):
+        key.weights.pop("bias", None)
+
+
+def _with_output(graph):
+    """Attention nodes with their value's dense node and the one that alone reads the output."""
+    for node, value in _products(graph, 2):
+        users = graph.users(node.outputs[0])
+        if (len(users) == 1 and users[0].kind == "dense"
+                and not graph.is_output(node.outputs[0])):
+            yield node, value, users[0]
+
+
+def absorb_value_biases(graph):
+    """Moves the value's bias into the output's; `absorb_value_bias` has the formula."""
+    for node, value, out in _with_output(graph):
+        if "bias" in value.weights:
+            spread = _spread(node, value.weights.pop("bias"))
+            out.weights["bias"] = absorb_value_bias(
+                out.weights["kernel"], out.weights.get("bias"), spread)
+
+
+def _spread(node, channels):
+    """Repeats what belongs to the key/value heads for the query heads that share them."""
+    heads, kv_heads = node.settings["num_heads"], node.settings["num_kv_heads"]
+    return np.repeat(channels.reshape(kv_heads, -1), heads // kv_heads, axis=0).reshape(-1)
+
+
+def balance_attention(graph):
+    """Evens out the channels of query and key, and of value and output kernel."""
+    for node, query, key in _products(graph, 0, 1):
+        heads, kv_heads = node.settings["num_heads"], node.settings["num_kv_heads"]
+        extent = _extents(query).reshape(kv_heads, heads // kv_heads, -1).max(axis=1).reshape(-1)
+        factors = balance(extent, _extents(key))
+        _divide_columns(query, _spread(node, factors))
+        _divide_columns(key, 1.0 / factors)
+    for node, value, out in _with_output(graph):
+        rows = np.abs(out.weights["kernel"]).max(axis=1)
+        heads, kv_heads = node.settings["num_heads"], node.settings["num_kv_heads"]
+        rows = rows.reshape(kv_heads, heads // kv_heads, -1).max(axis=1).reshape(-1)
+        factors = balance(_extents(value), rows)
+        _divide_columns(value, factors)
+        out.weights["kernel"] = out.weights["kernel"] * _spread(node, factors)[:, None]
+
+
+def _extents(dense):
+    """Deviation of each output of a dense node for inputs of deviation 1."""
+    return np.sqrt(sum(np.square(array).reshape(-1, array.shape[-1]).sum(axis=0)
+                       for array in dense.weights.values()))
+
+
+def _divide_columns(dense, factors):
+    dense.weights = {key: array / factors for key, array in dense.weights.items()}
+
+
+def balance_norms(graph, ranges):
+    """Gives norms the scale `1/r` and their readers `diag(r)·W`; see `fold`."""
+    for norm in [node for node in graph.nodes if node.kind == "norm" and not node.weights]:
+        readers = _readers(graph, norm.outputs[0])
+        known = [node for node in readers or () if node.name in ranges]
+        if known and len(known) == len(readers):
+            extent = np.max([ranges[node.name] for node in known], axis=0)
+            rows = np.max([np.abs(node.weights["kernel"]).max(axis=1) for node in known], axis=0)
+            factors = balance(extent, rows)
+            norm.weights["scale"] = 1.0 / factors
+            for node in readers:
+                node.weights["kernel"] = node.weights["kernel"] * factors[:, None]
+
+
+def rotate_streams(graph, streams):
+    """Rotates streams whose norms are RMSNorms without scale: writers `W·Q`, readers `Qᵀ·W`."""
+    for writers, norms in streams:
+        readers = [_readers(graph, norm.outputs[0]) for norm in norms]
+        if any(norm.weights for norm in norms) or not all(readers):
+            continue
+        matrix = rotation(next(iter(writers[0].weights.values())).shape[-1])
+        for node in writers:
+            node.weights = {key: (array @ matrix).astype(array.dtype)
+                            for key, array in node.weights.items()}
+        for node in dict.fromkeys(each for group in readers for each in group):
+            kernel = node.weights["kernel"]
+            node.weights["kernel"] = (matrix.T @ kernel).astype(kernel.dtype)
+        graph.notes.append(f"the stream of {writers[0].name} was rotated")

@@ -1,0 +1,71 @@
+"""What a file takes and gives beyond the model: 8-bit pixels in, a map of the attention out."""
+
+import keras
+import numpy as np
+
+from keras_seqattn.errors import explain
+
+ATTENTION = "attention"
+
+
+def take_pixels(graph, mean, std):
+    """Lets a graph of one image take pixels 0 to 255, and normalise them itself.
+
+    Args:
+        graph: `Graph`; changes in place.
+        mean: Subtracted from each pixel.
+        std: Divides what remains.
+    """
+    name, = graph.inputs
+    pixels = graph.new_value()
+    weights = {"factor": np.float32(1 / std), "offset": np.float32(-mean / std)}
+    images = graph.add("scale", "pixels", [pixels], weights)
+    for node in graph.nodes[:-1]:
+        node.inputs = [images if value == graph.inputs[name] else value for value in node.inputs]
+    graph.nodes.insert(0, graph.nodes.pop())
+    graph.inputs[name] = pixels
+
+
+def attention_map(graph):
+    """Adds the output `attention`, `(1, GH, GW)`: what share each patch gets in the last block.
+
+    Args:
+        graph: `Graph` of a Vision Transformer; changes in place.
+
+    Raises:
+        ValueError: the graph has no patches or no attention that reads all of them.
+    """
+    patches = [node for node in graph.nodes if node.kind == "tokens"]
+    products = [node for node in graph.nodes if node.kind == "attention"]
+    if not patches or not products:
+        raise ValueError(explain(
+            "a map of attention needs patches of an image and attention between them",
+            patches=len(patches), attentions=len(products),
+            fix="export a Vision Transformer, or leave attention=False"))
+    last = products[-1]
+    last.settings["with_scores"] = True
+    last.outputs.append(graph.new_value())
+    graph.outputs[ATTENTION] = graph.add(
+        "received", ATTENTION, [last.outputs[1]], grid=patches[-1].settings["grid"],
+        has_token=any(node.kind == "prepend" for node in graph.nodes))
+
+
+def as_pixels(array, mean, std):
+    """Turns normalised images back into the pixels they came from, uint8."""
+    return np.clip(np.rint(np.asarray(array, "float64") * std + mean), 0, 255).astype("uint8")
+
+
+def from_pixels(model, mean, std):
+    """Returns the model as a function of uint8 pixels."""
+    return lambda pixels: model.predict(
+        ((pixels.astype("float32") - mean) / std).astype("float32"), verbose=0)
+
+
+def check_image(model):
+    """Refuses to give an 8-bit input to what takes no single image."""
+    shapes = [tuple(each.shape) for each in model.inputs]
+    kinds = {keras.backend.standardize_dtype(each.dtype) for each in model.inputs}
+    if len(shapes) != 1 or len(shapes[0]) != 4 or kinds != {"float32"}:
+        raise ValueError(explain(
+            "image_input='uint8' needs a model of one float image", input_shapes=shapes,
+            dtypes=sorted(kinds), fix="leave image_input at 'float32'"))

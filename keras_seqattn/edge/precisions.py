@@ -1,0 +1,41 @@
+"""The precisions a model can leave in, under AI Edge Quantizer's names where it has one."""
+
+import typing
+
+
+class Precision(typing.NamedTuple):
+    """How a precision computes.
+
+    Attributes:
+        weights: Bits of the weights of dense layers, `"float16"`, or `None` for float32. Kernels
+            of convolutions have 8 bits at least.
+        dense: `"float"`, `"dynamic"` (inputs become int8 as they come) or `"static"` (inputs and
+            outputs have fixed ranges).
+        products: Whether attention's products of activations compute on integers.
+        everything: Whether every op does, as far as there are kernels.
+        activations: Bits of activations with fixed ranges, or `None`.
+        use: Which hardware it is for.
+    """
+
+    weights: int | str | None
+    dense: str
+    products: bool
+    everything: bool
+    activations: int | None
+    use: str
+
+    @property
+    def needs_calibration(self):
+        """Whether ranges must be found on examples."""
+        return self.activations is not None
+
+
+PRECISIONS = {
+    "float32": Precision(None, "float", False, False, None, "GPUs; to compare numbers"),
+    "float16": Precision("float16", "float", False, False, None, "GPUs, at half the bytes"),
+    "dynamic_wi8_afp32": Precision(8, "dynamic", False, False, None, "CPUs, without calibration"),
+    "dynamic_wi4_afp32": Precision(4, "dynamic", False, False, None, "CPUs, fewest bytes"),
+    "mixed_wi8_ai8": Precision(8, "dynamic", True, False, 8, "CPUs, fastest"),
+    "static_wi8_ai8": Precision(8, "static", True, False, 8, "integer units with float beside"),
+    "static_wi8_ai16": Precision(8, "static", True, True, 16, "NPUs"),
+}

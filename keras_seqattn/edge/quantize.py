@@ -1,0 +1,250 @@
+"""From a float `.tflite` file to a quantised one: our ranges and roundings, its own ops.
+
+Weights are moved onto integer grids and biases corrected in the float file; ranges of activations
+are searched on calibration examples. AI Edge Quantizer then finds these grids and ranges again and
+writes the file.
+"""
+
+import collections
+import pathlib
+import re
+import shutil
+
+import numpy as np
+
+from keras_seqattn.edge import calibrate, rounding
+from keras_seqattn.edge.precisions import PRECISIONS
+
+DENSE, CONV, PRODUCT = "FULLY_CONNECTED", "CONV_2D", "BATCH_MATMUL"
+LAYOUT = ("TRANSPOSE", "RESHAPE")
+BLOCK = 32
+
+
+def quantize(source, out, precision, examples=None):
+    """Writes a quantised copy of a float32 `.tflite` file.
+
+    Args:
+        source: Path of the float file; its weights change in place.
+        out: Path of the quantised file.
+        precision: A key of `PRECISIONS`.
+        examples: `{input: array (n, …)}` to calibrate on. Static precisions need them; the others
+            round their weights better with them.
+    """
+    plan = PRECISIONS[precision]
+    if plan.weights is None:
+        shutil.copyfile(source, out)
+        return
+    file = _File(source)
+    static = _static_ops(file, plan)
+    ranges = None
+    if examples is not None and plan.weights != "float16":
+        dense = {op.inputs[0] for op in file.ops if _is_weighted(file, op) and op.name == DENSE}
+        ranges, moments = calibrate.observe(
+            source, examples, _ranged(file, static), dense, squares=plan.weights == 4)
+        _round_weights(file, plan, moments)
+    elif plan.weights == 4:
+        _round_weights(file, plan)
+    file.save(source)
+    _requantize(file, source, out, plan, static, ranges)
+
+
+def _is_weighted(file, op):
+    return op.name in (DENSE, CONV, "EMBEDDING_LOOKUP") and op.inputs[1] in file.constants
+
+
+def _ranged(file, static):
+    """Names of the activations that become integers."""
+    names = {name for op in static for name in (*op.inputs, *op.outputs)}
+    return sorted(names - file.constants)
+
+
+def _static_ops(file, plan):
+    """The ops that compute on integers of fixed ranges."""
+    chosen = []
+    if plan.everything:  # AI Edge Quantizer 0.10 cannot join a constant to what was reshaped
+        chosen += [op for op in file.ops
+                   if op.name != "CONCATENATION" or not set(op.inputs) & file.constants]
+    if plan.products:
+        products = [op for op in file.ops
+                    if op.name == PRODUCT and not set(op.inputs) & file.constants]
+        chosen += products + _layout_ops(file, products)
+    if plan.dense == "static":
+        chosen += [op for op in file.ops if op.name == DENSE]
+    return list(dict.fromkeys(chosen))
+
+
+def _layout_ops(file, products):
+    """What moves the numbers of products before and after them: a byte each, if done in int8."""
+    found = []
+    for op in products:
+        for name in op.inputs:
+            maker = file.makers.get(name)
+            while (maker and maker.name in LAYOUT and len(file.users(maker.outputs[0])) == 1
+                   and maker not in found):
+                found.append(maker)
+                maker = file.makers.get(maker.inputs[0])
+        users = file.users(op.outputs[0])
+        while len(users) == 1 and users[0].name in LAYOUT and users[0] not in found:
+            found.append(users[0])
+            users = file.users(users[0].outputs[0])
+    return found
+
+
+def _round_weights(file, plan, moments=None):
+    """Moves the weights of dense layers and convolutions onto their grids, biases with them.
+
+    A bias takes up what the error of the weights makes of the mean input.
+    """
+    for op in file.ops:
+        weights = file.array(op.inputs[1]) if _is_weighted(file, op) else None
+        if weights is None or op.name not in (DENSE, CONV) or file.num_users(op.inputs[1]) > 1:
+            continue
+        flat = weights.reshape(len(weights), -1)                              # (E, D)
+        bits, block = _grid(file, op, plan)
+        known = moments is not None and op.name == DENSE
+        snapped = rounding.snap(
+            flat, bits, block, moments.hessian(op.inputs[0]) if known and bits == 4 else None)
+        if known and len(op.inputs) > 2 and file.num_users(op.inputs[2]) == 1:
+            bias = file.array(op.inputs[2])
+            bias += ((flat - snapped) @ moments.mean(op.inputs[0])).astype(bias.dtype)
+        weights[...] = snapped.reshape(weights.shape)
+
+
+def _grid(file, op, plan):
+    """Bits of an op's weights, and how many inputs share a step, `None` for all."""
+    if op.name == CONV:
+        return 8, None
+    whole = file.shape(op.inputs[1])[-1] % BLOCK == 0
+    return plan.weights, BLOCK if plan.weights == 4 and whole else None
+
+
+def _requantize(file, source, out, plan, static, ranges):
+    from ai_edge_quantizer import quantizer
+
+    quantize = quantizer.Quantizer(str(source))
+    for op in file.ops:
+        config = _config(file, op, plan, op in static)
+        if config is not None:
+            key = "float_casting" if plan.weights == "float16" else "min_max_uniform_quantize"
+            quantize.update_quantization_recipe(
+                "^" + ";".join(map(re.escape, op.outputs)) + ";?$", op.name, config, key)
+    calibration = None
+    if quantize.need_calibration:
+        calibration = _calibration(file, plan, static, ranges)
+    pathlib.Path(out).unlink(missing_ok=True)
+    quantize.quantize(calibration, str(out), enable_progress_bar=False,
+                      enable_progress_report=False)
+
+
+def _config(file, op, plan, static):
+    """AI Edge Quantizer's settings for one op, or `None` to leave it in float."""
+    from ai_edge_quantizer.qtyping import (
+        ComputePrecision,
+        OpQuantizationConfig,
+        QuantGranularity,
+        TensorDataType,
+        TensorQuantizationConfig,
+    )
+
+    weighted = _is_weighted(file, op)
+    if not static and not weighted:
+        return None
+    if plan.weights == "float16":
+        return OpQuantizationConfig(
+            weight_tensor_config=TensorQuantizationConfig(16, dtype=TensorDataType.FLOAT),
+            compute_precision=ComputePrecision.FLOAT, explicit_dequantize=True)
+    bits, block = _grid(file, op, plan) if weighted else (8, None)
+    granularity = QuantGranularity[f"BLOCKWISE_{block}" if block else "CHANNELWISE"]
+    activation = None
+    if static:
+        activation = TensorQuantizationConfig(plan.activations, symmetric=plan.activations == 16)
+    return OpQuantizationConfig(
+        activation, TensorQuantizationConfig(bits, symmetric=True, granularity=granularity),
+        ComputePrecision.INTEGER)
+
+
+def _calibration(file, plan, static, ranges):
+    """Ranges of all tensors that the recipe's ops touch, in AI Edge Quantizer's form."""
+    symmetric = set()
+    if plan.products:  # XNNPACK multiplies integers if the right one has no offset
+        for op in file.ops:
+            if op.name == PRODUCT:
+                symmetric |= _same_range(file, op.inputs[1])
+    found = {}
+    for name in _ranged(file, static):
+        found[name] = ranges.search(name, plan.activations, symmetric=name in symmetric)
+    for op in file.ops:
+        if op.name in LAYOUT and op.outputs[0] in found and op.inputs[0] in found:
+            found[op.outputs[0]] = found[op.inputs[0]]
+    levels = 2 ** (plan.activations - 1)
+    for name in symmetric & set(found):
+        low, high = found[name]
+        found[name] = (low * levels / (levels - 1), high)  # the offset comes out as 0
+    return {name: {"min": np.array([low], "float32"), "max": np.array([high], "float32")}
+            for name, (low, high) in found.items()}
+
+
+def _same_range(file, name):
+    """A tensor and those it is a mere rearrangement of."""
+    names = {name}
+    maker = file.makers.get(name)
+    while maker and maker.name in LAYOUT:
+        names.add(maker.inputs[0])
+        maker = file.makers.get(maker.inputs[0])
+    return names
+
+
+class _Op:
+    def __init__(self, name, inputs, outputs):
+        self.name, self.inputs, self.outputs = name, inputs, outputs
+
+
+class _File:
+    """The main graph of a float file by names of tensors; its weights can be written to."""
+
+    def __init__(self, path):
+        from ai_edge_litert import schema_py_generated as schema
+
+        self._bytes = np.fromfile(path, "uint8")
+        self._model = schema.Model.GetRootAs(self._bytes.data, 0)
+        self._graph = self._model.Subgraphs(0)
+        names = {number: name for name, number in vars(schema.BuiltinOperator).items()
+                 if isinstance(number, int)}
+        self._tensors = [self._graph.Tensors(i) for i in range(self._graph.TensorsLength())]
+        called = [tensor.Name().decode() for tensor in self._tensors]
+        self._places = {name: i for i, name in enumerate(called)}
+        self.ops = []
+        for i in range(self._graph.OperatorsLength()):
+            op = self._graph.Operators(i)
+            code = self._model.OperatorCodes(op.OpcodeIndex())
+            kind = names[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+            inputs = [called[n] for n in op.InputsAsNumpy() if n >= 0]
+            self.ops.append(_Op(kind, inputs, [called[n] for n in op.OutputsAsNumpy()]))
+        self.constants = {name for name, place in self._places.items()
+                          if self._model.Buffers(self._tensors[place].Buffer()).DataLength()}
+        self.makers = {name: op for op in self.ops for name in op.outputs}
+        self._users = collections.defaultdict(list)
+        for op in self.ops:
+            for name in dict.fromkeys(op.inputs):
+                self._users[name].append(op)
+
+    def users(self, name):
+        return self._users[name]
+
+    def num_users(self, name):
+        """How many ops read the buffer of a constant, under whatever name."""
+        buffer = self._tensors[self._places[name]].Buffer()
+        return sum(len(self.users(each)) for each, place in self._places.items()
+                   if self._tensors[place].Buffer() == buffer)
+
+    def shape(self, name):
+        return tuple(int(n) for n in self._tensors[self._places[name]].ShapeAsNumpy())
+
+    def array(self, name):
+        """The float32 values of a constant as a view that can be written to, else `None`."""
+        tensor = self._tensors[self._places[name]]
+        data = self._model.Buffers(tensor.Buffer()).DataAsNumpy()
+        return data.view("float32").reshape(self.shape(name)) if tensor.Type() == 0 else None
+
+    def save(self, path):
+        self._bytes.tofile(path)

@@ -1,0 +1,79 @@
+"""Weights on a grid: which steps, and which way to round.
+
+Sources: GPTQ, Frantar et al. 2023, algorithm 1, for the rounding; the step by search over clipping
+ranges, as in Banner et al. 2019, weighted by the second moments of the inputs.
+"""
+
+import ml_dtypes
+import numpy as np
+
+
+def snap(weights, bits, block=None, hessian=None, damping=0.01):
+    """Moves weights onto the grid of symmetric integers where the layer's output suffers least.
+
+    The largest weight of each row, or block of a row, lies on the end of its grid, so a quantiser
+    that takes its step from the largest weight finds exactly this grid again.
+
+    Args:
+        weights: `(E, D)`: one row per output.
+        bits: Bits of an integer: `[-127, 127]` for 8, `[-7, 7]` for 4.
+        block: Number of neighbouring inputs that share a step. Defaults to all `D`.
+        hessian: Mean of `x·xᵀ` over the inputs, `(D, D)`. Without it each weight is rounded to
+            its nearest neighbour.
+        damping: Share of the mean diagonal that is added to the Hessian's.
+
+    Returns:
+        Weights of the same shape and dtype, all on their grids.
+    """
+    top = 2 ** (bits - 1) - 1
+    rows, columns = weights.shape
+    block = columns if block is None else block
+    importance = np.ones(columns) if hessian is None else np.diag(hessian) + 1e-12
+    grouped = weights.astype("float64").reshape(rows, columns // block, block)
+    steps = _steps(grouped, importance.reshape(-1, block), top)
+    if block < columns:  # what AI Edge Quantizer stores blocks' steps in
+        steps = steps.astype(ml_dtypes.bfloat16).astype("float64")
+    spread = np.repeat(steps, block, axis=1)                                  # (E, D)
+    ends = np.abs(grouped).argmax(axis=2) + block * np.arange(columns // block)
+    if hessian is None:
+        levels = np.rint(weights / spread)
+    else:
+        levels = _carry(weights.astype("float64"), spread, hessian, top, damping)
+    levels = np.clip(levels, -top, top)
+    np.put_along_axis(levels, ends, top * np.sign(np.take_along_axis(weights, ends, 1)), axis=1)
+    return (levels * spread).astype(weights.dtype)
+
+
+def _steps(grouped, importance, top):
+    """Step of each group, `(E, groups)`: the one of least weighted error among clipping ranges."""
+    largest = np.maximum(np.abs(grouped).max(axis=2), 1e-9)
+    best, least = largest / top, np.full(largest.shape, np.inf)
+    for share in [1.0] if top > 7 else np.linspace(1.0, 0.5, 21):  # 8 bits lose more by clipping
+        steps = share * largest / top
+        levels = np.clip(np.rint(grouped / steps[..., None]), -top, top)
+        error = ((levels * steps[..., None] - grouped) ** 2 * importance).sum(axis=2)
+        better = error < least
+        best, least = np.where(better, steps, best), np.where(better, error, least)
+    return best
+
+
+def _carry(weights, spread, hessian, top, damping):
+    """Rounds column by column and carries each error into the columns still to come."""
+    weights, columns = weights.copy(), weights.shape[1]
+    damped = hessian + damping * np.mean(np.diag(hessian)) * np.eye(columns)
+    order = np.argsort(-np.diag(damped))
+    weights, spread = weights[:, order], spread[:, order]
+    upper = np.linalg.cholesky(np.linalg.inv(damped[np.ix_(order, order)])).T
+    levels = np.empty_like(weights)
+    for start in range(0, columns, 128):
+        end = min(start + 128, columns)
+        errors = np.empty((len(weights), end - start))
+        for i in range(start, end):
+            levels[:, i] = np.clip(np.rint(weights[:, i] / spread[:, i]), -top, top)
+            errors[:, i - start] = (
+                weights[:, i] - levels[:, i] * spread[:, i]) / upper[i, i]
+            weights[:, i:end] -= np.outer(errors[:, i - start], upper[i, i:end])
+        weights[:, end:] -= errors @ upper[start:end, end:]
+    restored = np.empty_like(levels)
+    restored[:, order] = levels
+    return restored
