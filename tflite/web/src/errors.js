@@ -1,0 +1,15 @@
+/** One way to phrase every error: the rule, what came in, what to do. */
+
+/** An error that the person before the page can mend. */
+export class Explained extends Error {
+  /**
+   * @param {string} rule What must hold.
+   * @param {Object} received Every value that the rule speaks of, under its own name.
+   * @param {string} fix What to do about it, as the end of a sentence.
+   */
+  constructor(rule, received, fix) {
+    const seen = Object.entries(received)
+      .map(([name, value]) => `${name}=${JSON.stringify(value) ?? 'none'}`).join(', ');
+    super(`${rule}. Received: ${seen}. To fix: ${fix}.`);
+  }
+}
