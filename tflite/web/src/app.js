@@ -37,7 +37,7 @@ function inTurn(work) {
 async function fetchModel(address) {
   const [file, contract] = await Promise.all(
     [address, address.replace(/\.tflite$/, '.json')].map(async (each) => {
-      const response = await fetch(each);
+      const response = await fetch(each, {cache: 'no-cache'});
       if (!response.ok) {
         throw new Explained('The model and its contract must lie beside this page',
           {file: each, status: response.status},
