@@ -99,7 +99,7 @@ def test_the_parts_without_a_browser(node):
 def test_sees_what_python_sees(page, site, tmp_path, precision, suffix):
     picture = _picture(tmp_path / f"picture.{suffix}")
     page.open(f"{precision}.tflite")
-    assert page.see("status") == "Ready."
+    assert page.see("status") == f"The model {precision} is ready."
     assert "sha256, tensors, golden output" in page.see("facts")
     page.give("picture", picture)
     assert page.see("error") == ""
@@ -131,6 +131,23 @@ def test_the_processor_can_be_chosen(gpu_page, site, tmp_path):
     _check_as_python(gpu_page, site / "float32.tflite", picture)
 
 
+def test_a_gpu_that_fails_leaves_the_work_to_the_cpu(gpu_page, site, tmp_path):
+    """And the page says why."""
+    picture = _picture(tmp_path / "picture.png")
+    breaking = gpu_page.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {
+        "source": "GPUBuffer.prototype.getMappedRange = function () {"
+                  "return new ArrayBuffer(this.size); }"})
+    try:
+        gpu_page.open("float32.tflite")
+    finally:
+        gpu_page.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", breaking)
+    assert gpu_page.see("note").startswith(
+        "It runs on the CPU, since the GPU failed. The file must give its golden output")
+    assert gpu_page.find("processor").get_property("value") == "wasm"
+    gpu_page.give("picture", picture)
+    _check_as_python(gpu_page, site / "float32.tflite", picture)
+
+
 @pytest.mark.filterwarnings("ignore:a picture stored as RGB:UserWarning")
 def test_a_grey_model_of_bytes_without_attention(page, site, tmp_path):
     picture = _picture(tmp_path / "picture.png")
@@ -154,6 +171,19 @@ def test_pictures_stored_otherwise(page, site, tmp_path, mode, suffix):
     if "A" in mode:
         stored.putalpha(Image.fromarray(255 * (_pixels(97, 61, 1)[..., 0] > 99).astype("uint8")))
     stored.save(picture, **({"lossless": True} if suffix == "webp" else {}))
+    page.open("float32.tflite")
+    page.give("picture", picture)
+    _check_as_python(page, site / "float32.tflite", picture)
+
+
+def test_colours_are_taken_as_they_are_stored(page, site, tmp_path):
+    """A file may ask for another gamma; Python does not follow, and training did not."""
+    from PIL.PngImagePlugin import PngInfo
+
+    wish = PngInfo()
+    wish.add(b"gAMA", (100_000).to_bytes(4, "big"))
+    picture = _picture(tmp_path / "picture.png", pnginfo=wish)
+    assert b"gAMA" in picture.read_bytes()
     page.open("float32.tflite")
     page.give("picture", picture)
     _check_as_python(page, site / "float32.tflite", picture)
@@ -196,11 +226,13 @@ def test_attention_over_the_picture(page, tmp_path):
     row, column = np.unravel_index(grid.argmax(), grid.shape)
     assert rgba[row, column].tolist() == [254, 232, 56, 255]
     light = rgba[..., :3] @ [0.2126, 0.7152, 0.0722]
+    assert rgba.reshape(35, 4)[grid.argmin()].tolist() == [0, 34, 78, 255]
     order = grid.ravel().argsort()
     assert (np.diff(light.ravel()[order]) > -1).all()
-    assert light.max() - light.min() > 50
+    assert [page.see(each) for each in ("least", "most")] == [
+        f"{100 * each:.1f} %" for each in (grid.min(), grid.max())]
     assert page.see("where") == (
-        f"Most of it, {100 * grid.max():.1f} %, goes to row {row + 1} of 7, "
+        f"The largest share, {100 * grid.max():.1f} %, goes to row {row + 1} of 7, "
         f"column {column + 1} of 5.")
     box = [page.find(each).rect for each in ("seen", "heat")]
     assert box[0] == pytest.approx(box[1])
@@ -236,7 +268,7 @@ def test_a_model_that_breaks_its_contract_is_never_ready(page, site, tmp_path, p
     (site / f"{name}.json").write_text(json.dumps(contract))
     page.open(f"{name}.tflite")
     _check_error(page, rule)
-    assert page.see("status") == "Not ready."
+    assert page.see("status") == "The model is not ready."
     page.give("picture", _picture(tmp_path / "picture.png"))
     assert page.see("result") == "No result."
     assert page.see("ranking") == ""
@@ -273,7 +305,19 @@ def test_a_model_that_passes_its_hash_but_is_torn(page, site, tmp_path):
     _check_error(page, "LiteRT.js must be able to run the file")
     page.give("files", site / "float32.tflite", site / "float32.json")
     assert page.see("error") == ""
-    assert page.see("status") == "Ready."
+    assert page.see("status") == "The model float32 is ready."
+
+
+def test_a_page_that_is_served_in_part(page):
+    tools = page.driver.execute_cdp_cmd
+    tools("Network.enable", {})
+    tools("Network.setBlockedURLs", {"urls": ["*litert_wasm*"]})
+    try:
+        page.open("float32.tflite")
+    finally:
+        tools("Network.setBlockedURLs", {"urls": []})
+    _check_error(page, "LiteRT.js must lie beside this page, in litert/wasm")
+    assert page.see("status") == "The model is not ready."
 
 
 def test_an_own_model_replaces_the_first(page, site, tmp_path):
@@ -358,7 +402,7 @@ def test_results_and_states_are_announced(page):
 
 def test_off_localhost_the_page_says_what_it_cannot_do(page, untrusted_address, tmp_path):
     page.open("float32.tflite", untrusted_address)
-    assert page.see("status") == "Ready."
+    assert page.see("status") == "The model float32 is ready."
     assert "not the sha256" in page.see("facts")
     page.find("camera").click()
     page.wait()

@@ -41,7 +41,7 @@ async function fetchModel(address) {
       if (!response.ok) {
         throw new Explained('The model and its contract must lie beside this page',
           {file: each, status: response.status},
-          `write them there with \`seqattn export\`, or choose both files below`);
+          'write them there with `seqattn export`, or choose both files below');
       }
       return response;
     }));
@@ -64,14 +64,14 @@ async function loadModel(read) {
   classifier?.delete();
   classifier = null;
   forget();
-  at('status').textContent = 'Loading …';
+  at('status').textContent = 'Loading the model …';
   at('facts').replaceChildren();
   at('note').textContent = '';
   try {
     Object.assign(files, await read());
     await compile();
   } catch (error) {
-    at('status').textContent = 'Not ready.';
+    at('status').textContent = 'The model is not ready.';
     throw error;
   }
   tell();
@@ -105,7 +105,7 @@ function tell() {
   at('facts').replaceChildren(...Object.entries(facts).flatMap(
     ([name, value]) => [element('dt', name), element('dd', value)]));
   at('blind').hidden = Boolean(contract.attention);
-  at('status').textContent = 'Ready.';
+  at('status').textContent = `The model ${contract.name} is ready.`;
 }
 
 async function showPicture(source, name) {
@@ -123,6 +123,7 @@ async function showPicture(source, name) {
   canvas.height = Math.max(1, Math.round(bitmap.height * scale));
   canvas.getContext('2d').drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   canvas.setAttribute('aria-label', `The picture ${name}`);
+  at('stage').style.setProperty('--aspect', bitmap.width / bitmap.height);
   bitmap.close();
   at('stage').hidden = false;
   forget();
@@ -167,6 +168,7 @@ function showAttention(grid, shape) {
   [, canvas.height, canvas.width] = shape;
   canvas.getContext('2d').putImageData(
     new ImageData(colours(grid), canvas.width, canvas.height), 0, 0);
+  at('least').textContent = percent(Math.min(...grid));
   at('most').textContent = percent(Math.max(...grid));
   at('where').textContent = peak(grid, shape);
   at('attention').hidden = false;
@@ -246,11 +248,10 @@ for (const [event, dropping] of [['dragover', true], ['dragleave', false], ['dro
   });
 }
 
-inTurn(async () => {
+inTurn(() => loadModel(async () => {
   const choice = await processors();
   at('processor').replaceChildren(...choice.map(
     (each) => Object.assign(element('option', NAMES[each]), {value: each})));
   at('processor').disabled = choice.length === 1;
-  const named = new URLSearchParams(location.search).get('model') ?? DEFAULT_MODEL;
-  await loadModel(() => fetchModel(named));
-});
+  return fetchModel(new URLSearchParams(location.search).get('model') ?? DEFAULT_MODEL);
+}));

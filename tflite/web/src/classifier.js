@@ -8,13 +8,15 @@ import {fit, normalise} from './pixels.js';
 const RUNS = 11;
 const PATIENCE_MS = 1000; // slow models are timed fewer times, yet thrice at least
 
-let runtime;
-
-/** Loads LiteRT.js once. Returns the processors it can run on, the quickest of large models first. */
+/** Loads LiteRT.js, and returns the processors it can run on, the preferred one first. */
 export async function processors() {
   const gpu = Boolean(await navigator.gpu?.requestAdapter());
-  runtime ??= loadLiteRt('litert/wasm/', {jspi: gpu && 'Suspending' in WebAssembly});
-  await runtime;
+  try {
+    await loadLiteRt('litert/wasm/', {jspi: gpu && 'Suspending' in WebAssembly});
+  } catch (error) {
+    throw new Explained('LiteRT.js must lie beside this page, in litert/wasm',
+      {error: error.message ?? error.type}, 'build the page again and serve the whole folder');
+  }
   return gpu && getWebGpuDevice() ? ['webgpu', 'wasm'] : ['wasm'];
 }
 
@@ -29,21 +31,18 @@ export class Classifier {
   static async load(bytes, text, processor) {
     const contract = parse(text);
     const hashed = await checkFile(bytes, contract);
-    let compiled;
+    let classifier;
     try {
-      compiled = await loadAndCompile(
+      const compiled = await loadAndCompile(
         bytes, {accelerator: processor, gpuOptions: {precision: 'fp32'}});
-    } catch (error) {
-      throw new Explained('LiteRT.js must be able to run the file',
-        {processor, error: error.message ?? String(error)},
-        'choose another processor below, or export with precision float32');
-    }
-    const classifier = new Classifier(compiled, contract, hashed);
-    try {
+      classifier = new Classifier(compiled, contract, hashed);
       await classifier._check();
     } catch (error) {
-      classifier.delete();
-      throw error;
+      classifier?.delete();
+      if (error instanceof Explained) throw error;
+      throw new Explained('LiteRT.js must be able to run the file',
+        {processor, error: error.message ?? String(error)},
+        'let it run on another processor, or export with precision float32');
     }
     return classifier;
   }
@@ -97,7 +96,7 @@ export class Classifier {
       throw new Explained('The golden input must have the sha256 that the contract names',
         {sha256, contract: contract.golden.input_sha256}, 'export the file again');
     }
-    checkGolden(await this._run(input), contract.golden);
+    checkGolden(await this._run(input), contract.golden, this.processor);
   }
 
   /** One run from plain numbers to plain numbers. */

@@ -4,8 +4,9 @@ import {Explained} from './errors.js';
 import {normalise} from './pixels.js';
 
 // Of the largest golden value. Runtimes sum in different orders, and in files with int8 weights that
-// moves single activations to the neighbouring int8 value, 1/127 of the largest.
-export const TOLERANCE = 0.02;
+// moves single activations to the neighbouring int8 value, 1/127 of the largest. GPUs do not round
+// activations at all, as the exporting CPU did, which shows most in the attention of the last block.
+export const TOLERANCE = {wasm: 0.02, webgpu: 0.1};
 const AGAIN = 'export the file again and take both of its files';
 
 /**
@@ -103,16 +104,17 @@ export function goldenInput(image) {
  *
  * @param {Object<string, TypedArray>} outputs The model's outputs of the golden input, by name.
  * @param {{outputs: Object<string, number[]>}} golden Their first values as the export saw them.
+ * @param {'wasm'|'webgpu'} processor What ran the model.
  */
-export function checkGolden(outputs, golden) {
+export function checkGolden(outputs, golden, processor) {
   for (const [name, expected] of Object.entries(golden.outputs)) {
     const actual = Array.from(outputs[name].subarray(0, expected.length));
-    const limit = TOLERANCE * Math.max(...expected.map(Math.abs));
+    const limit = TOLERANCE[processor] * Math.max(...expected.map(Math.abs));
     const error = Math.max(...expected.map((value, i) => Math.abs(value - actual[i])));
     if (!(error <= limit)) {
       throw new Explained('The file must give its golden output on this device',
-        {output: name, largest_error: error, limit, expected: expected.slice(0, 5),
-          actual: actual.slice(0, 5)}, 'choose another processor below, or export the file again');
+        {output: name, processor, largest_error: error, limit, expected: expected.slice(0, 5),
+          actual: actual.slice(0, 5)}, 'let it run on another processor, or export the file again');
     }
   }
 }

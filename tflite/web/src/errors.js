@@ -9,7 +9,11 @@ export class Explained extends Error {
    */
   constructor(rule, received, fix) {
     const seen = Object.entries(received)
-      .map(([name, value]) => `${name}=${JSON.stringify(value) ?? 'none'}`).join(', ');
+      .map(([name, value]) => `${name}=${JSON.stringify(value, short) ?? 'none'}`).join(', ');
     super(`${rule}. Received: ${seen}. To fix: ${fix}.`);
   }
+}
+
+function short(_, value) {
+  return Number.isFinite(value) && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
 }

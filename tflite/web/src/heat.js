@@ -3,16 +3,16 @@
 const STOPS = [[0, 34, 78], [125, 124, 120], [254, 232, 56]]; // lightness grows evenly between them
 
 /**
- * Colours a grid, its largest value in yellow.
+ * Colours a grid, its smallest value dark blue and its largest yellow.
  *
  * @param {Float32Array} grid Flat, row by row.
  * @return {Uint8ClampedArray} RGBA.
  */
 export function colours(grid) {
-  const largest = Math.max(...grid);
+  const [least, most] = [Math.min(...grid), Math.max(...grid)];
   const rgba = new Uint8ClampedArray(4 * grid.length);
   grid.forEach((value, i) => {
-    const at = Math.max(0, largest > 0 ? value / largest : 0) * (STOPS.length - 1);
+    const at = (most > least ? (value - least) / (most - least) : 0) * (STOPS.length - 1);
     const stop = Math.min(Math.floor(at), STOPS.length - 2);
     const mixed = STOPS[stop].map((low, c) => low + (at - stop) * (STOPS[stop + 1][c] - low));
     rgba.set([...mixed, 255], 4 * i);
@@ -28,8 +28,8 @@ export function colours(grid) {
  */
 export function peak(grid, [, rows, columns]) {
   const at = grid.indexOf(Math.max(...grid));
-  return `Most of it, ${percent(grid[at])}, goes to row ${Math.floor(at / columns) + 1} of ${rows}, ` +
-    `column ${at % columns + 1} of ${columns}.`;
+  return `The largest share, ${percent(grid[at])}, goes to row ${Math.floor(at / columns) + 1} of ` +
+    `${rows}, column ${at % columns + 1} of ${columns}.`;
 }
 
 /** Writes a share with one decimal. */
