@@ -4,6 +4,7 @@ import {Classifier, processors} from './classifier.js';
 import {Explained} from './errors.js';
 import {colours, peak, percent} from './heat.js';
 import {read} from './pixels.js';
+import {fetchModel, pickedModel} from './sources.js';
 
 const DEFAULT_MODEL = 'vit_eurosat.tflite';
 const TOP = 5;
@@ -32,31 +33,6 @@ function inTurn(work) {
     }
   });
   return turn;
-}
-
-async function fetchModel(address) {
-  const [file, contract] = await Promise.all(
-    [address, address.replace(/\.tflite$/, '.json')].map(async (each) => {
-      const response = await fetch(each, {cache: 'no-cache'});
-      if (!response.ok) {
-        throw new Explained('The model and its contract must lie beside this page',
-          {file: each, status: response.status},
-          'write them there with `seqattn export`, or choose both files below');
-      }
-      return response;
-    }));
-  return {bytes: new Uint8Array(await file.arrayBuffer()), text: await contract.text()};
-}
-
-async function pickedModel(list) {
-  const names = list.map(({name}) => name);
-  const file = list.find(({name}) => name.endsWith('.tflite'));
-  const contract = list.find(({name}) => name.endsWith('.json'));
-  if (list.length !== 2 || !file || !contract) {
-    throw new Explained('A model is two files, a .tflite and its contract, a .json', {files: names},
-      'choose both files of one export at once');
-  }
-  return {bytes: new Uint8Array(await file.arrayBuffer()), text: await contract.text()};
 }
 
 /** Replaces the model by one that passes its checks; on a failure there is none. */
