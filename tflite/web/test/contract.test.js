@@ -1,0 +1,52 @@
+/** The contract's rules by hand, without a browser: `npm test`. */
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import {checkGolden, goldenInput, hash, TOLERANCE} from '../src/contract.js';
+import {colours, peak} from '../src/heat.js';
+import {fit, normalise} from '../src/pixels.js';
+
+test('the golden input follows its rule', () => {
+  // i * 2654435761 mod 2**32: 0, 2654435761, 1013904226, 3668339987; of each the highest byte.
+  const bytes = goldenInput({shape: [1, 2, 2, 1], dtype: 'uint8'});
+  assert.deepEqual([...bytes], [0, 158, 60, 218]);
+  const image = {shape: [1, 1, 1, 3], dtype: 'float32', mean: 127.5, std: 127.5};
+  assert.deepEqual([...goldenInput(image)], [-1, 158, 60].map(
+    (byte) => byte < 0 ? -1 : Math.fround((byte - 127.5) / 127.5)));
+});
+
+test('a hash by hand', async () => {
+  assert.equal(await hash(new TextEncoder().encode('abc')),
+    'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+});
+
+test('golden outputs: within the tolerance, beyond it, and not a number', () => {
+  const golden = {outputs: {logits: [1, -4]}};
+  const within = TOLERANCE.wasm * 4 * 0.99;
+  checkGolden({logits: Float32Array.of(1, -4 + within, 7)}, golden, 'wasm');
+  for (const wrong of [-4 + TOLERANCE.wasm * 4 * 1.01, NaN]) {
+    assert.throws(() => checkGolden({logits: Float32Array.of(1, wrong)}, golden, 'wasm'),
+      /^Error: The file must give its golden output on this device\. Received: output="logits"/);
+  }
+});
+
+test('normalising rounds as float32 does', () => {
+  const [value] = normalise(Uint8Array.of(7), {dtype: 'float32', mean: 123.675, std: 58.395});
+  assert.equal(value, Math.fround(Math.fround(7 - Math.fround(123.675)) / Math.fround(58.395)));
+});
+
+test('grey is luma, and the mean of two pixels is rounded up', () => {
+  const data = Uint8Array.of(255, 0, 0, 0, 255, 0, 0, 0, 255, 1, 1, 1);
+  assert.deepEqual([...fit({data, width: 4, height: 1}, [1, 1, 4, 1])], [76, 150, 29, 1]);
+  const pair = Uint8Array.of(10, 10, 10, 11, 11, 11);
+  assert.deepEqual([...fit({data: pair, width: 2, height: 1}, [1, 1, 1, 3])], [11, 11, 11]);
+});
+
+test('colours run from blue over grey to yellow, and an even map is blue', () => {
+  assert.deepEqual([...colours(Float32Array.of(0.25, 0.5, 0.75))],
+    [0, 34, 78, 255, 125, 124, 120, 255, 254, 232, 56, 255]);
+  assert.deepEqual([...colours(Float32Array.of(0.5))], [0, 34, 78, 255]);
+  assert.equal(peak(Float32Array.of(0.1, 0.2, 0.1, 0.6), [1, 2, 2]),
+    'The largest share, 60.0 %, goes to row 2 of 2, column 2 of 2.');
+});
