@@ -111,11 +111,13 @@ def _round_weights(file, plan, moments=None):
 
 
 def _grid(file, op, plan):
-    """Bits of an op's weights, and how many inputs share a step, `None` for all."""
-    if op.name == CONV:
-        return 8, None
-    whole = file.shape(op.inputs[1])[-1] % BLOCK == 0
-    return plan.weights, BLOCK if plan.weights == 4 and whole else None
+    """Bits of an op's weights, and how many inputs share a step, `None` for all.
+
+    Four bits are for whole blocks of dense layers: XNNPACK has kernels for nothing else.
+    """
+    if plan.weights == 4 and op.name != CONV and file.shape(op.inputs[1])[-1] % BLOCK == 0:
+        return 4, BLOCK
+    return (8 if plan.weights == 4 else plan.weights), None
 
 
 def _requantize(file, source, out, plan, static, ranges):
