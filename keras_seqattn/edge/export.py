@@ -6,8 +6,9 @@ import subprocess
 import sys
 import tempfile
 
-from keras_seqattn.edge import metadata
+from keras_seqattn.edge import metadata, runtimes
 from keras_seqattn.edge.precision import float32_copy
+from keras_seqattn.edge.run import backend
 from keras_seqattn.edge.verify import verify
 from keras_seqattn.errors import explain, nearest
 from keras_seqattn.files import whole
@@ -64,9 +65,9 @@ def export(model, path, precision="dynamic_wi8_afp32", *, labels=None, inputs=No
     with whole(path) as temporary, tempfile.TemporaryDirectory() as folder:
         _write_saved_model(model, folder)
         _convert(folder, temporary, precision)
-        metadata.write(temporary, {
-            "precision": precision, "mean": mean, "std": std,
-            "labels": None if labels is None else list(labels)})
+        metadata.write(temporary, metadata.describe(
+            backend(temporary), name=model.name, precision=precision, labels=labels, mean=mean,
+            std=std, minimum_runtime=runtimes.minimum(temporary)))
         report = verify(temporary, model, inputs, targets)
         report.file = str(path)
         if not report.holds:
