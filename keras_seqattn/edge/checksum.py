@@ -1,7 +1,7 @@
 """A checksum at the end of a file: what was cut or damaged in one place is recognised there.
 
-The file's last 71 bytes are `sha256:` and the hash of all bytes before the hash. An entry near its
-beginning, `MARK`, says that they must be there; so losing the end does not lose the check.
+The file's last 71 bytes are `sha256:` and the hash of all bytes before the hash. `MARK`, in its
+first `HEAD` bytes, says that they must be there; so losing the end does not lose the check.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from keras_seqattn.errors import explain
 MARK = "keras_seqattn: the last 64 bytes are the SHA-256 of those before"
 PLACE = b"sha256:" + b"0" * 64
 HASH = 64
+HEAD = 1 << 22
 CHUNK = 1 << 20
 
 
@@ -46,7 +47,7 @@ def sealed(path):
     with open(path, "rb") as stream, mmap.mmap(
             stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         before, said = content[-len(PLACE):-HASH], content[-HASH:]
-        if before != PLACE[:-HASH] and content.find(MARK.encode()) < 0:
+        if before != PLACE[:-HASH] and content.find(MARK.encode(), 0, HEAD) < 0:
             return False
     found = sha256(path, size - HASH)
     if before != PLACE[:-HASH] or found.encode() != said:
