@@ -28,9 +28,9 @@ def describe(path, **kwargs):
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
-    """Path of each precision's file without a contract."""
+    """Path of each precision's file without a contract; large enough for buffers apart."""
     keras.utils.set_random_seed(11)
-    model = models.vit("nano", 8, (24, 16, 3), len(LABELS), num_layers=1, mlp_dim=67)
+    model = models.vit("nano", 8, (24, 16, 3), len(LABELS), num_layers=1, mlp_dim=5003)
     folder = tmp_path_factory.mktemp("plain")
     return {precision: converted(model, folder / f"{precision}.tflite", precision)
             for precision in edge.PRECISIONS}
@@ -110,6 +110,8 @@ def test_every_tensor_is_as_it_was(file, plain):
     assert len(after) == len(before) + 3
     with runtimes.opened(file) as model:
         names = head.metadata(model)
+        apart = [i for i in range(model.BuffersLength()) if model.Buffers(i).Offset() > 1]
+    assert bool(apart) == (metadata.read(file)["precision"] != "float32")
     assert after[names["min_runtime_version"]].rstrip(b"\0").decode() == \
         metadata.read(file)["minimum_runtime"]
 
