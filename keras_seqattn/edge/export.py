@@ -1,16 +1,19 @@
-"""From a Keras model to a verified `.tflite` file."""
+"""From a Keras model to a verified file, `.tflite` or `.onnx`."""
 
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
+import typing
 
 import numpy as np
 
-from keras_seqattn.edge import calibrate, metadata
+from keras_seqattn.edge import calibrate, metadata, onnx, runtimes
+from keras_seqattn.edge.flatbuffer import check_size
 from keras_seqattn.edge.precision import float32_copy
 from keras_seqattn.edge.precisions import PRECISIONS
+from keras_seqattn.edge.run import backend
 from keras_seqattn.edge.verify import verify
 from keras_seqattn.errors import explain, nearest
 from keras_seqattn.files import whole
@@ -18,14 +21,36 @@ from keras_seqattn.files import whole
 IMAGE_INPUTS = ("float32", "uint8")
 
 
+class Format(typing.NamedTuple):
+    """What is particular to a kind of file.
+
+    Attributes:
+        module: What converts, run in a process of its own.
+        precisions: Names of the precisions it has.
+        write: Function that writes a contract into a file.
+        minimum: Function from a file to the first release of its runtime.
+    """
+
+    module: str
+    precisions: typing.Collection
+    write: typing.Callable
+    minimum: typing.Callable
+
+
+FORMATS = {
+    ".tflite": Format("keras_seqattn.edge.convert", PRECISIONS, metadata.write, runtimes.minimum),
+    ".onnx": Format("keras_seqattn.edge.onnx", onnx.PRECISIONS, onnx.write, onnx.minimum),
+}
+
+
 class ExportError(RuntimeError):
-    """The model could not be converted, or its file failed verification; nothing was written."""
+    """The model could not be converted, or its file failed verification."""
 
 
 def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labels=None,
            inputs=None, targets=None, mean=127.5, std=127.5, image_input="float32",
            attention=False, licence=None, fold=True, force=False):
-    """Writes a Keras model as a `.tflite` file that is verified before it gets its name.
+    """Writes a Keras model as a file that is verified before it gets its name.
 
     The model is folded exactly (`fold`), so that less is computed and less lost by quantisation.
     The file has static shapes with a batch of 1, named inputs and outputs, builtin ops only, and
@@ -34,8 +59,8 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
 
     Args:
         model: Built `keras.Model` with known input sizes, on the TensorFlow backend.
-        path: Path of the file.
-        precision: A key of `PRECISIONS`.
+        path: Path of the file; `.tflite`, or `.onnx` for ONNX Runtime.
+        precision: A key of `PRECISIONS`; `.onnx` files have float32 and dynamic_wi8_afp32.
         calibration: 32 to 512 examples as the model takes them, `(n, …)` or a dictionary of them,
             or a SOURCE whose training images are used. Needed where activations have fixed
             ranges; the other quantised precisions round their weights better with it.
@@ -59,7 +84,8 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
             unfit calibration, another backend than TensorFlow, or a path that cannot be written.
         ExportError: the conversion failed, or the file does not do what the model does.
     """
-    _check(model, precision, image_input, labels)
+    path = pathlib.Path(path)
+    _check(model, path, precision, image_input, labels)
     from keras_seqattn.edge import ports, saved
     from keras_seqattn.edge.fold import fold as fold_graph
     from keras_seqattn.edge.lower import lower
@@ -79,26 +105,48 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
         inputs = None if inputs is None else ports.as_pixels(inputs, mean, std)
         examples = examples and {
             name: ports.as_pixels(array, mean, std) for name, array in examples.items()}
+    check_size(graph.num_bytes())
+    form = FORMATS[path.suffix]
     with whole(path) as temporary, tempfile.TemporaryDirectory() as folder:
-        saved.write(graph, specs, folder)
-        _convert(folder, temporary, precision, examples)
-        metadata.write(temporary, {
-            "precision": precision, "mean": mean, "std": std,
-            "labels": None if labels is None else list(labels)})
-        report = verify(temporary, reference, inputs, targets)
-        report.file = str(path)
-        if not report.holds:
+        try:
+            saved.write(graph, specs, folder)
+            _convert(form, folder, temporary, precision, examples)
+            contract = metadata.describe(
+                backend(temporary), name=path.stem, precision=precision, labels=labels, mean=mean,
+                std=std, licence=licence, minimum_runtime=form.minimum(temporary))
+            form.write(temporary, contract)
+        except OSError as error:
             raise ExportError(explain(
-                "the exported file must do what the model does", file=str(path),
-                precision=precision, failures=report.failures,
-                fix="see the failures; no file was written"))
+                "the file, and what is made on the way, must fit on the disk", file=str(path),
+                scratch=folder, error=str(error),
+                fix="free space, or name another folder in TMPDIR")) from error
+        report = verify(temporary, reference, inputs, targets)
+        report.file, report.notes = str(path), graph.notes
+        if not report.holds:
+            _reject(report, temporary, path, force)
+    metadata.write_beside(path, contract)
     return report
 
 
-def _check(model, precision, image_input, labels):
+def _reject(report, temporary, path, force):
+    """Refuses a file that failed; with `force` it stays under a name that says so."""
+    kept = "no file was written"
+    if force:
+        rejected = path.with_name(f"{path.name}.rejected")
+        os.replace(temporary, rejected)
+        kept = f"the file lies at {rejected}"
+    raise ExportError(explain(
+        "the exported file must do what the model does", file=str(path),
+        precision=report.precision, failures=report.failures, fix=f"see the failures; {kept}"))
+
+
+def _check(model, path, precision, image_input, labels):
     import keras
 
-    for name, value, known in (("precision", precision, PRECISIONS),
+    if path.suffix not in FORMATS:
+        raise ValueError(explain("the suffix of `path` must be that of a known format",
+                                 path=str(path), fix=nearest(path.suffix, FORMATS)))
+    for name, value, known in (("precision", precision, FORMATS[path.suffix].precisions),
                                ("image_input", image_input, IMAGE_INPUTS)):
         if value not in known:
             raise ValueError(explain(f"`{name}` is not known", **{name: value},
@@ -112,10 +160,11 @@ def _check(model, precision, image_input, labels):
         raise ValueError(explain(
             "the sizes of the model's inputs must be known, but for the batch",
             input_shapes=shapes, fix="build the model with keras.Input of a fixed shape"))
-    if labels is not None and len(labels) != model.output_shape[-1]:
+    classes = {shape[-1] for shape in (tuple(each.shape) for each in model.outputs)}
+    if labels is not None and len(labels) not in classes:
         raise ValueError(explain(
             "`labels` must name every class of the model", labels=list(labels),
-            num_classes=model.output_shape[-1], fix="pass one name per logit, in order"))
+            num_classes=max(classes), fix="pass one name per logit, in order"))
 
 
 def _input_specs(model, dtype=None):
@@ -125,7 +174,7 @@ def _input_specs(model, dtype=None):
             for each in model.inputs]
 
 
-def _convert(saved_model, out, precision, examples):
+def _convert(form, saved_model, out, precision, examples):
     package_parent = str(pathlib.Path(__file__).parents[2])
     paths = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
     arguments = [saved_model, str(out), precision]
@@ -133,7 +182,7 @@ def _convert(saved_model, out, precision, examples):
         arguments.append(str(pathlib.Path(saved_model) / "examples.npz"))
         np.savez(arguments[-1], **examples)
     result = subprocess.run(
-        [sys.executable, "-m", "keras_seqattn.edge.convert", *arguments],
+        [sys.executable, "-m", form.module, *arguments],
         capture_output=True, text=True, check=False, env={
             **os.environ, "PYTHONPATH": os.pathsep.join(paths), "TF_CPP_MIN_LOG_LEVEL": "3",
             "CUDA_VISIBLE_DEVICES": "-1"})

@@ -15,7 +15,8 @@ import numpy as np
 from keras_seqattn.errors import explain, nearest
 
 PRECISIONS = ("float32", "dynamic_wi8_afp32")
-OPSET = 17  # ONNX Runtime 1.12 is the first that runs it
+OPSET = 17
+RUNTIME = "1.12"  # ONNX Runtime's first release with that opset
 CONTRACT = "contract"
 
 
@@ -160,6 +161,11 @@ def write(path, contract):
 def read(path):
     """Returns the contract of an `.onnx` file; empty if it has none."""
     return session(path, threads=1).contract
+
+
+def minimum(path):
+    """First release of ONNX Runtime that runs the files written here."""
+    return RUNTIME
 
 
 def facts(file):
