@@ -28,7 +28,7 @@ class Facts:
         signatures: Names of its signatures.
         max_rank: Largest rank of a tensor.
         partitions: Pieces that run on the CPU's fast kernels; 1 is best.
-        weight_bytes: Size of its constant data.
+        weight_bytes: Size of its constant numbers, indices and shapes left out.
         largest_value: `{"tensor", "value"}` of the largest finite magnitude on the examples, or
             `None`.
         clipped: Name of each integer activation to the share of its values at an end of its range.
@@ -70,7 +70,7 @@ def tflite_facts(runner, examples):
         signatures=list(runner.interpreter.get_signature_list()),
         max_rank=max(len(tensor.shape) for tensor in tensors),
         partitions=0,
-        weight_bytes=flatbuffer.constant_bytes(runner.file))
+        weight_bytes=flatbuffer.weight_bytes(runner.file))
     _judge_shapes(facts, subgraphs[0], tensors)
     _judge_ops(facts, subgraphs[0], ops)
     if not facts.custom_ops:
@@ -125,7 +125,7 @@ def _judge_ops(facts, main, ops):
 
 
 def _count_partitions(facts, runner, examples):
-    runner({name: array[:1] for name, array in examples.items()})  # LiteRT delegates at the first run
+    runner({name: array[:1] for name, array in examples.items()})   # delegates are lazy
     ops = runner.interpreter._get_ops_details()
     facts.partitions = sum(op["op_name"] == "DELEGATE" for op in ops)
     if facts.partitions != 1:

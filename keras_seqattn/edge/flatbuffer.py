@@ -97,10 +97,16 @@ def tensors(path):
     return [tensor for graph in subgraphs(path) for tensor in graph.tensors]
 
 
-def constant_bytes(path):
-    """Returns the size of all constant data of a file, each buffer once, in bytes."""
+def weight_bytes(path):
+    """Returns the size of a file's constant numbers, indices and shapes left out, in bytes.
+
+    A buffer that several tensors share counts once.
+    """
     with _mapped(path) as model:
-        return sum(_buffer_bytes(model, i) for i in range(model.BuffersLength()))
+        tables = [model.Subgraphs(i) for i in range(model.SubgraphsLength())]
+        every = [table.Tensors(i) for table in tables for i in range(table.TensorsLength())]
+        buffers = {each.Buffer() for each in every if _is_number(each)}
+        return sum(_buffer_bytes(model, buffer) for buffer in buffers)
 
 
 def check_size(num_bytes):
@@ -157,8 +163,16 @@ def _tensor(model, table, index):
     grid = table.Quantization()
     scales = () if grid is None else [grid.Scale(i) for i in range(grid.ScaleLength())]
     zeros = () if grid is None else [grid.ZeroPoint(i) for i in range(grid.ZeroPointLength())]
-    return Tensor(index, table.Name().decode(), tuple(shape), _names("TensorType")[table.Type()].lower(),
+    return Tensor(index, table.Name().decode(), tuple(shape),
+                  _names("TensorType")[table.Type()].lower(),
                   _buffer_bytes(model, table.Buffer()), tuple(scales), tuple(zeros))
+
+
+def _is_number(table):
+    """Whether a tensor counts or measures: a plain integer is an index or a shape."""
+    grid = table.Quantization()
+    return (_names("TensorType")[table.Type()] not in ("INT32", "INT64", "BOOL", "STRING")
+            or (grid is not None and grid.ScaleLength() > 0))
 
 
 def _buffer_bytes(model, index):

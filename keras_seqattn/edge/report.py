@@ -22,7 +22,7 @@ class Report:
         flex_ops: Ops that need TensorFlow's kernels, which no LiteRT package has.
         max_rank: Largest rank of a tensor; GPU delegates take 4 at most.
         partitions: Pieces that run on XNNPACK; 1 is best.
-        weight_bytes: Size of its constant data.
+        weight_bytes: Size of its constant numbers, indices and shapes left out.
         largest_value: `{"tensor", "value"}` of the largest finite magnitude inside it, sums of
             means included; GPUs that compute in 16 bits hold 65,504 at most.
         clipped: Name of each integer activation to the share of its values at an end of its range.
