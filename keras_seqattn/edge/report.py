@@ -7,6 +7,8 @@ import dataclasses
 class Report:
     """Facts about one exported file, measured, none assumed.
 
+    What needs a run of the file is `None` where the file has custom ops, since it was not run.
+
     Attributes:
         file: Path of the file.
         precision: AI Edge Quantizer's name of its precision, or `"unknown"`.
@@ -16,13 +18,24 @@ class Report:
         outputs: `{"name", "shape", "dtype"}` of each output.
         signatures: Names of its signatures.
         ops: Name of each builtin or custom op to its count.
-        max_rank: Largest rank of a tensor; GPU delegates take 4 at most.
+        custom_ops: Names of the ops that are no builtins.
         flex_ops: Ops that need TensorFlow's kernels, which no LiteRT package has.
+        max_rank: Largest rank of a tensor; GPU delegates take 4 at most.
         partitions: Pieces that run on XNNPACK; 1 is best.
+        weight_bytes: Size of its constant numbers, indices and shapes left out.
+        largest_value: `{"tensor", "value"}` of the largest finite magnitude inside it, sums of
+            means included; GPUs that compute in 16 bits hold 65,504 at most.
+        clipped: Name of each integer activation to the share of its values at an end of its range.
         max_abs_error: Largest difference of an output from the Keras model's.
+        max_abs_errors: The same for each output by name.
+        cosine: Smallest cosine between an example's output and the Keras model's.
+        kl_divergence: Mean divergence of the softmax of the logits, in nats, or `None`.
         top1_agreement: Share of examples with the same largest logit, or `None`.
+        top5_agreement: Share of examples with the same five largest; `None` up to five classes.
         accuracy: `{"keras", "edge", "examples"}`, or `None` where no targets were given.
         latency: `{"median_ms", "p90_ms", "runs", "threads"}` of one example.
+        quantised: What quantisation did, for JSON; `None` where it did nothing.
+        notes: What was folded and what was left alone, one sentence each.
         warnings: What may be worth mending, one sentence each.
         failures: What must not be shipped, one sentence each; empty if the file holds.
     """
@@ -35,15 +48,25 @@ class Report:
     outputs: list
     signatures: list
     ops: dict
-    max_rank: int
+    custom_ops: list
     flex_ops: list
+    max_rank: int
     partitions: int
-    max_abs_error: float
-    top1_agreement: float | None
-    accuracy: dict | None
-    latency: dict
-    warnings: list
-    failures: list
+    weight_bytes: int
+    largest_value: dict | None = None
+    clipped: dict = dataclasses.field(default_factory=dict)
+    max_abs_error: float | None = None
+    max_abs_errors: dict = dataclasses.field(default_factory=dict)
+    cosine: float | None = None
+    kl_divergence: float | None = None
+    top1_agreement: float | None = None
+    top5_agreement: float | None = None
+    accuracy: dict | None = None
+    latency: dict | None = None
+    quantised: dict | None = None
+    notes: list = dataclasses.field(default_factory=list)
+    warnings: list = dataclasses.field(default_factory=list)
+    failures: list = dataclasses.field(default_factory=list)
 
     @property
     def holds(self):
@@ -53,3 +76,29 @@ class Report:
     def to_dict(self):
         """Returns the fields as a dictionary for JSON."""
         return dataclasses.asdict(self)
+
+    def lines(self):
+        """Returns what a person wants to read, `(label, text)` for each line."""
+        return [line for line in self._all_lines() if line[1]]
+
+    def _all_lines(self):
+        def share(value):
+            return "" if value is None else f"{value:.1%}"
+
+        yield "file", f"{self.file}, {self.precision}, {self.bytes:,} bytes"
+        yield "accuracy", "" if self.accuracy is None else (
+            f"{self.accuracy['edge']:.4f}, Keras {self.accuracy['keras']:.4f}, "
+            f"{self.accuracy['examples']:,} examples")
+        yield "same first class", share(self.top1_agreement)
+        yield "same first five", share(self.top5_agreement)
+        yield "divergence", "" if self.kl_divergence is None else f"{self.kl_divergence:.2g} nats"
+        yield "largest error", ", ".join(
+            f"{name} {error:.2g}" for name, error in self.max_abs_errors.items())
+        yield "largest value", "" if self.largest_value is None else (
+            f"{self.largest_value['value']:.3g} in {self.largest_value['tensor']}")
+        yield "latency", "" if self.latency is None else (
+            f"{self.latency['median_ms']:.2f} ms (median of {self.latency['runs']}, "
+            f"{self.latency['threads']} threads), {self.partitions} partitions")
+        for label in ("notes", "warnings", "failures"):
+            for text in getattr(self, label):
+                yield label.removesuffix("s"), text

@@ -1,113 +1,214 @@
 """Whether an exported file does what the Keras model does, and whether devices can run it well."""
 
-import collections
 import hashlib
 import pathlib
 
 import numpy as np
 
+from keras_seqattn.edge import compare
 from keras_seqattn.edge.benchmark import benchmark, random_inputs
+from keras_seqattn.edge.facts import tflite_facts
 from keras_seqattn.edge.precision import float32_copy
 from keras_seqattn.edge.report import Report
 from keras_seqattn.edge.run import load
 from keras_seqattn.errors import explain
 
-# precision: largest error of an output that is still rounding, as a share of the largest output
-# (at least 1). Float: sums in another order. Int8: a few per cent, more where outputs are small.
-TOLERANCES = {"float32": 1e-4, "dynamic_wi8_afp32": 0.1}
-MAX_RANK = 4
+FACTS = {".tflite": tflite_facts}
+# precision: root mean square of an output's errors that is still rounding, as a share of the root
+# mean square of the output; the largest error may be OUTLIER times that share of the largest
+# number. A file whose weights or ranges are wrong is off by more than half.
+TOLERANCES = {
+    "float32": 2e-5,            # sums in another order: 1e-6 and less
+    "float16": 5e-3,            # 11 bits of mantissa: 5e-4
+    "dynamic_wi8_afp32": 0.05,  # 255 levels of a weight: 0.005 to 0.015
+    "dynamic_wi4_afp32": 0.25,  # 15 levels of a weight: 0.06 to 0.17
+    "mixed_wi8_ai8": 0.1,       # 8-bit attention products on top of 8-bit weights: 0.01 to 0.04
+    "static_wi8_ai8": 0.3,      # 255 levels of what enters a product, clipping: 0.03 to 0.2
+    "static_wi8_ai16": 0.25,    # 8-bit weights, and clipping where ranges are means: 0.02 to 0.16
+}
+OUTLIER = 5
+WEIGHT_BITS = {"float32": 32, "float16": 16, "dynamic_wi8_afp32": 8, "dynamic_wi4_afp32": 4,
+               "mixed_wi8_ai8": 8, "static_wi8_ai8": 8, "static_wi8_ai16": 8}
+SMALLEST_SCALE = 0.01   # below it only the errors of numbers near 1 inside are seen
+LEAST_WEIGHTS = 0.8     # folding removes offsets, key biases and what no output reads
+ATTENTION_SUM = 0.01    # 16-bit floats and integers round each share
 
 
 def verify(file, model, inputs=None, targets=None, threads=2, runs=50):
     """Holds an exported file against the model it came from.
 
+    Outputs are matched by name, or by order if the names differ. What the file gives beyond the
+    model's outputs must be finite; one named `attention` must sum to 1.
+
     Args:
-        file: Path of the `.tflite` file.
+        file: Path of the file.
         model: The Keras model, or any function from inputs to outputs. A model under mixed
             precision is compared by a float32 copy, as it is exported.
-        inputs: Array `(n, …)` or dictionary of arrays, as the model takes them. Defaults to 8
+        inputs: Array `(n, …)` or dictionary of arrays, as model and file take them. Defaults to 8
             random examples.
         targets: Integer classes, `(n,)`, to measure accuracy.
         threads: CPU threads of the latency.
         runs: Timed runs of the latency.
 
     Returns:
-        `Report`; its `failures` say what does not hold.
+        `Report`; its `failures` say what does not hold. A file with custom ops is not run.
 
     Raises:
-        ValueError: the file cannot be run or takes other inputs than those given.
+        ValueError: the file cannot be run, takes other inputs than those given, or gives outputs
+            of other shapes than the model's.
     """
     runner = load(file, threads)
     if inputs is None:
         inputs = random_inputs(runner, 8)
         inputs = inputs if len(inputs) > 1 else next(iter(inputs.values()))
-    expected, actual = _flat(_predict(model, inputs)), _flat(runner(inputs))
-    first = _take(inputs, slice(0, 1))
-    again = [_flat(runner(first)) for _ in range(2)]
-    if [x.shape for x in expected] != [x.shape for x in actual]:
-        raise ValueError(explain(
-            "file and model must have outputs of the same shapes", file=str(file),
-            file_shapes=[x.shape for x in actual], model_shapes=[x.shape for x in expected],
-            fix="pass the model that the file was exported from"))
-    ops = collections.Counter(op["op_name"] for op in runner.interpreter._get_ops_details())
-    partitions = ops.pop("DELEGATE", 0)
-    tensors = runner.interpreter.get_tensor_details()
+    examples = inputs if isinstance(inputs, dict) else dict.fromkeys(runner.inputs, inputs)
+    facts = FACTS[runner.file.suffix](runner, examples)
     report = Report(
         file=str(file), precision=runner.contract.get("precision", "unknown"),
-        bytes=pathlib.Path(file).stat().st_size,
-        sha256=hashlib.sha256(pathlib.Path(file).read_bytes()).hexdigest(),
+        bytes=pathlib.Path(file).stat().st_size, sha256=_hash(file),
         inputs=_describe(runner.inputs), outputs=_describe(runner.outputs),
-        signatures=list(runner.interpreter.get_signature_list()), ops=dict(sorted(ops.items())),
-        max_rank=max(len(tensor["shape"]) for tensor in tensors),
-        flex_ops=sorted(name for name in ops if name.startswith("Flex")), partitions=partitions,
-        max_abs_error=max(_error(a, b) for a, b in zip(expected, actual, strict=True)),
-        top1_agreement=_agreement(expected[0], actual[0]),
-        accuracy=_accuracy(expected[0], actual[0], targets),
-        latency=benchmark(file, threads, runs), warnings=[], failures=[])
-    scale = max(1.0, *(float(np.max(np.abs(x))) for x in expected))
-    _judge(report, runner, actual, again, scale)
+        flex_ops=[name for name in facts.custom_ops if name.startswith("Flex")], **vars(facts))
+    _judge_interface(report, runner.contract, model)
+    _judge_size(report, model)
+    if not report.custom_ops:
+        _measure(report, runner, model, inputs, examples, targets)
+        del runner  # its packed weights, before another is made
+        report.latency = benchmark(file, threads, runs)
     return report
 
 
-def _judge(report, runner, actual, again, scale):
-    tolerance = TOLERANCES.get(report.precision, max(TOLERANCES.values())) * scale
-    dynamic = [name for details in (runner.inputs, runner.outputs)
-               for name, detail in details.items() if -1 in detail["shape_signature"]]
-    checks = [
-        (not all(np.isfinite(x).all() for x in actual), "an output is not finite"),
-        (any((a != b).any() for a, b in zip(*again, strict=True)),
-         "the second run of the same input gives another output"),
-        (not report.max_abs_error <= tolerance,
-         f"the largest error {report.max_abs_error:.3g} exceeds {tolerance:.3g}"),
-        (report.flex_ops, f"Flex ops cannot run in LiteRT: {', '.join(report.flex_ops)}"),
-        (report.max_rank > MAX_RANK,
-         f"a tensor has rank {report.max_rank}; GPUs take {MAX_RANK} at most"),
-        (dynamic, f"shapes are not static: {', '.join(dynamic)}"),
-    ]
-    report.failures += [text for failed, text in checks if failed]
-    if report.partitions != 1:
+def _measure(report, runner, model, inputs, examples, targets):
+    """Runs file and model on the same inputs and compares what comes out."""
+    actual = _by_name(runner(inputs), list(runner.outputs))
+    first = {name: array[:1] for name, array in examples.items()}
+    again = [_by_name(runner(first), list(runner.outputs)) for _ in range(2)]
+    expected = _match(report, _predict(model, inputs), actual)
+    for name, array in expected.items():
+        _judge_errors(report, name, array, actual[name])
+    report.max_abs_error = max(report.max_abs_errors.values())
+    report.cosine = min(compare.cosine(array, actual[name]) for name, array in expected.items())
+    logits = next(iter(expected))
+    _measure_classes(report, expected[logits], actual[logits], targets)
+    _judge_outputs(report, actual, again, set(actual) - set(expected))
+
+
+def _judge_errors(report, name, expected, actual):
+    largest = report.max_abs_errors[name] = compare.largest_error(expected, actual)
+    if expected.dtype != actual.dtype:
+        report.failures.append(
+            f"output {name} is {actual.dtype} in the file, {expected.dtype} in the model")
+    share = TOLERANCES.get(report.precision, max(TOLERANCES.values()))
+    error = compare.root_mean_square(expected - actual.astype(expected.dtype))
+    tolerance = share * max(SMALLEST_SCALE, compare.root_mean_square(expected))
+    if not error <= tolerance:
+        report.failures.append(
+            f"the mean error of {name}, {error:.3g}, exceeds {tolerance:.3g}")
+    if len(expected) > 1 and np.any(expected) and compare.root_mean_square(
+            expected - expected.mean(axis=0)) <= tolerance:
         report.warnings.append(
-            f"XNNPACK runs {report.partitions} partitions; each border costs time")
+            f"{name} hardly depends on these inputs, so a file that ignores them could pass; "
+            "verify with real ones")
+    tolerance = share * OUTLIER * max(SMALLEST_SCALE, float(np.abs(expected).max(initial=0.0)))
+    if not largest <= tolerance:
+        report.failures.append(
+            f"the largest error of {name}, {largest:.3g}, exceeds {tolerance:.3g}")
+
+
+def _measure_classes(report, expected, actual, targets):
+    """What only logits have, `(n, K)`."""
+    if expected.ndim == 2 and expected.shape[1] > 1:
+        report.kl_divergence = compare.kl_divergence(expected, actual)
+        report.top1_agreement = compare.agreement(expected, actual)
+        if expected.shape[1] > 5:
+            report.top5_agreement = compare.agreement(expected, actual, top=5)
+    if targets is not None:
+        report.accuracy = {"keras": compare.accuracy(expected, targets),
+                           "edge": compare.accuracy(actual, targets), "examples": len(targets)}
+
+
+def _judge_outputs(report, actual, again, extra):
+    infinite = [name for name, array in actual.items() if not np.isfinite(array).all()]
+    if infinite:
+        report.failures.append(f"an output is not finite: {', '.join(infinite)}")
+    leaky = [name for name, array in actual.items() if not all(
+        np.array_equal(array[:1], other[name], equal_nan=True) for other in again)]
+    if leaky:
+        report.failures.append(
+            f"the same input gives another output in a later run: {', '.join(leaky)}")
+    if "attention" in extra:
+        array = actual["attention"]
+        sums = array.reshape(len(array), -1).sum(axis=1)
+        worst = float(np.abs(sums - 1).max())
+        if worst > ATTENTION_SUM:
+            report.failures.append(f"attention must sum to 1, it is {worst:.3g} off")
+
+
+def _judge_interface(report, contract, model):
+    """Names, shapes and dtypes of what goes in and out, against contract and model."""
+    for kind in ("inputs", "outputs"):
+        found = getattr(report, kind)
+        promised = [{key: each[key] for key in ("name", "shape", "dtype")}
+                    for each in contract.get(kind, ())]
+        if promised and sorted(promised, key=str) != sorted(found, key=str):
+            report.failures.append(f"the contract promises {kind} {promised}, the file has {found}")
+    wanted = {each.name: each.dtype for each in getattr(model, "inputs", None) or ()}
+    given = {each["name"]: each["dtype"] for each in report.inputs}
+    if wanted and set(wanted) != set(given):
+        report.warnings.append(
+            f"inputs are named {sorted(given)} in the file, {sorted(wanted)} in the model")
+    report.failures += [
+        f"input {name} is {given[name]} in the file, {dtype} in the model"
+        for name, dtype in wanted.items() if given.get(name, dtype) != dtype]
+
+
+def _judge_size(report, model):
+    """A file smaller than its weights has lost them on the way, and gives NaN or noise."""
+    count = model.count_params() if hasattr(model, "count_params") else 1
+    needed = count * WEIGHT_BITS.get(report.precision, min(WEIGHT_BITS.values())) / 8
+    if report.weight_bytes < LEAST_WEIGHTS * needed:
+        report.failures.append(
+            f"the file holds {report.weight_bytes:,} bytes of weights, the model's {count:,} need "
+            f"{needed:,.0f}")
 
 
 def _predict(model, inputs):
-    if hasattr(model, "predict"):
-        return float32_copy(model).predict(inputs, verbose=0)
-    return model(inputs)
+    """The model's outputs as a dictionary, or as a list if they have no names."""
+    if not hasattr(model, "predict"):
+        outputs = model(inputs)
+        named = isinstance(outputs, dict)
+        return outputs if named else list(outputs) if isinstance(outputs, (list, tuple)) else [
+            outputs]
+    outputs = float32_copy(model).predict(inputs, verbose=0)
+    return _by_name(outputs, getattr(model, "output_names", None) or [])
 
 
-def _flat(outputs):
-    """Outputs as a list of arrays; of a dictionary in the order of its names."""
+def _by_name(outputs, names):
     if isinstance(outputs, dict):
-        return [np.asarray(outputs[name]) for name in sorted(outputs)]
+        return outputs
     outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-    return [np.asarray(output) for output in outputs]
+    return dict(zip(names, outputs, strict=True))
 
 
-def _take(inputs, chosen):
-    if isinstance(inputs, dict):
-        return {name: array[chosen] for name, array in inputs.items()}
-    return inputs[chosen]
+def _match(report, outputs, actual):
+    """The model's outputs under the file's names."""
+    own = [name for name in actual if name != "attention"]
+    if isinstance(outputs, dict) and not set(outputs) <= set(actual):
+        report.warnings.append(
+            f"outputs are named {own} in the file, {list(outputs)} in the model")
+        outputs = list(outputs.values())
+    if not isinstance(outputs, dict):
+        names = own if len(outputs) == len(own) else [*own, *set(actual).difference(own)]
+        names += range(len(outputs) - len(names))
+        outputs = dict(zip(names, outputs, strict=False))
+    expected = {name: np.asarray(array) for name, array in outputs.items()}
+    wanted, given = ({name: array.shape for name, array in each.items()}
+                     for each in (expected, actual))
+    if not wanted.items() <= given.items() or set(own) - set(expected):
+        raise ValueError(explain(
+            "file and model must have outputs of the same shapes", file=report.file,
+            file_shapes=given, model_shapes=wanted,
+            fix="pass the model that the file was exported from"))
+    return expected
 
 
 def _describe(details):
@@ -115,20 +216,9 @@ def _describe(details):
              "dtype": np.dtype(detail["dtype"]).name} for name, detail in details.items()]
 
 
-def _error(expected, actual):
-    difference = np.abs(expected.astype("float64") - actual.astype("float64"))
-    return float(difference.max()) if difference.size else 0.0
-
-
-def _agreement(expected, actual):
-    if expected.ndim != 2:
-        return None
-    return float(np.mean(expected.argmax(-1) == actual.argmax(-1)))
-
-
-def _accuracy(expected, actual, targets):
-    if targets is None:
-        return None
-    keras_accuracy, edge_accuracy = (
-        float(np.mean(x.argmax(-1) == targets)) for x in (expected, actual))
-    return {"keras": keras_accuracy, "edge": edge_accuracy, "examples": len(targets)}
+def _hash(file):
+    digest = hashlib.sha256()
+    with open(file, "rb") as stream:
+        for chunk in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
