@@ -110,7 +110,7 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
     with whole(path) as temporary, tempfile.TemporaryDirectory() as folder:
         try:
             saved.write(graph, specs, folder)
-            _convert(form, folder, temporary, precision, examples)
+            _convert(model, form, folder, temporary, precision, examples)
             contract = metadata.describe(
                 backend(temporary), name=path.stem, precision=precision, labels=labels, mean=mean,
                 std=std, licence=licence, minimum_runtime=form.minimum(temporary))
@@ -174,7 +174,7 @@ def _input_specs(model, dtype=None):
             for each in model.inputs]
 
 
-def _convert(form, saved_model, out, precision, examples):
+def _convert(model, form, saved_model, out, precision, examples):
     package_parent = str(pathlib.Path(__file__).parents[2])
     paths = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
     arguments = [saved_model, str(out), precision]
@@ -187,8 +187,11 @@ def _convert(form, saved_model, out, precision, examples):
             **os.environ, "PYTHONPATH": os.pathsep.join(paths), "TF_CPP_MIN_LOG_LEVEL": "3",
             "CUDA_VISIBLE_DEVICES": "-1"})
     if result.returncode or not out.exists():
+        from keras_seqattn.edge import culprit
+
+        found = culprit.find(model, result.stderr)
         last = [line for line in result.stderr.splitlines() if line.strip()][-3:]
         raise ExportError(explain(
-            "TensorFlow's converter must be able to express the model in builtin ops",
-            exit_code=result.returncode, last_lines=last,
-            fix="replace the layer it names"))
+            f"the converter must be able to express the model in {out.suffix} ops",
+            cannot=culprit.describe(found) or None, exit_code=result.returncode, last_lines=last,
+            fix=culprit.advice(found)))

@@ -79,6 +79,23 @@ def tflite_facts(runner, examples):
     return facts
 
 
+def onnx_facts(runner, examples):
+    """Reads an `.onnx` file, which ONNX Runtime takes whole; rules of GPU delegates do not apply.
+
+    Args:
+        runner: `Runner` of the file.
+        examples: Not looked at.
+
+    Returns:
+        `Facts`.
+    """
+    from keras_seqattn.edge import onnx
+
+    found = onnx.facts(runner.file)
+    return Facts(ops=found["ops"], custom_ops=[], signatures=[], max_rank=found["max_rank"],
+                 partitions=1, weight_bytes=found["weight_bytes"])
+
+
 def _judge_shapes(facts, main, tensors):
     dynamic = [tensor.name for tensor in (*main.inputs, *main.outputs) if -1 in tensor.shape]
     if dynamic:

@@ -175,8 +175,9 @@ def facts(file):
         file: Path of a file that `session` can load.
 
     Returns:
-        `{"ops", "max_rank", "opset"}`: name of each op (after its domain, if it is not ONNX's own)
-        to its count, largest rank of a tensor, version of ONNX's ops.
+        `{"ops", "max_rank", "opset", "weight_bytes"}`: name of each op (after its domain, if it is
+        not ONNX's own) to its count, largest rank of a tensor, version of ONNX's ops, bytes of the
+        constant numbers.
     """
     import onnx
 
@@ -188,8 +189,9 @@ def facts(file):
               for value in (*graph.input, *graph.output, *graph.value_info)]
     shapes += [tensor.dims for tensor in graph.initializer]
     versions = {each.domain: each.version for each in model.opset_import}
+    held = sum(onnx.numpy_helper.to_array(tensor).nbytes for tensor in graph.initializer)
     return {"ops": dict(sorted(ops.items())), "max_rank": max(map(len, shapes)),
-            "opset": versions[""]}
+            "opset": versions[""], "weight_bytes": held}
 
 
 def session(file, threads=2):

@@ -7,13 +7,13 @@ import numpy as np
 
 from keras_seqattn.edge import compare
 from keras_seqattn.edge.benchmark import benchmark, random_inputs
-from keras_seqattn.edge.facts import tflite_facts
+from keras_seqattn.edge.facts import onnx_facts, tflite_facts
 from keras_seqattn.edge.precision import float32_copy
 from keras_seqattn.edge.report import Report
 from keras_seqattn.edge.run import load
 from keras_seqattn.errors import explain
 
-FACTS = {".tflite": tflite_facts}
+FACTS = {".tflite": tflite_facts, ".onnx": onnx_facts}
 # precision: root mean square of an output's errors that is still rounding, as a share of the root
 # mean square of the output; the largest error may be OUTLIER times that share of the largest
 # number. A file whose weights or ranges are wrong is off by more than half.
