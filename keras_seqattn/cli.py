@@ -21,6 +21,7 @@ except ImportError:
 from keras_seqattn.errors import explain, nearest
 
 BACKENDS = ("tensorflow", "jax", "torch")
+CHOICE = 1_000  # training images that a precision is chosen on
 
 app = typer.Typer(
     name="seqattn", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
@@ -137,7 +138,7 @@ def doctor(recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a YA
 
 @app.command()
 def evaluate(model: Annotated[str, typer.Argument(
-                 help="Model name, URL, run folder, .keras or .tflite file.")],
+                 help="Model name, URL, run folder, .keras, .tflite or .onnx file.")],
              source: Source,
              split: Annotated[str, typer.Option(help="Split of the source.")] = "test",
              report: ReportFile = None, as_json: AsJson = False):
@@ -148,7 +149,7 @@ def evaluate(model: Annotated[str, typer.Argument(
     from keras_seqattn import data, edge, models
     from keras_seqattn.data.batches import scale
 
-    if model.endswith(".tflite"):
+    if model.endswith((".tflite", ".onnx")):
         runner = edge.load(model)
         shape = next(iter(runner.inputs.values()))["shape"][1:]
         labels = runner.contract.get("labels")
@@ -170,28 +171,55 @@ def evaluate(model: Annotated[str, typer.Argument(
 
 @app.command()
 def export(model: Annotated[str, typer.Argument(help="Model name, run folder or .keras file.")],
-           out: Annotated[pathlib.Path, typer.Option(help="The .tflite file to write.")],
+           out: Annotated[pathlib.Path, typer.Option(help="The .tflite or .onnx file to write.")],
            precision: Annotated[str, typer.Option(
-               help="float32 or dynamic_wi8_afp32 (int8 weights).")] = "dynamic_wi8_afp32",
-           source: OptionalSource = None, report: ReportFile = None, as_json: AsJson = False):
-    """Write a model as a .tflite file, verified before it gets its name.
+               help="float32, float16, dynamic_wi8_afp32, dynamic_wi4_afp32, mixed_wi8_ai8, "
+                    "static_wi8_ai8, static_wi8_ai16, or auto: the smallest that is accurate "
+                    "enough.")] = "dynamic_wi8_afp32",
+           source: OptionalSource = None,
+           calibration: Annotated[str | None, typer.Option(
+               help="Source of training images for the ranges of activations. Defaults to --data "
+                    "where a precision needs one.")] = None,
+           max_drop: Annotated[float, typer.Option(
+               help="With --precision auto: largest loss of accuracy, in points.")] = 0.5,
+           image_input: Annotated[str, typer.Option(
+               help="uint8 for a file that takes pixels 0 to 255 as they are.")] = "float32",
+           attention: Annotated[bool, typer.Option(
+               "--attention", help="Add an output with the last block's attention map.")] = False,
+           licence: Annotated[str | None, typer.Option(
+               help="Licence of model and data, written into the file.")] = None,
+           force: Annotated[bool, typer.Option(
+               "--force", help="Keep a file that fails, as OUT.rejected.")] = False,
+           report: ReportFile = None, as_json: AsJson = False):
+    """Write a model as a .tflite or .onnx file, verified before it gets its name.
 
-    Example: `seqattn export runs/demo --out vit.tflite --data sample:eurosat`
+    Example: `seqattn export runs/demo --out vit.tflite --precision mixed_wi8_ai8 --data
+    sample:eurosat`
     """
     from keras_seqattn import edge, models
 
     keras_model = models.load(model)
     inputs, targets = _test_examples(source, model, keras_model)
+    fixed = precision == "auto" or (
+        precision in edge.PRECISIONS and edge.PRECISIONS[precision].needs_calibration)
+    options = {"labels": models.labels(model), "image_input": image_input, "attention": attention,
+               "licence": licence, "calibration": calibration or (source if fixed else None)}
     with _busy(f"exporting {out}"):
-        result = edge.export(keras_model, out, precision, labels=models.labels(model),
-                             inputs=inputs, targets=targets)
-    _finish_report(result, report, as_json)
+        if precision == "auto":
+            result, rows = _export_smallest(model, keras_model, out, source, max_drop, options)
+            result = edge.verify(out, keras_model, inputs, targets)
+        else:
+            result, rows = edge.export(keras_model, out, precision, inputs=inputs,
+                                       targets=targets, force=force, **options), None
+    if rows and not as_json:
+        _show_choice(rows, max_drop)
+    _finish_report(result, report, as_json, {"choice": rows} if rows else {})
     if not as_json:
-        screen.print(f"wrote {out}")
+        screen.print(f"wrote {out} and {out.with_suffix('.json')}")
 
 
 @app.command()
-def verify(file: Annotated[str, typer.Argument(help="The .tflite file.")],
+def verify(file: Annotated[str, typer.Argument(help="The .tflite or .onnx file.")],
            against: Annotated[str, typer.Option(help="Model name, run folder or .keras file.")],
            source: OptionalSource = None, report: ReportFile = None, as_json: AsJson = False):
     """Hold a file against its Keras model; exit 0 when it holds, 1 when it does not.
@@ -328,11 +356,40 @@ def _busy(text):
     return notes.status(text)
 
 
-def _finish_report(result, report, as_json):
+def _export_smallest(name, model, out, source, max_drop, options):
+    """Chooses on training images that calibration does not see, so that no test image chooses."""
+    import numpy as np
+
+    from keras_seqattn import edge, models
+    from keras_seqattn.data.batches import scale
+    from keras_seqattn.edge import calibrate
+
+    if source is None:
+        raise ValueError(explain("--precision auto needs data to measure accuracy on", data=None,
+                                 fix="pass --data SOURCE"))
+    examples = _examples(source, "train", model.input_shape[1:], models.labels(name))
+    left = np.setdiff1d(np.arange(len(examples)), calibrate.places(len(examples)))
+    chosen = left[np.linspace(0, len(left) - 1, min(len(left), CHOICE)).astype(int)]
+    images, labels = examples.read(chosen)
+    return edge.smallest(model, out, scale(images), labels, max_drop=max_drop, **options)
+
+
+def _show_choice(rows, max_drop):
+    table = Table("precision", "bytes", "drop", "agree", "ms", f"drop <= {max_drop:g}", "",
+                  box=box.SIMPLE)
+    for row in rows:
+        measured = [f"{row['bytes']:,}", f"{row['drop']:+.2f}", f"{row['top1_agreement']:.3f}",
+                    f"{row['latency_ms']:.2f}"] if "bytes" in row else ["–"] * 4
+        table.add_row(row["precision"], *measured, "yes" if row["holds"] else "no",
+                      "chosen" if row["chosen"] else "")
+    screen.print(table)
+
+
+def _finish_report(result, report, as_json, more=None):
     if not as_json:
         _show_reports([result.to_dict()])
-    _finish(result.to_dict(), report, as_json, shown=True)
-    for text in (*result.warnings, *result.failures):
+    _finish({**result.to_dict(), **(more or {})}, report, as_json, shown=True)
+    for text in (*result.notes, *result.warnings, *result.failures):
         notes.print(f"note: {text}", soft_wrap=True)
 
 

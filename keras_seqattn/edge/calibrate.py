@@ -65,9 +65,13 @@ def _from_source(source, model):
     from keras_seqattn.data.batches import scale
 
     examples = data.load(source, "train", tuple(model.inputs[0].shape[1:]))
-    count = min(len(examples), USUAL)
-    images, _ = examples.read(np.linspace(0, len(examples) - 1, count).astype(int))
+    images, _ = examples.read(places(len(examples)))
     return scale(images)
+
+
+def places(count):
+    """Which of a source's `count` training images calibrate: `USUAL` of them, evenly spaced."""
+    return np.linspace(0, count - 1, min(count, USUAL)).astype(int)
 
 
 class Ranges:

@@ -92,7 +92,7 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
 
     model = float32_copy(model)
     examples = calibrate.choose(model, calibration, precision)
-    graph, specs, reference = lower(model), _input_specs(model), model
+    graph, specs = lower(model), _input_specs(model)
     if attention:
         ports.attention_map(graph)
     if fold:
@@ -101,8 +101,6 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
         ports.check_image(model)
         ports.take_pixels(graph, mean, std)
         specs = _input_specs(model, "uint8")
-        reference = ports.from_pixels(model, mean, std)
-        inputs = None if inputs is None else ports.as_pixels(inputs, mean, std)
         examples = examples and {
             name: ports.as_pixels(array, mean, std) for name, array in examples.items()}
     check_size(graph.num_bytes())
@@ -120,7 +118,7 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
                 "the file, and what is made on the way, must fit on the disk", file=str(path),
                 scratch=folder, error=str(error),
                 fix="free space, or name another folder in TMPDIR")) from error
-        report = verify(temporary, reference, inputs, targets)
+        report = verify(temporary, model, inputs, targets, mean=mean, std=std)
         report.file, report.notes = str(path), graph.notes
         if not report.holds:
             _reject(report, temporary, path, force)

@@ -34,7 +34,7 @@ LEAST_WEIGHTS = 0.8     # folding removes offsets, key biases and what no output
 ATTENTION_SUM = 0.01    # 16-bit floats and integers round each share
 
 
-def verify(file, model, inputs=None, targets=None, threads=2, runs=50):
+def verify(file, model, inputs=None, targets=None, threads=2, runs=50, mean=127.5, std=127.5):
     """Holds an exported file against the model it came from.
 
     Outputs are matched by name, or by order if the names differ. What the file gives beyond the
@@ -49,6 +49,9 @@ def verify(file, model, inputs=None, targets=None, threads=2, runs=50):
         targets: Integer classes, `(n,)`, to measure accuracy.
         threads: CPU threads of the latency.
         runs: Timed runs of the latency.
+        mean: Where the file takes 8-bit pixels and the model does not, both see the same pixels,
+            the model as `(pixel - mean) / std`.
+        std: Divides what remains.
 
     Returns:
         `Report`; its `failures` say what does not hold. A file with custom ops is not run.
@@ -58,6 +61,11 @@ def verify(file, model, inputs=None, targets=None, threads=2, runs=50):
             of other shapes than the model's.
     """
     runner = load(file, threads)
+    if _takes_pixels(runner, model):
+        from keras_seqattn.edge import ports
+
+        inputs = None if inputs is None else ports.as_pixels(inputs, mean, std)
+        model = ports.from_pixels(model, mean, std)
     if inputs is None:
         inputs = random_inputs(runner, 8)
         inputs = inputs if len(inputs) > 1 else next(iter(inputs.values()))
@@ -75,6 +83,13 @@ def verify(file, model, inputs=None, targets=None, threads=2, runs=50):
         del runner  # its packed weights, before another is made
         report.latency = benchmark(file, threads, runs)
     return report
+
+
+def _takes_pixels(runner, model):
+    """Whether the file scales pixels itself that the model takes scaled."""
+    own = [each.dtype for each in getattr(model, "inputs", None) or ()]
+    return own == ["float32"] and [np.dtype(each["dtype"]) for each in runner.inputs.values()] == [
+        np.uint8]
 
 
 def _measure(report, runner, model, inputs, examples, targets):

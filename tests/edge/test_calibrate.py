@@ -83,7 +83,8 @@ def test_examples_are_taken_evenly_and_always_the_same():
     chosen = calibrate.choose(model, images, "mixed_wi8_ai8")["images"]
     assert chosen.shape == (calibrate.MOST, 24, 16, 3)
     assert chosen.dtype == "float32"
-    np.testing.assert_array_equal(chosen, calibrate.choose(model, images, "mixed_wi8_ai8")["images"])
+    again = calibrate.choose(model, images, "mixed_wi8_ai8")["images"]
+    np.testing.assert_array_equal(chosen, again)
     assert chosen[0, 0, 0, 0] == 0
     assert chosen[-1, 0, 0, 0] == 1_030
 
@@ -101,11 +102,12 @@ def test_none_is_needed_or_not():
     check_error(lambda: calibrate.choose(model, None, "static_wi8_ai8"), calibration=None)
 
 
-@pytest.mark.parametrize("images, received", [
+@pytest.mark.parametrize(("images", "received"), [
     (np.zeros((0, 24, 16, 3)), {"examples": 0}),
     (np.zeros((31, 24, 16, 3)), {"examples": 31}),
     (np.zeros((37, 16, 24, 3)), {"calibration_shapes": {"images": (37, 16, 24, 3)}}),
-    ({"pictures": np.zeros((37, 24, 16, 3))}, {"calibration_shapes": {"pictures": (37, 24, 16, 3)}}),
+    ({"pictures": np.zeros((37, 24, 16, 3))},
+     {"calibration_shapes": {"pictures": (37, 24, 16, 3)}}),
     (np.full((37, 24, 16, 3), np.nan), {"not_finite": ["images"]}),
 ])
 def test_unfit_examples(images, received):

@@ -1,13 +1,16 @@
 """`keras_seqattn.edge`: exported, run and held against the model, each precision."""
 
-import pathlib
+
+import json
+import sys
+import types
 
 import keras
 import numpy as np
 import pytest
 from tolerances import EDGE_FLOAT32
 
-from keras_seqattn import edge, layers, models
+from keras_seqattn import edge, inspection, layers, models
 from keras_seqattn.edge import flatbuffer
 from keras_seqattn.testing import check_error
 
@@ -162,57 +165,6 @@ def test_a_folder_that_cannot_be_written(tmp_path):
                 folder=str(tmp_path / "taken"))
 
 
-def test_the_contract_is_in_the_file(exported):
-    _, folder, _ = exported
-    runner = edge.load(folder / "dynamic_wi8_afp32.tflite")
-    assert runner.contract == {
-        "precision": "dynamic_wi8_afp32", "mean": 127.5, "std": 127.5, "labels": list("abcde")}
-
-
-def test_classify_sees_what_keras_sees(exported, tmp_path):
-    from PIL import Image
-
-    model, folder, _ = exported
-    pixels = np.random.default_rng(7).integers(0, 256, size=(24, 16, 3), dtype="uint8")
-    Image.fromarray(pixels).save(tmp_path / "picture.png")
-    ranked = edge.load(folder / "float32.tflite").classify(tmp_path / "picture.png", top=3)
-    logits = model.predict(pixels[None] / 127.5 - 1.0, verbose=0)[0]
-    shares = np.exp(logits) / np.exp(logits).sum()
-    order = np.argsort(-shares)[:3]
-    assert [label for label, _ in ranked] == ["abcde"[i] for i in order]
-    np.testing.assert_allclose([share for _, share in ranked], shares[order], atol=1e-4)
-
-
-def test_classify_needs_an_image_model(tmp_path):
-    inputs = keras.Input((3,), name="x")
-    model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
-    edge.export(model, tmp_path / "model.tflite", "float32")
-    check_error(lambda: edge.load(tmp_path / "model.tflite").classify("picture.png"),
-                input_shapes=[(1, 3)])
-
-
-@pytest.mark.parametrize("length", [0, 5, 8, 1_000, -1_000])
-def test_a_torn_file(exported, tmp_path, length):
-    _, folder, _ = exported
-    whole = (folder / "float32.tflite").read_bytes()
-    (tmp_path / "torn.tflite").write_bytes(whole[:length])
-    check_error(lambda: edge.load(tmp_path / "torn.tflite"), file=str(tmp_path / "torn.tflite"))
-
-
-def test_files_that_are_none(tmp_path):
-    (tmp_path / "text.tflite").write_text("no flatbuffer at all")
-    for path in (tmp_path / "text.tflite", tmp_path / "nowhere.tflite", tmp_path):
-        check_error(lambda path=path: edge.load(path), file=str(path))
-
-
-@pytest.mark.parametrize("inputs", [
-    np.zeros((1, 16, 24, 3)), np.zeros((24, 16, 3)), {"pictures": np.zeros((1, 24, 16, 3))}])
-def test_inputs_that_do_not_fit(exported, inputs):
-    _, folder, _ = exported
-    runner = edge.load(folder / "float32.tflite")
-    check_error(lambda: runner(inputs), file_inputs={"images": (24, 16, 3)})
-
-
 def test_benchmark_counts(exported):
     _, folder, _ = exported
     result = edge.benchmark(folder / "float32.tflite", threads=1, runs=3)
@@ -224,14 +176,159 @@ def test_benchmark_counts(exported):
     check_error(lambda: edge.benchmark(folder / "float32.tflite", threads=-1), threads=-1)
 
 
-def test_running_a_file_loads_neither_keras_nor_tensorflow(exported):
-    import subprocess
-    import sys
+@pytest.mark.parametrize("pooling", ["mean", "token"])
+def test_the_attention_map_is_that_of_the_last_block(tmp_path, images, pooling):
+    model = _vit(pooling=pooling)
+    edge.export(model, tmp_path / "x.tflite", "float32", attention=True)
+    outputs = edge.load(tmp_path / "x.tflite")(images)
+    assert outputs["attention"].shape == (37, 3, 2)
+    expected = inspection.attention_maps(model, images)
+    expected /= expected.sum(axis=(1, 2), keepdims=True)  # less what a class token reads of itself
+    np.testing.assert_allclose(outputs["attention"], expected, atol=1e-5)
+    np.testing.assert_allclose(outputs["logits"], model.predict(images, verbose=0),
+                               atol=EDGE_FLOAT32)
 
-    _, folder, _ = exported
-    code = ("import sys, numpy; from keras_seqattn import edge; "
-            f"edge.load({str(folder / 'float32.tflite')!r})(numpy.zeros((1, 24, 16, 3))); "
-            "assert not {'keras', 'tensorflow', 'jax'} & set(sys.modules)")
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                            cwd=pathlib.Path(__file__).parents[2], check=False)
-    assert result.returncode == 0, result.stderr
+
+def test_a_map_of_attention_needs_patches(tmp_path):
+    x = keras.Input((7, 12), name="x")
+    model = keras.Model(x, layers.TransformerEncoderBlock(3, 5)(x))
+    check_error(lambda: edge.export(model, tmp_path / "x.tflite", attention=True),
+                patches=0, attentions=1)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_wi8_ai8"])
+def test_pixels_are_scaled_inside_the_file(tmp_path, precision):
+    model = _vit(pooling="token")
+    pixels = np.random.default_rng(7).integers(0, 256, size=(37, 24, 16, 3), dtype="uint8")
+    inputs = ((pixels - 120.0) / 60.0).astype("float32")
+    report = edge.export(model, tmp_path / "x.tflite", precision, inputs=inputs, mean=120.0,
+                         std=60.0, calibration=inputs, image_input="uint8")
+    assert report.inputs[0]["dtype"] == "uint8"
+    assert report.top1_agreement > 0.9
+    logits = edge.load(tmp_path / "x.tflite")(pixels)
+    expected = model.predict(inputs, verbose=0)
+    np.testing.assert_allclose(logits, expected, atol=1e-4 if precision == "float32" else 0.2)
+
+
+def test_only_an_image_can_be_pixels(tmp_path):
+    x = keras.Input((7,), name="x")
+    model = keras.Model(x, keras.layers.Dense(3)(x))
+    check_error(lambda: edge.export(model, tmp_path / "x.tflite", image_input="uint8"),
+                input_shapes=[(None, 7)])
+
+
+def test_the_contract_lies_beside_the_file(exported):
+    _, folder, reports = exported
+    contract = json.loads((folder / "mixed_wi8_ai8.json").read_text(encoding="utf-8"))
+    assert contract["sha256"] == reports["mixed_wi8_ai8"].sha256
+    assert contract["bytes"] == reports["mixed_wi8_ai8"].bytes
+    assert contract["labels"] == list("abcde")
+    assert contract["name"] == "mixed_wi8_ai8"
+
+
+def test_a_rejected_file_is_kept_under_a_name_that_says_so(tmp_path, images):
+    model = _vit()
+    weights = model.get_weights()
+    weights[-1] = np.full_like(weights[-1], np.nan)
+    model.set_weights(weights)
+    with pytest.raises(edge.ExportError, match=r"x\.tflite\.rejected"):
+        edge.export(model, tmp_path / "x.tflite", "float32", inputs=images[:3], force=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.tflite.rejected"]
+
+
+def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
+    def fail(path, contract):
+        raise OSError(28, "No space left on device")
+
+    module = sys.modules["keras_seqattn.edge.export"]
+    form = module.FORMATS[".tflite"]._replace(write=fail)
+    monkeypatch.setitem(module.FORMATS, ".tflite", form)
+    with pytest.raises(edge.ExportError, match="No space left on device"):
+        edge.export(_vit(), tmp_path / "x.tflite", "float32")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_converter_that_dies_takes_nobody_along(tmp_path, monkeypatch):
+    """A segmentation fault in the converter's process is an error with its exit code here."""
+    module = sys.modules["keras_seqattn.edge.export"]
+    (tmp_path / "dies.py").write_text("import faulthandler; faulthandler._sigsegv()")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setitem(module.FORMATS, ".tflite",
+                        module.FORMATS[".tflite"]._replace(module="dies"))
+    x = keras.Input((5,), name="x")
+    with pytest.raises(edge.ExportError, match="exit_code=-11"):
+        edge.export(keras.Model(x, keras.layers.Dense(3)(x)), tmp_path / "out" / "x.tflite",
+                    "float32")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_lambda_is_named_with_what_to_do(tmp_path):
+    x = keras.Input((5,), name="x")
+    model = keras.Model(x, keras.layers.Lambda(keras.ops.erfinv, name="odd")(x))
+    with pytest.raises(edge.ExportError, match="made by layer `odd`") as caught:
+        edge.export(model, tmp_path / "x.tflite", "float32")
+    assert "To fix: replace the Lambda layer `odd`" in str(caught.value)
+
+
+def test_a_model_beyond_two_gigabytes_is_told_before_conversion(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_seqattn.edge.flatbuffer.LARGEST", 100_000)
+    check_error(lambda: edge.export(_vit(), tmp_path / "x.tflite"),
+                num_bytes=4 * _vit().count_params())
+
+
+def test_an_unbuilt_model(tmp_path):
+    model = keras.Sequential([keras.layers.Dense(3)])
+    check_error(lambda: edge.export(model, tmp_path / "x.tflite"), input_shapes=[])
+
+
+def test_an_unknown_suffix(tmp_path):
+    check_error(lambda: edge.export(_vit(), tmp_path / "x.tfilte"),
+                path=str(tmp_path / "x.tfilte"))
+
+
+def test_folding_is_told(exported):
+    _, _, reports = exported
+    assert any("RMSNorms" in note for note in reports["float32"].notes)
+
+
+def test_a_model_that_is_not_folded_gives_the_same(tmp_path, images):
+    model = _vit(pooling="token")
+    for fold in (False, "rotate"):
+        report = edge.export(model, tmp_path / "x.tflite", "float32", inputs=images, fold=fold)
+        assert report.max_abs_error < EDGE_FLOAT32
+        assert any("rotated" in note for note in report.notes) == (fold == "rotate")
+
+
+def test_the_smallest_precision_that_is_accurate_enough(tmp_path, images):
+    model = _vit()
+    targets = model.predict(images, verbose=0).argmax(-1)
+    report, rows = edge.smallest(model, tmp_path / "x.tflite", images, targets, max_drop=100.0,
+                                 calibration=images, labels=list("abcde"))
+    assert [row["precision"] for row in rows] == list(edge.PRECISIONS)
+    assert report.bytes == min(row["bytes"] for row in rows)
+    assert [row["precision"] for row in rows if row["chosen"]] == [report.precision]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.json", "x.tflite"]
+    assert edge.load(tmp_path / "x.tflite").contract["precision"] == report.precision
+
+    wrong = (targets + 1) % 5  # Keras is always wrong, so every file is at least as good
+    report, _ = edge.smallest(model, tmp_path / "y.tflite", images, wrong, max_drop=0.0,
+                              calibration=images)
+    assert report.accuracy["edge"] >= report.accuracy["keras"] == 0
+    check_error(lambda: edge.smallest(model, tmp_path / "x.tflite", images, targets, max_drop=-1,
+                                      calibration=images), max_drop=-1)
+
+
+def test_a_precision_that_no_file_keeps(tmp_path, images, monkeypatch):
+    module = sys.modules["keras_seqattn.edge.choice"]
+    monkeypatch.setattr(module, "PRECISIONS", ("dynamic_wi4_afp32",))
+    model = _vit()
+    monkeypatch.setattr(module, "export", lambda *args, **kwargs: _report_of_drop(0.25))
+    with pytest.raises(ValueError, match=r"dynamic_wi4_afp32': 25\.0"):
+        module.smallest(model, tmp_path / "x.tflite", images, [0] * 37, calibration=images)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _report_of_drop(drop):
+    return types.SimpleNamespace(
+        bytes=7, accuracy={"keras": 1.0, "edge": 1.0 - drop}, top1_agreement=1 - drop,
+        latency={"median_ms": 1.0}, file="", precision="dynamic_wi4_afp32")

@@ -25,7 +25,8 @@ def test_a_graph_computes_what_its_model_does(name):
         np.testing.assert_allclose(actual[key], array, atol=3e-6)
 
 
-@pytest.mark.parametrize("name", ["mean", "token", "conv", "sinusoidal", "post", "grouped", "keras"])
+@pytest.mark.parametrize(
+    "name", ["mean", "token", "conv", "sinusoidal", "post", "grouped", "keras"])
 def test_nothing_of_a_transformer_is_left(name):
     graph = lower(MODELS[name]())
     assert graph.notes == []

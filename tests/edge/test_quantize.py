@@ -71,7 +71,7 @@ def test_sixteen_bits_reach_every_op(files):
             assert inputs[0].type == schema.TensorType.INT16, name
 
 
-@pytest.mark.parametrize("precision, kind", [
+@pytest.mark.parametrize(("precision", "kind"), [
     ("dynamic_wi8_afp32", schema.TensorType.INT8), ("dynamic_wi4_afp32", schema.TensorType.INT4),
     ("float16", schema.TensorType.FLOAT16)])
 def test_weights_have_the_type_of_the_precision(files, precision, kind):

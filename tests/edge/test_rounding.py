@@ -14,7 +14,7 @@ def levels_of(weights, steps):
     return np.rint(levels)
 
 
-@pytest.mark.parametrize("bits, top", [(8, 127), (4, 7)])
+@pytest.mark.parametrize(("bits", "top"), [(8, 127), (4, 7)])
 @pytest.mark.parametrize("with_hessian", [False, True])
 def test_rows_lie_on_grids_that_their_largest_weights_tell(rng, bits, top, with_hessian):
     weights = rng.normal(size=(5, 37)).astype("float32")
