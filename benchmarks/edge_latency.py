@@ -19,13 +19,14 @@ from keras_seqattn import data, edge, models
 from keras_seqattn.data.batches import scale
 from keras_seqattn.edge import convert, saved
 from keras_seqattn.edge.lower import lower
+from keras_seqattn.models.vit import SIZES
 
 THREADS = 2
 
 
 def build(name):
     """A shipped model, or a size of ViT with weights as wide as trained ones."""
-    if name not in models.SIZES:
+    if name not in SIZES:
         model = models.load(name)
         images, _ = data.load("sample:eurosat", "train", model.input_shape[1:]).read(np.arange(64))
         return model, scale(images)
@@ -74,7 +75,7 @@ def keras_hub(name, folder):
     import keras_hub
     from ai_edge_quantizer import quantizer, recipe
 
-    num_layers, num_heads, embed_dim, mlp_dim = models.SIZES[name]
+    num_layers, num_heads, embed_dim, mlp_dim = SIZES[name]
     backbone = keras_hub.models.ViTBackbone(
         image_shape=(224, 224, 3), patch_size=16, num_layers=num_layers, num_heads=num_heads,
         hidden_dim=embed_dim, mlp_dim=mlp_dim)
@@ -99,7 +100,7 @@ def files_of(name, folder):
     for precision in ("float32", "dynamic_wi8_afp32"):
         files[f"onnx {precision}"] = folder / f"{precision}.onnx"
         edge.export(model, files[f"onnx {precision}"], precision)
-    if name in models.SIZES:
+    if name in SIZES:
         files.update(keras_hub(name, folder))
     return files
 

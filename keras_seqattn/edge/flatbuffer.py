@@ -109,6 +109,23 @@ def weight_bytes(path):
         return sum(_buffer_bytes(model, buffer) for buffer in buffers)
 
 
+def views(content):
+    """Gives the constant data of the main graph's tensors, to be read or written in place.
+
+    Args:
+        content: Bytes of a `.tflite` file, a NumPy uint8 array.
+
+    Returns:
+        List with a uint8 array per tensor, a view on `content`; empty for what is computed.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(content.data, 0)
+    graph = model.Subgraphs(0)
+    buffers = [model.Buffers(graph.Tensors(i).Buffer()) for i in range(graph.TensorsLength())]
+    return [buffer.DataAsNumpy() if buffer.DataLength() else content[:0] for buffer in buffers]
+
+
 def check_size(num_bytes):
     """Checks that weights fit into one flatbuffer, whose offsets have 31 bits.
 

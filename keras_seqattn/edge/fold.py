@@ -1,76 +1,15 @@
 """Exact rewrites of a model before it is quantised: less to compute, and less to lose in int8.
 
-Each rule has a pure function on arrays, first in this file, and a walk over a `Graph` that applies
-it where it holds. Notation: a token `x` is a row, `W` a kernel `(D, E)`, `b` its bias, `n` the
-normalised token, `s` and `o` scale and offset of a norm, `1` a row of ones.
-
-Sources: centring and rotation, Ashkboos et al. 2024, "SliceGPT", section 3, and "QuaRot", section
-4; scales between neighbours, Xiao et al. 2023, "SmoothQuant", section 4, and Li et al. 2023,
-"RepQ-ViT".
+Each rule walks over a `Graph` and applies a function of `rules`, which hold the formulas, wherever
+it is exact; the graph's notes say where it is not.
 """
 
 import numpy as np
 
-PER_TOKEN = {"dense", "norm", "add", "shift", "first"}  # what acts on each position by itself
+from keras_seqattn.edge.early import read_early
+from keras_seqattn.edge.rules import absorb_norm, absorb_value_bias, balance, centre, rotation
+
 LINEAR_READS = {"mean", "first", "flatten"}  # what an affine map of the features passes through
-
-
-def centre(array):
-    """Takes the mean over the features out of what is written: `W - W·1ᵀ1/D`, `b - mean(b)`.
-
-    LayerNorm does not see that mean. Where everything written into a stream has none, the stream
-    has none, and LayerNorm equals RMSNorm.
-
-    >>> centre(np.array([[1.0, 3.0]])).tolist()
-    [[-1.0, 1.0]]
-    """
-    return array - array.mean(axis=-1, keepdims=True)
-
-
-def absorb_norm(kernel, bias, scale, offset):
-    """Moves a norm's scale and offset into the dense layer behind it.
-
-    `(n·s + o)·W + b = n·(diag(s)·W) + (o·W + b)`. Returns the new kernel and bias.
-    """
-    added = 0.0 if offset is None else offset @ kernel
-    kernel = kernel if scale is None else scale[:, None] * kernel
-    return kernel, added + (np.zeros_like(kernel[0]) if bias is None else bias)
-
-
-def absorb_value_bias(kernel, bias, value_bias):
-    """Moves the bias of the value through the scores, which sum to one, into the output's bias.
-
-    `(A·(v + 1ᵀb_v))·W + b = (A·v)·W + (b_v·W + b)`. Returns the new bias.
-    """
-    return value_bias @ kernel + (0.0 if bias is None else bias)
-
-
-def balance(first, second):
-    """Factors that give neighbours of extents `first` and `second` the same extent.
-
-    Channel `c` of what the first makes is divided by `r_c = √(first_c / second_c)`, and what reads
-    it multiplied by `r_c`; the geometric mean of all factors is 1.
-
-    >>> balance(np.array([4.0, 1.0]), np.array([1.0, 1.0])).round(4).tolist()
-    [1.4142, 0.7071]
-    """
-    tiny = np.finfo("float32").tiny
-    factors = np.sqrt(np.maximum(first, tiny) / np.maximum(second, tiny))
-    factors[(first <= tiny) | (second <= tiny)] = 1.0
-    return factors / np.exp(np.mean(np.log(factors)))
-
-
-def rotation(size, seed=0):
-    """A random orthogonal matrix `(size, size)`: Hadamard's with random signs, else from QR."""
-    rng = np.random.default_rng(seed)
-    signs = rng.choice([-1.0, 1.0], size)
-    if size & (size - 1):
-        q, r = np.linalg.qr(rng.normal(size=(size, size)))
-        return q * np.sign(np.diag(r)) * signs
-    matrix = np.ones((1, 1))
-    while len(matrix) < size:
-        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
-    return signs[:, None] * matrix / np.sqrt(size)
 
 
 def fold(graph, rotate=False, ranges=None):
@@ -99,67 +38,6 @@ def fold(graph, rotate=False, ranges=None):
         rotate_streams(graph, centred)
     graph.drop_unread()
     return graph
-
-
-def read_early(graph):
-    """Computes only the positions that are read: `first` moves in front of what acts per token.
-
-    Of the last block of a Vision Transformer with a class token, one query and one token of the
-    feed-forward network remain.
-    """
-    counts = {node.settings["count"] for node in graph.nodes if node.kind == "first"}
-    if len(counts) != 1:
-        return
-    count = counts.pop()
-    whole, part = set(graph.outputs.values()), set()
-    for node in reversed(graph.nodes):
-        made = set(node.outputs)
-        if made & whole:
-            (part if _reads_first(node) else whole).update(node.inputs)
-        elif made & part:
-            for place, value in enumerate(node.inputs):
-                (part if _passes(node, place) else whole).add(value)
-    if not part - whole:
-        return
-    cut = {}
-    nodes, graph.nodes = graph.nodes, []
-    for node in nodes:
-        made = set(node.outputs)
-        if (made & part and not made & whole) or node.kind == "first":
-            for place, value in enumerate(node.inputs):
-                if _passes(node, place) and value in whole | set(graph.inputs.values()):
-                    if value not in cut:
-                        cut[value] = graph.add("first", node.name, [value], count=count)
-                    node.inputs[place] = cut[value]
-            if node.kind == "shift":
-                node.weights["table"] = node.weights["table"][:, :count]
-        graph.nodes.append(node)
-    _skip(graph, [node for node in nodes if node.kind == "first"])
-    graph.notes.append(f"the last block computes {count} position(s), which is all that is read")
-
-
-def _reads_first(node):
-    """Whether a node reads only the first positions: the class token's."""
-    return node.kind == "first" or (node.kind == "received" and node.settings["has_token"])
-
-
-def _passes(node, place):
-    """Whether the first positions of a node's output need only those of this input."""
-    if node.kind == "attention":
-        free = not node.settings["causal"] and node.settings["window"] is None
-        return free and place == 0
-    return node.kind in PER_TOKEN
-
-
-def _skip(graph, nodes):
-    """Removes nodes that pass on what they read."""
-    for node in nodes:
-        for user in graph.nodes:
-            user.inputs = [node.inputs[0] if value == node.outputs[0] else value
-                           for value in user.inputs]
-        graph.outputs = {name: node.inputs[0] if value == node.outputs[0] else value
-                         for name, value in graph.outputs.items()}
-        graph.nodes.remove(node)
 
 
 def centre_streams(graph):

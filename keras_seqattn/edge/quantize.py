@@ -6,13 +6,14 @@ writes the file.
 """
 
 import collections
+import dataclasses
 import pathlib
 import re
 import shutil
 
 import numpy as np
 
-from keras_seqattn.edge import calibrate, rounding
+from keras_seqattn.edge import calibrate, flatbuffer, rounding
 from keras_seqattn.edge.precisions import PRECISIONS
 
 DENSE, CONV, PRODUCT = "FULLY_CONNECTED", "CONV_2D", "BATCH_MATMUL"
@@ -97,14 +98,14 @@ def _round_weights(file, plan, moments=None):
     """
     for op in file.ops:
         weights = file.array(op.inputs[1]) if _is_weighted(file, op) else None
-        if weights is None or op.name not in (DENSE, CONV) or file.num_users(op.inputs[1]) > 1:
+        if weights is None or op.name not in (DENSE, CONV) or file.is_shared(op.inputs[1]):
             continue
         flat = weights.reshape(len(weights), -1)                              # (E, D)
         bits, block = _grid(file, op, plan)
         known = moments is not None and op.name == DENSE
         snapped = rounding.snap(
             flat, bits, block, moments.hessian(op.inputs[0]) if known and bits == 4 else None)
-        if known and len(op.inputs) > 2 and file.num_users(op.inputs[2]) == 1:
+        if known and len(op.inputs) > 2 and not file.is_shared(op.inputs[2]):
             bias = file.array(op.inputs[2])
             bias += ((flat - snapped) @ moments.mean(op.inputs[0])).astype(bias.dtype)
         weights[...] = snapped.reshape(weights.shape)
@@ -196,57 +197,50 @@ def _same_range(file, name):
     return names
 
 
-class _Op:
-    def __init__(self, name, inputs, outputs):
-        self.name, self.inputs, self.outputs = name, inputs, outputs
-
-
 class _File:
     """The main graph of a float file by names of tensors; its weights can be written to."""
 
     def __init__(self, path):
-        from ai_edge_litert import schema_py_generated as schema
-
-        self._bytes = np.fromfile(path, "uint8")
-        self._model = schema.Model.GetRootAs(self._bytes.data, 0)
-        self._graph = self._model.Subgraphs(0)
-        names = {number: name for name, number in vars(schema.BuiltinOperator).items()
-                 if isinstance(number, int)}
-        self._tensors = [self._graph.Tensors(i) for i in range(self._graph.TensorsLength())]
-        called = [tensor.Name().decode() for tensor in self._tensors]
-        self._places = {name: i for i, name in enumerate(called)}
-        self.ops = []
-        for i in range(self._graph.OperatorsLength()):
-            op = self._graph.Operators(i)
-            code = self._model.OperatorCodes(op.OpcodeIndex())
-            kind = names[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
-            inputs = [called[n] for n in op.InputsAsNumpy() if n >= 0]
-            self.ops.append(_Op(kind, inputs, [called[n] for n in op.OutputsAsNumpy()]))
-        self.constants = {name for name, place in self._places.items()
-                          if self._model.Buffers(self._tensors[place].Buffer()).DataLength()}
+        graph = flatbuffer.subgraphs(path)[0]
+        self.ops = [_Op(op.name, [tensor.name for tensor in op.inputs if tensor is not None],
+                        [tensor.name for tensor in op.outputs]) for op in graph.ops]
+        self._tensors = {tensor.name: tensor for tensor in graph.tensors}
+        self.constants = {tensor.name for tensor in graph.tensors if tensor.bytes}
         self.makers = {name: op for op in self.ops for name in op.outputs}
         self._users = collections.defaultdict(list)
         for op in self.ops:
             for name in dict.fromkeys(op.inputs):
                 self._users[name].append(op)
+        self._bytes = np.fromfile(path, "uint8")
+        self._views = flatbuffer.views(self._bytes)
+        self._readers = collections.Counter(
+            self._place(name) for op in self.ops for name in op.inputs if name in self.constants)
+
+    def _place(self, name):
+        return self._views[self._tensors[name].index].__array_interface__["data"][0]
 
     def users(self, name):
         return self._users[name]
 
-    def num_users(self, name):
-        """How many ops read the buffer of a constant, under whatever name."""
-        buffer = self._tensors[self._places[name]].Buffer()
-        return sum(len(self.users(each)) for each, place in self._places.items()
-                   if self._tensors[place].Buffer() == buffer)
+    def is_shared(self, name):
+        """Whether several ops read the bytes of a constant, under whatever names."""
+        return self._readers[self._place(name)] > 1
 
     def shape(self, name):
-        return tuple(int(n) for n in self._tensors[self._places[name]].ShapeAsNumpy())
+        return self._tensors[name].shape
 
     def array(self, name):
         """The float32 values of a constant as a view that can be written to, else `None`."""
-        tensor = self._tensors[self._places[name]]
-        data = self._model.Buffers(tensor.Buffer()).DataAsNumpy()
-        return data.view("float32").reshape(self.shape(name)) if tensor.Type() == 0 else None
+        if self._tensors[name].dtype != "float32":
+            return None
+        return self._views[self._tensors[name].index].view("float32").reshape(self.shape(name))
 
     def save(self, path):
         self._bytes.tofile(path)
+
+
+@dataclasses.dataclass(eq=False)
+class _Op:
+    name: str
+    inputs: list
+    outputs: list

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras_models import MODELS, draw, fill, vit
 
-from keras_seqattn.edge import fold
+from keras_seqattn.edge import early, fold, rules
 from keras_seqattn.edge.lower import lower
 
 EXACT = 1e-10  # in float64, where only sums in another order differ
@@ -34,7 +34,7 @@ def ranges_of(graph):
 
 
 RULES = {
-    "early": fold.read_early,
+    "early": early.read_early,
     "centre": fold.centre_streams,
     "norms": fold.absorb_norms,
     "query": fold.absorb_query_scales,
@@ -128,16 +128,16 @@ def test_every_rule_touches_something():
 
 
 def test_balance_by_hand():
-    factors = fold.balance(np.array([16.0, 1.0]), np.array([1.0, 4.0]))
+    factors = rules.balance(np.array([16.0, 1.0]), np.array([1.0, 4.0]))
     np.testing.assert_allclose(factors, [np.sqrt(8), 1 / np.sqrt(8)])
-    np.testing.assert_allclose(fold.balance(np.array([0.0, 1.0]), np.array([1.0, 1.0])), [1, 1])
+    np.testing.assert_allclose(rules.balance(np.array([0.0, 1.0]), np.array([1.0, 1.0])), [1, 1])
 
 
 @pytest.mark.parametrize("size", [1, 2, 8, 22, 31])
 def test_a_rotation_is_orthogonal(size):
-    matrix = fold.rotation(size)
+    matrix = rules.rotation(size)
     np.testing.assert_allclose(matrix @ matrix.T, np.eye(size), atol=1e-12)
-    np.testing.assert_array_equal(matrix, fold.rotation(size))
+    np.testing.assert_array_equal(matrix, rules.rotation(size))
     if size >= 8:
         assert np.abs(matrix).max() < 0.999
 
