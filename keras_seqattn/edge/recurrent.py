@@ -161,10 +161,11 @@ def unclipped(flat):
 
 
 def quantised(flat):
-    """Gives the weights of fused LSTMs as int8, one scale a matrix; what they read follows suit.
+    """Gives the weights of fused LSTMs as int8, one scale for each matrix of a gate.
 
-    AI Edge Quantizer leaves the op alone. The op multiplies integers then: each step's inputs
-    become int8 as they come. Biases, state and outputs stay in float32.
+    AI Edge Quantizer leaves the op alone; these are the numbers of TensorFlow's converter. The op
+    multiplies integers then: each step's inputs become int8 as they come. Biases, state and outputs
+    stay in float32.
 
     Args:
         flat: Bytes of a `.tflite` file whose fused LSTMs are in float32.
@@ -177,7 +178,8 @@ def quantised(flat):
 
     def change(model, graph, op):
         code = model.operatorCodes[op.opcodeIndex]
-        code.version = max(code.version, 2)
+        code.version = max(code.version, 3)
+        op.builtinOptions.asymmetricQuantizeInputs = True
         for place in op.inputs[WEIGHTS]:
             tensor = graph.tensors[place]
             if tensor.type != schema.TensorType.FLOAT32:     # of a layer that is called twice
