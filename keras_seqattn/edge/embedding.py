@@ -55,10 +55,10 @@ class _Graph:
         if op.opcodeIndex not in self._places("GATHER"):
             return False
         table, ids = (self._graph.tensors[place] for place in op.inputs)
-        data, options = self._model.buffers[table.buffer].data, op.builtinOptions
-        return (table.type == self._schema.TensorType.FLOAT32 and len(table.shape) == 2
+        data = self._model.buffers[table.buffer].data
+        return (op.builtinOptions.axis == 0
+                and table.type == self._schema.TensorType.FLOAT32 and len(table.shape) == 2
                 and data is not None and len(data) > 0
-                and options.axis == 0 and options.batchDims == 0
                 and (ids.shapeSignature is None or -1 not in ids.shapeSignature))
 
     def _look_up(self, gather):
