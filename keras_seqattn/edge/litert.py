@@ -28,7 +28,7 @@ class Session:
         threads: CPU threads to run on.
 
     Attributes:
-        inputs: LiteRT's details of each input by name, in the order of the graph.
+        inputs: LiteRT's details of each input by name, in the order of the names.
         outputs: The same of the outputs.
         contract: What the file says of itself; empty if it is another program's.
         interpreter: LiteRT's interpreter.
@@ -46,20 +46,12 @@ class Session:
             raise ValueError(explain(
                 "`file` must be a .tflite file that LiteRT can run", file=str(file),
                 error=" ".join(str(error).split()), fix="export it again")) from error
-        self.inputs = _in_order(
-            self._run.get_input_details(), self.interpreter.get_input_details())
-        self.outputs = _in_order(
-            self._run.get_output_details(), self.interpreter.get_output_details())
+        self.inputs = self._run.get_input_details()
+        self.outputs = self._run.get_output_details()
 
     def run(self, **arrays):
         """Runs one example: arrays by input name to arrays by output name."""
         return self._run(**arrays)
-
-
-def _in_order(by_name, in_graph):
-    """Details by name, in the order of the graph; LiteRT sorts a signature's names."""
-    places = {detail["index"]: place for place, detail in enumerate(in_graph)}
-    return dict(sorted(by_name.items(), key=lambda item: places[item[1]["index"]]))
 
 
 def _check_file(file):

@@ -134,7 +134,7 @@ def write(path, contract):
         members = {CONTRACT: _json(contract)}
         if contract["labels"]:
             members[LABELS] = "\n".join(contract["labels"]) + "\n"
-        with zipfile.ZipFile(temporary, "a", zipfile.ZIP_STORED) as archive:
+        with zipfile.ZipFile(temporary, "a") as archive:
             archive.comment = checksum.PLACE
             for name, text in members.items():
                 archive.writestr(zipfile.ZipInfo(name), text)

@@ -79,6 +79,7 @@ def test_any_zip_tool_lists_contract_and_labels(file):
         assert archive.read("labels.txt").decode().splitlines() == LABELS
         # MediaPipe takes members as they lie in the file.
         assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
 def test_the_same_file_and_contract_give_the_same_bytes(plain, tmp_path):

@@ -1,0 +1,218 @@
+"""Recurrent layers on the edge: fused where TFLite has the op, unrolled where short, else a loop.
+
+TFLite's op for an LSTM keeps its state from one run to the next and clips its cells at 10. Here the
+state is an input that each run computes anew, and `unclipped` takes the limit away.
+"""
+
+import keras
+
+OP = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+WEIGHTS = slice(1, 9)   # of the op's inputs: four gates read the features, four the last output
+UNROLLED = 8            # steps up to which plain ops are worth their bytes
+
+
+def lowered(layer, call_kwargs, steps):
+    """Finds the best form of a recurrent layer for the edge.
+
+    Args:
+        layer: Built `LSTM`, `GRU`, `SimpleRNN`, or `Bidirectional` around one of them.
+        call_kwargs: What the layer's call is given besides its inputs, by name; a mask that Keras
+            fills in belongs here too.
+        steps: Length `T` of the sequence.
+
+    Returns:
+        A pair. First a function of `(1, T, D)`, and of the initial state where one is given, that
+        gives what the layer gives at inference, or `None` if the layer itself, a loop on the
+        device, is best; then a sentence on what was chosen and why.
+
+    On device: the fused op has no kernel in XNNPACK. It beats a loop for layers of few units and
+    wherever XNNPACK is off; with XNNPACK a loop over many units is faster (benchmarks/recurrent.py
+    measures both). Each step of an unrolled layer keeps a copy of the weights in XNNPACK's memory.
+    """
+    directions = [layer]
+    if isinstance(layer, keras.layers.Bidirectional):
+        directions = [layer.forward_layer, layer.backward_layer]
+    given = {name for name, value in call_kwargs.items() if value is not None}
+    unfit = next(filter(None, (_unfit(each, given) for each in directions)), None)
+    unfused = unfit or next(filter(None, map(_unfused, directions)), None)
+    if unfused is None:
+        make, form = _fused, ("a fused op for each direction" if len(directions) > 1
+                              else "one fused op")
+        form += ", which LiteRT's Interpreter runs and its CompiledModel does not"
+    elif unfit is None and steps <= UNROLLED:
+        make, form = _unrolled, f"unrolled, for {steps} steps are few, and not fused: {unfused}"
+    else:
+        return None, f"{layer.name} is a loop of {steps} steps: {unfused}"
+    runs = [make(each) for each in directions]
+    return (_both(layer, *runs) if len(runs) > 1 else runs[0]), f"{layer.name} is {form}"
+
+
+def _unfit(layer, given):
+    """Why only the layer itself does what it does, or `None`."""
+    plain = (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN)
+    reasons = (
+        (type(layer) not in plain, f"{type(layer).__name__} is not a layer that is known here"),
+        ("mask" in given, "it is called with a mask"),
+        (layer.stateful, "it is stateful"))
+    return next((reason for holds, reason in reasons if holds), None)
+
+
+def _unfused(layer):
+    """Why the op does not do what the layer does, or `None`."""
+    if type(layer) is not keras.layers.LSTM:
+        return "only an LSTM has a fused op"
+    usual = (layer.activation is keras.activations.tanh
+             and layer.recurrent_activation is keras.activations.sigmoid)
+    reasons = (
+        (not usual, "the fused op computes with tanh and sigmoid"),
+        (layer.return_state, "the fused op does not give its last state"))
+    return next((reason for holds, reason in reasons if holds), None)
+
+
+def _fused(layer):
+    import tensorflow as tf
+
+    cell = layer.cell
+    loop = tf.function(_loop, autograph=False, experimental_attributes={
+        "api_implements": f"lstm_{layer.name}", "api_preferred_device": "CPU",
+        "go_backwards": False, "time_major": False})
+
+    def run(x, initial_state=None):
+        # The op writes to its state, so a constant would hold the last run's: zeros are computed.
+        # Each op needs its own, so the limit differs, or the converter would merge them.
+        limit = -float(len(tf.compat.v1.get_default_graph().get_operations()))
+        zero = tf.nn.relu(tf.minimum(x[:, 0, :1], limit))                     # (1, 1)
+        state = tf.split(tf.tile(zero, (1, 2 * cell.units)), 2, axis=1)
+        if initial_state is not None:
+            state = [mine + given for mine, given in zip(state, initial_state, strict=True)]
+        x = tf.reverse(x, [1]) if layer.go_backwards else x
+        # Read here: the converter ends the process over a variable that the loop is given.
+        kernel, recurrent_kernel = (tf.convert_to_tensor(each.value) for each in (
+            cell.kernel, cell.recurrent_kernel))
+        bias = tf.convert_to_tensor(cell.bias.value) if cell.use_bias else tf.zeros(4 * cell.units)
+        sequence = loop(x, *state, kernel, recurrent_kernel, bias)[1]
+        return sequence if layer.return_sequences else sequence[:, -1]
+
+    return run
+
+
+def _loop(x, output, cell, kernel, recurrent_kernel, bias):
+    """An LSTM with the arguments and results by which the converter knows one."""
+    import tensorflow as tf
+
+    def step(state, x):
+        output, cell = state
+        gates = x @ kernel + output @ recurrent_kernel + bias
+        enter, keep, new, leave = tf.split(gates, 4, axis=1)
+        cell = tf.sigmoid(keep) * cell + tf.sigmoid(enter) * tf.tanh(new)
+        return tf.sigmoid(leave) * tf.tanh(cell), cell
+
+    outputs, cells = tf.scan(step, tf.transpose(x, (1, 0, 2)), (output, cell))   # (T, 1, units)
+    sequence = tf.transpose(outputs, (1, 0, 2))
+    return outputs[-1], sequence, outputs[-1], cells[-1], tf.constant(1.0)
+
+
+def _unrolled(layer):
+    def run(x, initial_state=None):
+        state = layer.get_initial_state(1) if initial_state is None else initial_state
+        state = keras.tree.flatten(state)
+        steps = keras.ops.unstack(x, axis=1)                                  # T × (1, D)
+        outputs = []
+        for step in reversed(steps) if layer.go_backwards else steps:
+            output, state = layer.cell(step, state, training=False)
+            outputs.append(output)
+        output = keras.ops.stack(outputs, axis=1) if layer.return_sequences else outputs[-1]
+        return [output, *state] if layer.return_state else output
+
+    return run
+
+
+def _both(layer, forward, backward):
+    """Both directions of a `Bidirectional`, merged as it merges them."""
+    merge = {
+        "concat": lambda a, b: [keras.ops.concatenate([a, b], axis=-1)],
+        "sum": lambda a, b: [a + b],
+        "mul": lambda a, b: [a * b],
+        "ave": lambda a, b: [(a + b) / 2],
+        None: lambda a, b: [a, b]}[layer.merge_mode]
+
+    def run(x, initial_state=None):
+        half = len(initial_state or ()) // 2
+        there, back = (keras.tree.flatten(function(x, state)) for function, state in (
+            (forward, initial_state and initial_state[:half]),
+            (backward, initial_state and initial_state[half:])))
+        if layer.return_sequences:
+            back[0] = keras.ops.flip(back[0], axis=1)
+        made = [*merge(there[0], back[0]), *there[1:], *back[1:]]
+        return made if len(made) > 1 else made[0]
+
+    return run
+
+
+def unclipped(flat):
+    """Lets the cells of fused LSTMs grow beyond 10, as those of Keras do.
+
+    Args:
+        flat: Bytes of a `.tflite` file.
+
+    Returns:
+        Bytes of the file; `flat` itself if nothing in it is fused.
+    """
+    def change(model, graph, op):
+        op.builtinOptions.cellClip = 0.0
+
+    return _edited(flat, change)
+
+
+def quantised(flat):
+    """Gives the weights of fused LSTMs as int8, one scale for each matrix of a gate.
+
+    AI Edge Quantizer leaves the op alone; these are the numbers of TensorFlow's converter. The op
+    multiplies integers then: each step's inputs become int8 as they come. Biases, state and outputs
+    stay in float32.
+
+    Args:
+        flat: Bytes of a `.tflite` file whose fused LSTMs are in float32.
+
+    Returns:
+        Bytes of the file; `flat` itself if nothing in it is fused.
+    """
+    import numpy as np
+    from ai_edge_litert import schema_py_generated as schema
+
+    def change(model, graph, op):
+        code = model.operatorCodes[op.opcodeIndex]
+        code.version = max(code.version, 3)
+        op.builtinOptions.asymmetricQuantizeInputs = True
+        for place in op.inputs[WEIGHTS]:
+            tensor = graph.tensors[place]
+            if tensor.type != schema.TensorType.FLOAT32:     # of a layer that is called twice
+                continue
+            values = model.buffers[tensor.buffer].data.view("float32")
+            scale = max(float(np.abs(values).max()), np.finfo("float32").tiny) / 127
+            integers = np.rint(values / scale).astype("int8")
+            model.buffers.append(schema.BufferT(data=integers.view("uint8")))
+            tensor.buffer, tensor.type = len(model.buffers) - 1, schema.TensorType.INT8
+            tensor.quantization = schema.QuantizationParametersT(
+                scale=np.array([scale], "float32"), zeroPoint=np.array([0], "int64"))
+
+    return _edited(flat, change)
+
+
+def _edited(flat, change):
+    """Changes each fused LSTM of a file by `change(model, graph, op)`."""
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.convert_bytearray_to_object(flat)
+    found = [(graph, op) for graph in model.subgraphs for op in graph.operators
+             if flatbuffer_utils.opcode_to_name(model, op.opcodeIndex) == OP]
+    if not found:
+        return flat
+    for graph, op in found:
+        change(model, graph, op)
+    used = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
+    used |= {entry.buffer for entry in model.metadata or ()}
+    for place, buffer in enumerate(model.buffers):
+        if place not in used:
+            buffer.data = None
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
