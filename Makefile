@@ -1,11 +1,19 @@
-# make demo | test | test-jax (no TensorFlow) | lint | bench | clean. PYTHON picks the interpreter of the environment.
+# make demo | web | test | test-jax (no TensorFlow) | lint | bench | arm-smoke | clean. PYTHON picks the interpreter.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-jax lint bench clean
+.PHONY: demo web test test-jax lint bench arm-smoke clean
 
 demo: .venv/installed
 	$(BIN)/seqattn demo --out runs/demo
+
+web: .venv/installed
+	cd tflite/web && npm ci && npm run build
+	$(BIN)/seqattn export vit_eurosat --attention --out tflite/web/dist/vit_eurosat.tflite
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory tflite/web/dist 8000
+
+arm-smoke: .venv/installed
+	PYTHON=$(BIN)/python tflite/arm/smoke.sh
 
 test: lint
 	$(BIN)/pytest
@@ -20,6 +28,11 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/checkpoints.py
 	$(BIN)/python benchmarks/train_step.py
+	$(BIN)/pip install --quiet --editable '.[all,bench]'
+	$(BIN)/python benchmarks/edge_latency.py
+	$(BIN)/python benchmarks/edge_accuracy.py
+	$(BIN)/python benchmarks/export_cost.py
+	$(BIN)/python benchmarks/recurrent.py
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv

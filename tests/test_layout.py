@@ -7,7 +7,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "keras_seqattn"
 # Every file is one idea; the longest are listed here, so that growth is seen in review.
-LONGEST = {"layers/multi_head.py": 330, "cli.py": 370}
+LONGEST = {"layers/multi_head.py": 330, "cli.py": 430, "edge/lower.py": 290}
 USUAL = 250
 
 
@@ -32,4 +32,5 @@ def test_tests_mirror_the_package():
     for path in tests.rglob("test_*.py"):
         module = PACKAGE / path.relative_to(tests).with_name(path.name.removeprefix("test_"))
         assert (module.exists() or module.with_suffix("").is_dir() or module.parent.name == "demo"
-                or path.name in ("test_layout.py", "test_readme.py", "test_killed.py")), path
+                or path.name in ("test_layout.py", "test_readme.py", "test_killed.py",
+                                 "test_mediapipe.py", "test_web.py")), path

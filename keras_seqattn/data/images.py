@@ -17,7 +17,8 @@ def decode(image, size=None, channels=3, white=255):
     """Reads a picture as 8-bit RGB or grey, whatever it was stored as.
 
     A picture that is stored otherwise (palette, transparency, 16 bits, grey for RGB) is converted
-    and a warning says so; transparent parts become white.
+    and a warning says so; transparent parts become white. A photograph that the camera stored
+    sideways, with a note in its EXIF data, is turned upright.
 
     Args:
         image: Path of a picture file, or its bytes.
@@ -53,12 +54,13 @@ def readable(image):
 
 @contextlib.contextmanager
 def _opened(image):
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     name = f"{len(image)} bytes" if isinstance(image, bytes) else str(image)
     try:
         with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as picture:
             picture.load()
+            ImageOps.exif_transpose(picture, in_place=True)
             yield picture
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise Unreadable(explain(

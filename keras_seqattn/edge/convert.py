@@ -11,6 +11,8 @@ import tempfile
 
 import numpy as np
 
+from keras_seqattn.edge import embedding, recurrent
+from keras_seqattn.edge.precisions import PRECISIONS
 from keras_seqattn.edge.quantize import quantize
 
 
@@ -25,11 +27,14 @@ def convert(saved_model, out, precision, examples=None):
     """
     with tempfile.TemporaryDirectory(dir=pathlib.Path(out).parent) as folder:
         path = pathlib.Path(folder) / "float32.tflite"
-        path.write_bytes(_float32(saved_model))
+        path.write_bytes(embedding.rewrite(recurrent.unclipped(_float32(saved_model))))
         if examples is not None:
             with np.load(examples) as arrays:
                 examples = dict(arrays)
         quantize(path, out, precision, examples)
+        if isinstance(PRECISIONS[precision].weights, int):
+            out = pathlib.Path(out)
+            out.write_bytes(recurrent.quantised(out.read_bytes()))
 
 
 def _float32(saved_model):

@@ -92,7 +92,7 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
 
     model = float32_copy(model)
     examples = calibrate.choose(model, calibration, precision)
-    graph, specs = lower(model), _input_specs(model)
+    graph, specs = lower(model, fuse=path.suffix == ".tflite"), _input_specs(model)
     if attention:
         ports.attention_map(graph)
     if fold:

@@ -173,10 +173,12 @@ def _scale(x, factor, offset):
 
 def _call(*inputs, operation, arguments, tensors, function=None):
     args, kwargs = arguments.fill_in(dict(zip(map(id, tensors), inputs, strict=True)))
+    if function is not None:
+        return keras.tree.flatten(function(*args, **{
+            key: value for key, value in kwargs.items() if key not in ("training", "mask")}))
     if getattr(operation, "_call_has_training_arg", False):
         kwargs["training"] = False
-    made = (function or operation)(*args, **kwargs)
-    return keras.tree.flatten(made)
+    return keras.tree.flatten(operation(*args, **kwargs))
 
 
 KINDS = {

@@ -10,22 +10,24 @@ import keras
 import numpy as np
 
 from keras_seqattn import layers
+from keras_seqattn.edge import recurrent
 from keras_seqattn.edge.graph import Graph
 
 
-def lower(model, dtype="float32"):
+def lower(model, dtype="float32", fuse=True):
     """Lowers a model.
 
     Args:
-        model: Built `keras.Model`; of one that is not functional only inputs and outputs are known.
+        model: Built functional `keras.Model`.
         dtype: Dtype of the graph's weights; float64 to prove a rewriting exact.
+        fuse: Whether recurrent layers take the form that TFLite fuses.
 
     Returns:
         `Graph` that computes what the model does at inference.
     """
     model = getattr(model, "_functional", model)
     graph = Graph()
-    lowering = _Lowering(graph, dtype)
+    lowering = _Lowering(graph, dtype, fuse)
     values = {}
     for tensor in model.inputs:
         values[id(tensor)] = graph.inputs[tensor.name] = graph.new_value()
@@ -35,7 +37,8 @@ def lower(model, dtype="float32"):
     graph.outputs = {name: values[id(tensor)]
                      for name, tensor in zip(names, tensors, strict=True)}
     graph.drop_unread()
-    left = [node.name for node in graph.nodes if node.kind == "call"]
+    left = [node.name for node in graph.nodes if node.kind == "call"
+            and not isinstance(node.settings["operation"], _RECURRENT)]
     if left:
         graph.notes.append(f"left as they are: {', '.join(dict.fromkeys(left))}")
     return graph
@@ -44,9 +47,10 @@ def lower(model, dtype="float32"):
 class _Lowering:
     """Adds the nodes of a model's layers to a graph; one method for each kind of layer."""
 
-    def __init__(self, graph, dtype):
+    def __init__(self, graph, dtype, fuse):
         self.graph = graph
         self.dtype = dtype
+        self.fuse = fuse
 
     def walk(self, model, values):
         """Lowers each call of a functional model, in order; `values` grows by tensor."""
@@ -62,15 +66,32 @@ class _Lowering:
         operation, tensors = node.operation, node.arguments.keras_tensors
         inputs = [values[id(tensor)] for tensor in tensors]
         masked = any(getattr(tensor, "_keras_mask", None) is not None for tensor in tensors)
+        if isinstance(operation, _RECURRENT):
+            return self.recurrent(operation, inputs, node, masked)
         handler = _HANDLERS.get(type(operation))
         if isinstance(operation, keras.Model):
             handler = _Lowering.model
         made = None if handler is None or masked else handler(self, operation, inputs, node)
         if made is None:
-            made = self.graph.add(
-                "call", operation.name, inputs, num_outputs=len(node.outputs), operation=operation,
-                arguments=node.arguments, tensors=tensors)
+            made = self.call(operation, inputs, node)
         return made if isinstance(made, list) else [made]
+
+    def call(self, operation, inputs, node, function=None):
+        """A call of the operation itself, or of what does the same on a device."""
+        made = self.graph.add(
+            "call", operation.name, inputs, num_outputs=len(node.outputs), operation=operation,
+            arguments=node.arguments, tensors=node.arguments.keras_tensors, function=function)
+        return made if isinstance(made, list) else [made]
+
+    def recurrent(self, layer, inputs, node, masked):
+        if not self.fuse:
+            return self.call(layer, inputs, node)
+        given = {name: value for name, value in _arguments(node).items() if name != "sequences"}
+        steps = node.arguments.keras_tensors[0].shape[1]
+        function, sentence = recurrent.lowered(
+            layer, {**given, "mask": True if masked else None}, steps)
+        self.graph.notes.append(sentence)
+        return self.call(layer, inputs, node, function)
 
     def array(self, variable, *shape):
         """A variable's value as NumPy, reshaped; `None` stays `None`."""
@@ -242,6 +263,8 @@ def _add_operation():
     return type((a + a)._keras_history.operation)
 
 
+_RECURRENT = (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN,
+              keras.layers.Bidirectional)
 _HANDLERS = {
     layers.PatchEmbedding: _Lowering.patches,
     layers.ConvStem: _Lowering.patches,

@@ -112,7 +112,6 @@ def test_every_kind_of_picture_is_seen_as_keras_sees_it(runner, model, tmp_path,
     _check_ranking(ranked, model.predict(images, verbose=0)[0])
 
 
-@pytest.mark.xfail(strict=True, reason="`data.decode` takes pixels as they are stored")
 def test_a_turned_photograph_is_seen_upright(runner, tmp_path):
     """Phones store what the sensor saw and, as EXIF's orientation, how to turn it."""
     pixels = np.random.default_rng(6).integers(0, 256, size=(61, 37, 3), dtype="uint8")
