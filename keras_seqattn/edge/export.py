@@ -192,4 +192,4 @@ def _convert(model, form, saved_model, out, precision, examples):
         raise ExportError(explain(
             f"the converter must be able to express the model in {out.suffix} ops",
             cannot=culprit.describe(found) or None, exit_code=result.returncode, last_lines=last,
-            fix=culprit.advice(found)))
+            fix=culprit.advice(found) if found else "see the last lines"))

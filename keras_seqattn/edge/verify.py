@@ -1,11 +1,10 @@
 """Whether an exported file does what the Keras model does, and whether devices can run it well."""
 
-import hashlib
 import pathlib
 
 import numpy as np
 
-from keras_seqattn.edge import compare
+from keras_seqattn.edge import checksum, compare
 from keras_seqattn.edge.benchmark import benchmark, random_inputs
 from keras_seqattn.edge.facts import onnx_facts, tflite_facts
 from keras_seqattn.edge.precision import float32_copy
@@ -73,7 +72,7 @@ def verify(file, model, inputs=None, targets=None, threads=2, runs=50, mean=127.
     facts = FACTS[runner.file.suffix](runner, examples)
     report = Report(
         file=str(file), precision=runner.contract.get("precision", "unknown"),
-        bytes=pathlib.Path(file).stat().st_size, sha256=_hash(file),
+        bytes=pathlib.Path(file).stat().st_size, sha256=checksum.sha256(file),
         inputs=_describe(runner.inputs), outputs=_describe(runner.outputs),
         flex_ops=[name for name in facts.custom_ops if name.startswith("Flex")], **vars(facts))
     _judge_interface(report, runner.contract, model)
@@ -229,11 +228,3 @@ def _match(report, outputs, actual):
 def _describe(details):
     return [{"name": name, "shape": [int(n) for n in detail["shape"]],
              "dtype": np.dtype(detail["dtype"]).name} for name, detail in details.items()]
-
-
-def _hash(file):
-    digest = hashlib.sha256()
-    with open(file, "rb") as stream:
-        for chunk in iter(lambda: stream.read(1 << 20), b""):
-            digest.update(chunk)
-    return digest.hexdigest()
