@@ -169,8 +169,8 @@ def _judge_size(report, model):
     needed = count * WEIGHT_BITS.get(report.precision, min(WEIGHT_BITS.values())) / 8
     if report.weight_bytes < LEAST_WEIGHTS * needed:
         report.failures.append(
-            f"the file holds {report.weight_bytes:,} bytes of weights, {count:,} of the model's need "
-            f"{needed:,.0f}")
+            f"the file holds {report.weight_bytes:,} bytes of weights, {count:,} of the model's "
+            f"need {needed:,.0f}")
 
 
 def _predict(model, inputs):
