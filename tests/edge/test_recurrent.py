@@ -176,10 +176,10 @@ def test_a_state_that_is_given_is_where_the_unrolled_start(rng):
     LSTM(UNITS), LSTM(UNITS, go_backwards=True, return_sequences=True),
     _bidirectional(LSTM(UNITS, use_bias=False, return_sequences=True))])
 def test_the_function_itself_is_an_lstm(layer):
-    """TensorFlow runs the loop that the converter replaces."""
+    """TensorFlow runs the loop that the converter replaces; it is called as the layer is."""
     run, _ = recurrent.lowered(_built(layer), {}, STEPS)
     x = _inputs()[0]
-    np.testing.assert_allclose(run(x), layer(x), atol=FLOAT32)
+    np.testing.assert_allclose(run(x, mask=None, training=False), layer(x), atol=FLOAT32)
 
 
 @pytest.mark.parametrize(("layer", "given", "steps", "sentence"), [
