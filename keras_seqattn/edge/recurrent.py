@@ -21,9 +21,9 @@ def lowered(layer, call_kwargs, steps):
         steps: Length `T` of the sequence.
 
     Returns:
-        A pair. First a function of `(1, T, D)`, and of the initial state where one is given, that
-        gives what the layer gives at inference, or `None` if the layer itself, a loop on the
-        device, is best; then a sentence on what was chosen and why.
+        A pair. First a function that is called as the layer is, on `(1, T, D)`, and gives what it
+        gives at inference, or `None` if the layer itself, a loop on the device, is best; then a
+        sentence on what was chosen and why.
 
     On device: the fused op has no kernel in XNNPACK. It beats a loop for layers of few units and
     wherever XNNPACK is off; with XNNPACK a loop over many units is faster (benchmarks/recurrent.py
@@ -44,7 +44,12 @@ def lowered(layer, call_kwargs, steps):
     else:
         return None, f"{layer.name} is a loop of {steps} steps: {unfused}"
     runs = [make(each) for each in directions]
-    return (_both(layer, *runs) if len(runs) > 1 else runs[0]), f"{layer.name} is {form}"
+    run = _both(layer, *runs) if len(runs) > 1 else runs[0]
+
+    def function(sequences, initial_state=None, mask=None, training=False):
+        return run(sequences, initial_state)
+
+    return function, f"{layer.name} is {form}"
 
 
 def _unfit(layer, given):
@@ -77,7 +82,7 @@ def _fused(layer):
         "api_implements": f"lstm_{layer.name}", "api_preferred_device": "CPU",
         "go_backwards": False, "time_major": False})
 
-    def run(x, initial_state=None):
+    def run(x, initial_state):
         # The op writes to its state, so a constant would hold the last run's: zeros are computed.
         # Each op needs its own, so the limit differs, or the converter would merge them.
         limit = -float(len(tf.compat.v1.get_default_graph().get_operations()))
@@ -113,7 +118,7 @@ def _loop(x, output, cell, kernel, recurrent_kernel, bias):
 
 
 def _unrolled(layer):
-    def run(x, initial_state=None):
+    def run(x, initial_state):
         state = layer.get_initial_state(1) if initial_state is None else initial_state
         state = keras.tree.flatten(state)
         steps = keras.ops.unstack(x, axis=1)                                  # T × (1, D)
@@ -136,7 +141,7 @@ def _both(layer, forward, backward):
         "ave": lambda a, b: [(a + b) / 2],
         None: lambda a, b: [a, b]}[layer.merge_mode]
 
-    def run(x, initial_state=None):
+    def run(x, initial_state):
         half = len(initial_state or ()) // 2
         there, back = (keras.tree.flatten(function(x, state)) for function, state in (
             (forward, initial_state and initial_state[:half]),
@@ -172,7 +177,7 @@ def quantised(flat):
     stay in float32.
 
     Args:
-        flat: Bytes of a `.tflite` file whose fused LSTMs are in float32.
+        flat: Bytes of a float `.tflite` file, before AI Edge Quantizer has it.
 
     Returns:
         Bytes of the file; `flat` itself if nothing in it is fused.

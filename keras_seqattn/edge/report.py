@@ -35,7 +35,7 @@ class Report:
         accuracy: `{"keras", "edge", "examples"}`, or `None` where no targets were given.
         latency: `{"median_ms", "p90_ms", "runs", "threads"}` of one example.
         quantised: What quantisation did, for JSON; `None` where it did nothing.
-        notes: What was folded and what was left alone, one sentence each.
+        notes: What was folded, what was left alone, what verification cannot see; a sentence each.
         warnings: What may be worth mending, one sentence each.
         failures: What must not be shipped, one sentence each; empty if the file holds.
     """

@@ -13,10 +13,7 @@ pytestmark = pytest.mark.edge
 STEPS, WIDTH, UNITS = 23, 7, 11
 FUSED, LOOP = recurrent.OP, "WHILE"
 LSTM, GRU, SimpleRNN = keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN
-
-
-def _bidirectional(layer, **kwargs):
-    return keras.layers.Bidirectional(layer, **kwargs)
+Bidirectional = keras.layers.Bidirectional
 
 
 def _built(layer, seed=5, steps=STEPS, width=WIDTH, scale=0.4):
@@ -34,8 +31,8 @@ def _file(*layers, steps=STEPS, width=WIDTH, optimise=False):
             x = layer(x) if run is None else run(x)
         return x
 
-    made = flat.converted(function, layers, optimise, x=((1, steps, width), "float32"))
-    return recurrent.unclipped(made)
+    return recurrent.unclipped(
+        flat.converted(function, layers, optimise, x=((1, steps, width), "float32")))
 
 
 def _inputs(count=3, steps=STEPS, width=WIDTH):
@@ -63,23 +60,22 @@ def _check_runs(file, layers, tolerance=FLOAT32, **shape):
     (LSTM(UNITS, use_bias=False, unit_forget_bias=False), 1),
     (LSTM(UNITS, recurrent_dropout=0.3, dropout=0.2), 1),
     (LSTM(UNITS, unroll=True), 1),
-    (_bidirectional(LSTM(UNITS)), 2),
-    (_bidirectional(LSTM(UNITS, return_sequences=True)), 2),
-    (_bidirectional(LSTM(UNITS, return_sequences=True), merge_mode="sum"), 2),
-    (_bidirectional(LSTM(UNITS), merge_mode="mul"), 2),
-    (_bidirectional(LSTM(UNITS), merge_mode="ave"), 2),
-    (_bidirectional(LSTM(UNITS, return_sequences=True), merge_mode=None), 2),
-    (_bidirectional(LSTM(UNITS), backward_layer=LSTM(13, go_backwards=True)), 2),
+    (Bidirectional(LSTM(UNITS)), 2),
+    (Bidirectional(LSTM(UNITS, return_sequences=True)), 2),
+    (Bidirectional(LSTM(UNITS, return_sequences=True), merge_mode="sum"), 2),
+    (Bidirectional(LSTM(UNITS), merge_mode="mul"), 2),
+    (Bidirectional(LSTM(UNITS), merge_mode="ave"), 2),
+    (Bidirectional(LSTM(UNITS, return_sequences=True), merge_mode=None), 2),
+    (Bidirectional(LSTM(UNITS), backward_layer=LSTM(13, go_backwards=True)), 2),
 ])
 def test_an_lstm_is_fused_and_right_at_every_run(layer, count):
     file = _file(_built(layer))
-    ops = flat.ops(file)
-    assert (ops[FUSED], ops[LOOP]) == (count, 0)
+    assert (flat.ops(file)[FUSED], flat.ops(file)[LOOP]) == (count, 0)
     _check_runs(file, [layer])
 
 
 def test_layers_in_a_row_are_fused_each():
-    layers = [_built(_bidirectional(LSTM(UNITS, return_sequences=True))),
+    layers = [_built(Bidirectional(LSTM(UNITS, return_sequences=True))),
               _built(LSTM(13, return_sequences=True), width=2 * UNITS),
               _built(LSTM(5), width=13)]
     file = _file(*layers)
@@ -133,9 +129,8 @@ def test_a_cell_may_count_beyond_ten():
     layer.set_weights([np.array([[0, 0, 20, 0]]), np.zeros((1, 4)), np.array([20, 20, 0, 20])])
     x = np.ones((1, STEPS, 1), "float32")
     x[:, 14:] = -1                                            # up to 14, then down to 5
-    clipped = flat.converted(
-        lambda x: recurrent.lowered(layer, {}, STEPS)[0](x), [layer],
-        x=(x.shape, "float32"))
+    run, _ = recurrent.lowered(layer, {}, STEPS)
+    clipped = flat.converted(run, [layer], x=(x.shape, "float32"))
     expected = np.tanh(14 - 9)
     np.testing.assert_allclose(layer(x), [[expected]], atol=FLOAT32)
     np.testing.assert_allclose(flat.runner(clipped)(x=x)[0], [[np.tanh(10 - 9)]], atol=FLOAT32)
@@ -147,13 +142,12 @@ def test_a_cell_may_count_beyond_ten():
     GRU(UNITS), GRU(UNITS, reset_after=False, return_state=True),
     SimpleRNN(UNITS, return_sequences=True, go_backwards=True), LSTM(UNITS, return_state=True),
     LSTM(UNITS, activation="relu"), LSTM(UNITS, recurrent_activation="hard_sigmoid"),
-    _bidirectional(GRU(UNITS, return_sequences=True, return_state=True)),
-    _bidirectional(SimpleRNN(UNITS), merge_mode="sum"),
+    Bidirectional(GRU(UNITS, return_sequences=True, return_state=True)),
+    Bidirectional(SimpleRNN(UNITS), merge_mode="sum"),
 ])
 def test_what_cannot_be_fused_is_unrolled_if_it_is_short(layer):
     file = _file(_built(layer, steps=5), steps=5)
-    ops = flat.ops(file)
-    assert (ops[FUSED], ops[LOOP]) == (0, 0)
+    assert (flat.ops(file)[FUSED], flat.ops(file)[LOOP]) == (0, 0)
     _check_runs(file, [layer], steps=5)
 
 
@@ -165,7 +159,7 @@ def test_what_is_long_stays_a_loop():
 
 
 def test_a_state_that_is_given_is_where_the_unrolled_start(rng):
-    layer = _built(_bidirectional(GRU(UNITS)), steps=5)
+    layer = _built(Bidirectional(GRU(UNITS)), steps=5)
     states = [rng.normal(size=(1, UNITS)).astype("float32") for _ in range(2)]
     run, _ = recurrent.lowered(layer, {"initial_state": states}, 5)
     x = _inputs(steps=5)[0]
@@ -173,19 +167,18 @@ def test_a_state_that_is_given_is_where_the_unrolled_start(rng):
 
 
 @pytest.mark.parametrize("layer", [
-    LSTM(UNITS), LSTM(UNITS, go_backwards=True, return_sequences=True),
-    _bidirectional(LSTM(UNITS, use_bias=False, return_sequences=True))])
+    LSTM(UNITS, go_backwards=True), Bidirectional(LSTM(UNITS, use_bias=False))])
 def test_the_function_itself_is_an_lstm(layer):
-    """TensorFlow runs the loop that the converter replaces."""
+    """TensorFlow runs the loop that the converter replaces; it is called as the layer is."""
     run, _ = recurrent.lowered(_built(layer), {}, STEPS)
     x = _inputs()[0]
-    np.testing.assert_allclose(run(x), layer(x), atol=FLOAT32)
+    np.testing.assert_allclose(run(x, mask=None, training=False), layer(x), atol=FLOAT32)
 
 
 @pytest.mark.parametrize(("layer", "given", "steps", "sentence"), [
     (LSTM(3, name="a"), {"mask": None}, 50,
      "a is one fused op, which LiteRT's Interpreter runs and its CompiledModel does not"),
-    (_bidirectional(LSTM(3), name="b"), {}, 50, "b is a fused op for each direction, which "
+    (Bidirectional(LSTM(3), name="b"), {}, 50, "b is a fused op for each direction, which "
      "LiteRT's Interpreter runs and its CompiledModel does not"),
     (GRU(3, name="c"), {}, 50, "c is a loop of 50 steps: only an LSTM has a fused op"),
     (GRU(3, name="d"), {}, 5,
@@ -198,7 +191,7 @@ def test_the_function_itself_is_an_lstm(layer):
     (LSTM(3, name="h", stateful=True), {}, 5, "h is a loop of 5 steps: it is stateful"),
     (keras.layers.RNN(keras.layers.LSTMCell(3), name="i"), {}, 5,
      "i is a loop of 5 steps: RNN is not a layer that is known here"),
-    (_bidirectional(LSTM(3), backward_layer=GRU(3, go_backwards=True), name="j"), {}, 50,
+    (Bidirectional(LSTM(3), backward_layer=GRU(3, go_backwards=True), name="j"), {}, 50,
      "j is a loop of 50 steps: only an LSTM has a fused op"),
 ])
 def test_a_sentence_says_what_became_of_the_layer(layer, given, steps, sentence):
@@ -209,7 +202,7 @@ def test_a_sentence_says_what_became_of_the_layer(layer, given, steps, sentence)
 
 def test_int8_weights_are_close_small_and_as_the_converter_makes_them():
     """All matrices above the 1024 numbers from which the converter quantises."""
-    layers = [_built(_bidirectional(LSTM(61, return_sequences=True)), width=41, scale=0.1),
+    layers = [_built(Bidirectional(LSTM(61, return_sequences=True)), width=41, scale=0.1),
               _built(LSTM(67), width=122, scale=0.1)]
     full = _file(*layers, width=41)
     small, theirs = recurrent.quantised(full), _file(*layers, width=41, optimise=True)

@@ -91,7 +91,7 @@ def test_inputs_that_show_nothing_are_told(files, model, images):
     for inputs, blind in ((images, False), (same, True)):
         report = edge.verify(files["dynamic_wi8_afp32"], model, inputs, runs=1)
         assert report.holds
-        assert any("real ones" in text for text in report.warnings) is blind
+        assert any("real ones" in text for text in report.notes) is blind
 
 
 def test_one_wrong_number_of_many_is_seen(files, model, images):
@@ -209,7 +209,7 @@ def test_a_file_that_remembers_the_last_run_is_a_failure(files, model, images, m
 
 
 def test_a_file_without_its_weights_is_a_failure(tmp_path):
-    """A model of 5,000 weights, of whose file only the graph is left."""
+    """A model of 3,750 weights, of whose file only the graph is left."""
     import tensorflow as tf
 
     inputs = keras.Input((2, 3), name="x")
@@ -217,7 +217,7 @@ def test_a_file_without_its_weights_is_a_failure(tmp_path):
     path = tiny_tflite.write(tmp_path / "empty.tflite", lambda x: tf.tile(x[..., :1], (1, 1, 1250)),
                              x=(1, 2, 3), contract={"precision": "float32"})
     report = edge.verify(path, model, runs=1)
-    assert any("bytes of weights, the model's 5,000 need 20,000" in text
+    assert any("bytes of weights, 3,750 of the model's need 15,000" in text
                for text in report.failures)
     report = edge.verify(path, lambda x: np.repeat(x[..., :1], 1250, -1), runs=1)
     assert any("0 bytes of weights" in text for text in report.failures)
