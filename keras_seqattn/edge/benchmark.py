@@ -52,7 +52,7 @@ def benchmark(files, threads=2, runs=50):
 
 
 def random_inputs(runner, count, seed=0):
-    """Draws inputs for a runner: floats uniform in `[-1, 1)`, integers 0 or 1.
+    """Draws inputs for a runner: floats uniform in `[-1, 1)`, any pixels, other integers 0 or 1.
 
     Args:
         runner: `Runner`.
@@ -67,6 +67,7 @@ def random_inputs(runner, count, seed=0):
     for name, detail in runner.inputs.items():
         shape = (count, *map(int, detail["shape"][1:]))
         floating = np.issubdtype(detail["dtype"], np.floating)
-        drawn = rng.uniform(-1, 1, shape) if floating else rng.integers(0, 2, shape)
+        most = 256 if detail["dtype"] == np.uint8 else 2
+        drawn = rng.uniform(-1, 1, shape) if floating else rng.integers(0, most, shape)
         inputs[name] = drawn.astype(detail["dtype"])
     return inputs

@@ -27,14 +27,14 @@ def convert(saved_model, out, precision, examples=None):
     """
     with tempfile.TemporaryDirectory(dir=pathlib.Path(out).parent) as folder:
         path = pathlib.Path(folder) / "float32.tflite"
-        path.write_bytes(embedding.rewrite(recurrent.unclipped(_float32(saved_model))))
+        flat = embedding.rewrite(recurrent.unclipped(_float32(saved_model)))
+        if isinstance(PRECISIONS[precision].weights, int):
+            flat = recurrent.quantised(flat)  # AI Edge Quantizer leaves these alone
+        path.write_bytes(flat)
         if examples is not None:
             with np.load(examples) as arrays:
                 examples = dict(arrays)
         quantize(path, out, precision, examples)
-        if isinstance(PRECISIONS[precision].weights, int):
-            out = pathlib.Path(out)
-            out.write_bytes(recurrent.quantised(out.read_bytes()))
 
 
 def _float32(saved_model):

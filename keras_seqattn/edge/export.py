@@ -19,6 +19,7 @@ from keras_seqattn.errors import explain, nearest
 from keras_seqattn.files import whole
 
 IMAGE_INPUTS = ("float32", "uint8")
+VERIFIED = 32  # calibration examples to verify with
 
 
 class Format(typing.NamedTuple):
@@ -65,7 +66,8 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
             or a SOURCE whose training images are used. Needed where activations have fixed
             ranges; the other quantised precisions round their weights better with it.
         labels: Names of the classes, written into the file.
-        inputs: Examples to verify with, `(n, …)`. Defaults to 8 random ones.
+        inputs: Examples to verify with, `(n, …)`. Defaults to 32 of the calibration examples, or
+            to 8 random ones.
         targets: Integer classes of `inputs`, `(n,)`, to measure accuracy.
         mean: Subtracted from 8-bit pixels before they enter the model; written into the file.
         std: Divides what remains; written into the file.
@@ -92,6 +94,8 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
 
     model = float32_copy(model)
     examples = calibrate.choose(model, calibration, precision)
+    if inputs is None and examples is not None:  # noise would leave the ranges of real inputs
+        inputs = {name: array[:VERIFIED] for name, array in examples.items()}
     graph, specs = lower(model, fuse=path.suffix == ".tflite"), _input_specs(model)
     if attention:
         ports.attention_map(graph)
@@ -101,8 +105,7 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
         ports.check_image(model)
         ports.take_pixels(graph, mean, std)
         specs = _input_specs(model, "uint8")
-        examples = examples and {
-            name: ports.as_pixels(array, mean, std) for name, array in examples.items()}
+        examples = examples and ports.as_pixels(examples, mean, std)
     check_size(graph.num_bytes())
     form = FORMATS[path.suffix]
     with whole(path) as temporary, tempfile.TemporaryDirectory() as folder:
@@ -119,7 +122,7 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
                 scratch=folder, error=str(error),
                 fix="free space, or name another folder in TMPDIR")) from error
         report = verify(temporary, model, inputs, targets, mean=mean, std=std)
-        report.file, report.notes = str(path), graph.notes
+        report.file, report.notes = str(path), [*graph.notes, *report.notes]
         if not report.holds:
             _reject(report, temporary, path, force)
     metadata.write_beside(path, contract)

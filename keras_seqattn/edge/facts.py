@@ -195,7 +195,11 @@ def _values(runner, main, examples):
         run(**{name: np.asarray(array[i:i + 1], runner.inputs[name]["dtype"])
                for name, array in examples.items()})
         for tensor in made if i else made + constants:
-            yield tensor, interpreter.get_tensor(tensor.index)
+            try:
+                array = interpreter.get_tensor(tensor.index)
+            except ValueError:  # what a loop hands to its body has no data afterwards
+                continue
+            yield tensor, array
 
 
 def _summed(main):

@@ -263,8 +263,7 @@ def _add_operation():
     return type((a + a)._keras_history.operation)
 
 
-_RECURRENT = (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN,
-              keras.layers.Bidirectional)
+_RECURRENT = (keras.layers.RNN, keras.layers.Bidirectional)
 _HANDLERS = {
     layers.PatchEmbedding: _Lowering.patches,
     layers.ConvStem: _Lowering.patches,

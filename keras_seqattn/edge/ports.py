@@ -52,13 +52,17 @@ def attention_map(graph):
 
 def as_pixels(array, mean, std):
     """Turns normalised images back into the pixels they came from, uint8."""
+    if isinstance(array, dict):
+        return {name: as_pixels(each, mean, std) for name, each in array.items()}
     return np.clip(np.rint(np.asarray(array, "float64") * std + mean), 0, 255).astype("uint8")
 
 
 def from_pixels(model, mean, std):
     """Returns the model as a function of uint8 pixels."""
-    return lambda pixels: model.predict(
-        ((pixels.astype("float32") - mean) / std).astype("float32"), verbose=0)
+    def run(pixels):
+        pixels = next(iter(pixels.values())) if isinstance(pixels, dict) else pixels
+        return model.predict(((pixels - mean) / std).astype("float32"), verbose=0)
+    return run
 
 
 def check_image(model):
