@@ -33,6 +33,11 @@ def sets(name, packs):
     return model, scale(train.read(chosen)[0]), scale(images), labels
 
 
+def signature(model):
+    """One image, under its name."""
+    return [keras.InputSpec(shape=(1, *model.input_shape[1:]), dtype="float32", name="images")]
+
+
 def aeq_default(exact, precision, examples, out):
     """AI Edge Quantizer's own recipe, with its own calibration."""
     from ai_edge_quantizer import quantizer, recipe
@@ -54,9 +59,8 @@ def tflite_default(model, examples, out):
         archive = keras.export.ExportArchive()
         archive.track(model)
         archive.add_endpoint(
-            "serving_default", lambda images: model(images, training=False), input_signature=[
-                keras.InputSpec(shape=(1, *model.input_shape[1:]), dtype="float32",
-                                name="images")])
+            "serving_default", lambda images: model(images, training=False),
+            input_signature=signature(model))
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -98,7 +102,9 @@ def main(names, packs):
                     file = folder / f"{title}.tflite"
                     edge.export(model, file, precision, calibration=examples, fold=fold)
                     row(title, file, images, labels, expected)
-            exact, out = folder / "float32, not folded.tflite", folder / "default.tflite"
+            exact, out = folder / "keras.tflite", folder / "default.tflite"
+            model.export(str(exact), format="litert", verbose=False,
+                         input_signature=signature(model))
             for precision in DEFAULTS:
                 aeq_default(exact, precision, examples, out)
                 row(f"AEQ default {precision}", out, images, labels, expected)

@@ -1,11 +1,10 @@
 """Which layer of a model made the op that cannot be expressed in TFLite's builtins."""
 
-import os
 import pathlib
 import re
-import subprocess
-import sys
 import tempfile
+
+from keras_seqattn.edge import process
 
 _REFUSED = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
 _LISTED = re.compile(r"^(?:Custom|TF Select) ops: (.+)$", re.MULTILINE)
@@ -135,11 +134,6 @@ def _converts(call):
         holder.run = _function(call)
         tf.saved_model.save(holder, folder, signatures={
             "serving_default": holder.run.get_concrete_function()})
-        package_parent = str(pathlib.Path(__file__).parents[2])
-        paths = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
         out = pathlib.Path(folder) / "alone.tflite"
-        result = subprocess.run(
-            [sys.executable, "-m", "keras_seqattn.edge.convert", folder, str(out), "float32"],
-            capture_output=True, check=False, env={
-                **os.environ, "PYTHONPATH": os.pathsep.join(paths), "CUDA_VISIBLE_DEVICES": "-1"})
+        result = process.run("keras_seqattn.edge.convert", folder, out, "float32")
         return result.returncode == 0 and out.exists()

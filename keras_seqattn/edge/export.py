@@ -2,14 +2,12 @@
 
 import os
 import pathlib
-import subprocess
-import sys
 import tempfile
 import typing
 
 import numpy as np
 
-from keras_seqattn.edge import calibrate, metadata, onnx, runtimes
+from keras_seqattn.edge import calibrate, metadata, onnx, process, runtimes
 from keras_seqattn.edge.flatbuffer import check_size
 from keras_seqattn.edge.precision import float32_copy
 from keras_seqattn.edge.precisions import PRECISIONS
@@ -19,6 +17,7 @@ from keras_seqattn.errors import explain, nearest
 from keras_seqattn.files import whole
 
 IMAGE_INPUTS = ("float32", "uint8")
+FOLDS = (True, False, "rotate", "balance")
 VERIFIED = 32  # calibration examples to verify with
 
 
@@ -75,7 +74,9 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
         attention: Whether the file has a second output `attention`, `(1, GH, GW)`: the share of
             the last block's attention that each patch of the image receives.
         licence: Text on the licence of model and data, written into the file.
-        fold: Whether to fold the model; `"rotate"` also rotates its residual stream.
+        fold: Whether to fold the model; `"rotate"` also rotates its residual stream, `"balance"`
+            evens out the features between norms and dense layers by the calibration examples, for
+            models whose features differ by orders of magnitude.
         force: Whether to keep a file that fails verification, as `path` + `.rejected`.
 
     Returns:
@@ -88,19 +89,26 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
     """
     path = pathlib.Path(path)
     _check(model, path, precision, image_input, labels)
-    from keras_seqattn.edge import ports, saved
-    from keras_seqattn.edge.fold import fold as fold_graph
+    if fold not in FOLDS or (fold == "balance" and calibration is None):
+        raise ValueError(explain(
+            "`fold` must be True, False, 'rotate', or 'balance' with calibration", fold=fold,
+            calibration=None if calibration is None else "given", fix="leave fold=True"))
+    from keras_seqattn.edge import balance, ports, saved
+    from keras_seqattn.edge import fold as folding
     from keras_seqattn.edge.lower import lower
 
     model = float32_copy(model)
     examples = calibrate.choose(model, calibration, precision)
     if inputs is None and examples is not None:  # noise would leave the ranges of real inputs
         inputs = {name: array[:VERIFIED] for name, array in examples.items()}
+        inputs = inputs if len(inputs) > 1 else next(iter(inputs.values()))
     graph, specs = lower(model, fuse=path.suffix == ".tflite"), _input_specs(model)
     if attention:
         ports.attention_map(graph)
     if fold:
-        fold_graph(graph, rotate=fold == "rotate")
+        folding.fold(graph, rotate=fold == "rotate")
+    if fold == "balance":
+        balance.balance_norms(graph, balance.feature_ranges(graph, examples))
     if image_input == "uint8":
         ports.check_image(model)
         ports.take_pixels(graph, mean, std)
@@ -176,17 +184,11 @@ def _input_specs(model, dtype=None):
 
 
 def _convert(model, form, saved_model, out, precision, examples):
-    package_parent = str(pathlib.Path(__file__).parents[2])
-    paths = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
-    arguments = [saved_model, str(out), precision]
+    arguments = [saved_model, out, precision]
     if examples is not None:
-        arguments.append(str(pathlib.Path(saved_model) / "examples.npz"))
+        arguments.append(pathlib.Path(saved_model) / "examples.npz")
         np.savez(arguments[-1], **examples)
-    result = subprocess.run(
-        [sys.executable, "-m", form.module, *arguments],
-        capture_output=True, text=True, check=False, env={
-            **os.environ, "PYTHONPATH": os.pathsep.join(paths), "TF_CPP_MIN_LOG_LEVEL": "3",
-            "CUDA_VISIBLE_DEVICES": "-1"})
+    result = process.run(form.module, *arguments)
     if result.returncode or not out.exists():
         from keras_seqattn.edge import culprit
 

@@ -9,18 +9,13 @@ import numpy as np
 from keras_seqattn.edge.early import read_early
 from keras_seqattn.edge.rules import absorb_norm, absorb_value_bias, balance, centre, rotation
 
-LINEAR_READS = {"mean", "first", "flatten"}  # what an affine map of the features passes through
 
-
-def fold(graph, rotate=False, ranges=None):
+def fold(graph, rotate=False):
     """Applies every rule to a graph, where it holds, and writes into its notes what was done.
 
     Args:
         graph: `Graph`; changes in place.
         rotate: Whether to rotate the residual streams, so that outlying features spread over all.
-        ranges: Largest magnitude of each feature, `(D,)`, of what enters a dense layer, by the
-            name of the layer: then norms get scales that even out these features and the layers'
-            kernels (SmoothQuant), at the price of one product per norm. Excludes `rotate`.
 
     Returns:
         The graph.
@@ -32,9 +27,7 @@ def fold(graph, rotate=False, ranges=None):
     drop_key_biases(graph)
     absorb_value_biases(graph)
     balance_attention(graph)
-    if ranges is not None:
-        balance_norms(graph, ranges)
-    elif rotate:
+    if rotate:
         rotate_streams(graph, centred)
     graph.drop_unread()
     return graph
@@ -100,28 +93,10 @@ def _stream(graph, norm):
     return writers, readers, None
 
 
-def _readers(graph, value):
-    """The dense nodes that read a value, also through means and first positions, or `None`."""
-    found = []
-    if graph.is_output(value):
-        return None
-    for user in graph.users(value):
-        if user.kind in LINEAR_READS:
-            further = _readers(graph, user.outputs[0])
-            if further is None:
-                return None
-            found += further
-        elif user.kind == "dense":
-            found.append(user)
-        else:
-            return None
-    return found
-
-
 def absorb_norms(graph):
     """Moves scale and offset of each norm into the dense layers that read it."""
     for norm in [node for node in graph.nodes if node.kind == "norm" and node.weights]:
-        readers = _readers(graph, norm.outputs[0])
+        readers = graph.dense_readers(norm.outputs[0])
         if readers:
             scale, offset = norm.weights.get("scale"), norm.weights.get("offset")
             for node in readers:
@@ -210,24 +185,10 @@ def _divide_columns(dense, factors):
     dense.weights = {key: array / factors for key, array in dense.weights.items()}
 
 
-def balance_norms(graph, ranges):
-    """Gives norms the scale `1/r` and their readers `diag(r)·W`; see `fold`."""
-    for norm in [node for node in graph.nodes if node.kind == "norm" and not node.weights]:
-        readers = _readers(graph, norm.outputs[0])
-        known = [node for node in readers or () if node.name in ranges]
-        if known and len(known) == len(readers):
-            extent = np.max([ranges[node.name] for node in known], axis=0)
-            rows = np.max([np.abs(node.weights["kernel"]).max(axis=1) for node in known], axis=0)
-            factors = balance(extent, rows)
-            norm.weights["scale"] = 1.0 / factors
-            for node in readers:
-                node.weights["kernel"] = node.weights["kernel"] * factors[:, None]
-
-
 def rotate_streams(graph, streams):
     """Rotates streams whose norms are RMSNorms without scale: writers `W·Q`, readers `Qᵀ·W`."""
     for writers, norms in streams:
-        readers = [_readers(graph, norm.outputs[0]) for norm in norms]
+        readers = [graph.dense_readers(norm.outputs[0]) for norm in norms]
         if any(norm.weights for norm in norms) or not all(readers):
             continue
         matrix = rotation(next(iter(writers[0].weights.values())).shape[-1])

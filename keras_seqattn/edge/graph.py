@@ -14,6 +14,8 @@ from keras import ops
 from keras_seqattn.layers import masks
 from keras_seqattn.layers.attention import attend
 
+LINEAR_READS = {"mean", "first", "flatten"}  # what an affine map of the features passes through
+
 
 @dataclasses.dataclass(eq=False)
 class Node:
@@ -72,6 +74,23 @@ class Graph:
     def users(self, value):
         """Returns the nodes that read a value."""
         return [node for node in self.nodes if value in node.inputs]
+
+    def dense_readers(self, value):
+        """Returns the dense nodes that read a value, also through means and first positions.
+
+        `None` if something else reads it too.
+        """
+        found = []
+        if self.is_output(value):
+            return None
+        for user in self.users(value):
+            readers = [user] if user.kind == "dense" else None
+            if user.kind in LINEAR_READS:
+                readers = self.dense_readers(user.outputs[0])
+            if readers is None:
+                return None
+            found += readers
+        return found
 
     def is_output(self, value):
         """Whether a value leaves the graph."""

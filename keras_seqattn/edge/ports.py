@@ -60,7 +60,6 @@ def as_pixels(array, mean, std):
 def from_pixels(model, mean, std):
     """Returns the model as a function of uint8 pixels."""
     def run(pixels):
-        pixels = next(iter(pixels.values())) if isinstance(pixels, dict) else pixels
         return model.predict(((pixels - mean) / std).astype("float32"), verbose=0)
     return run
 

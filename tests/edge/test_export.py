@@ -102,7 +102,7 @@ def test_nothing_that_fails_gets_its_name(tmp_path, monkeypatch, images):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_layer_without_builtin_ops_is_refused(tmp_path):
+def test_a_layer_without_builtin_ops_is_refused(tmp_path, own_process):
     inputs = keras.Input((5,), name="x")
     model = keras.Model(inputs, keras.ops.erfinv(inputs))
     with pytest.raises(edge.ExportError, match="exit_code=1") as caught:
@@ -248,7 +248,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_converter_that_dies_takes_nobody_along(tmp_path, monkeypatch):
+def test_a_converter_that_dies_takes_nobody_along(tmp_path, monkeypatch, own_process):
     """A segmentation fault in the converter's process is an error with its exit code here."""
     module = sys.modules["keras_seqattn.edge.export"]
     (tmp_path / "dies.py").write_text("import faulthandler; faulthandler._sigsegv()")
@@ -272,8 +272,9 @@ def test_a_lambda_is_named_with_what_to_do(tmp_path):
 
 def test_a_model_beyond_two_gigabytes_is_told_before_conversion(tmp_path, monkeypatch):
     monkeypatch.setattr("keras_seqattn.edge.flatbuffer.LARGEST", 100_000)
-    check_error(lambda: edge.export(_vit(), tmp_path / "x.tflite"),
-                num_bytes=4 * _vit().count_params())
+    with pytest.raises(ValueError, match=r"must fit into one \.tflite file, 100,000 bytes"):
+        edge.export(_vit(), tmp_path / "x.tflite")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unbuilt_model(tmp_path):
@@ -293,10 +294,17 @@ def test_folding_is_told(exported):
 
 def test_a_model_that_is_not_folded_gives_the_same(tmp_path, images):
     model = _vit(pooling="token")
-    for fold in (False, "rotate"):
-        report = edge.export(model, tmp_path / "x.tflite", "float32", inputs=images, fold=fold)
+    for fold in (False, "rotate", "balance"):
+        report = edge.export(model, tmp_path / "x.tflite", "float32", inputs=images, fold=fold,
+                             calibration=images)
         assert report.max_abs_error < EDGE_FLOAT32
         assert any("rotated" in note for note in report.notes) == (fold == "rotate")
+
+
+def test_a_fold_that_is_unknown_or_lacks_examples(tmp_path):
+    check_error(lambda: edge.export(_vit(), tmp_path / "x.tflite", fold="spin"), fold="spin")
+    check_error(lambda: edge.export(_vit(), tmp_path / "x.tflite", fold="balance"),
+                fold="balance", calibration=None)
 
 
 def test_the_smallest_precision_that_is_accurate_enough(tmp_path, images):

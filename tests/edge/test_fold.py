@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras_models import MODELS, draw, fill, vit
 
-from keras_seqattn.edge import early, fold, rules
+from keras_seqattn.edge import balance, early, fold, rules
 from keras_seqattn.edge.lower import lower
 
 EXACT = 1e-10  # in float64, where only sums in another order differ
@@ -43,7 +43,7 @@ RULES = {
     "balance": fold.balance_attention,
     "all": fold.fold,
     "rotate": lambda graph: fold.fold(graph, rotate=True),
-    "ranges": lambda graph: fold.fold(graph, ranges=ranges_of(graph)),
+    "ranges": lambda graph: balance.balance_norms(fold.fold(graph), ranges_of(graph)),
 }
 
 
@@ -146,9 +146,22 @@ def test_ranges_even_out_what_enters_a_dense_layer():
     """SmoothQuant by hand: features as wide as their rows are, in the same ratio everywhere."""
     graph = lower(fill(vit(pooling="mean")))
     ranges = ranges_of(graph)
-    fold.fold(graph, ranges=ranges)
+    balance.balance_norms(fold.fold(graph), ranges)
     norm = next(node for node in graph.nodes if node.name == "block_1/feed_forward_norm")
     hidden = next(node for node in graph.nodes if node.name == "block_1/feed_forward/hidden")
     widths = ranges[hidden.name] * norm.weights["scale"]
     rows = np.abs(hidden.weights["kernel"]).max(axis=1)
     np.testing.assert_allclose(widths / rows, np.full(22, (widths / rows)[0]), rtol=1e-5)
+
+
+def test_ranges_are_those_of_the_model():
+    """What enters the logits is what Keras pools."""
+    model = fill(vit(pooling="mean"))
+    inputs = draw(model, 37)
+    graph = lower(model)
+    pooled = np.asarray(keras.Model(model.input, model.get_layer("pool").output)(
+        inputs["images"]))
+    outputs = dict(graph.outputs)
+    ranges = balance.feature_ranges(graph, inputs)
+    np.testing.assert_allclose(ranges["logits"], np.abs(pooled).max(axis=0), atol=1e-5)
+    assert graph.outputs == outputs

@@ -275,7 +275,8 @@ def test_facts_by_hand(tmp_path):
     proto.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 13)]),
                tmp_path / "by_hand.onnx")
     assert onnx.facts(tmp_path / "by_hand.onnx") == {
-        "ops": {"Relu": 2, "Squeeze": 1, "Unsqueeze": 1}, "max_rank": 5, "opset": 13}
+        "ops": {"Relu": 2, "Squeeze": 1, "Unsqueeze": 1}, "max_rank": 5, "opset": 13,
+        "weight_bytes": 0}
 
 
 @pytest.mark.parametrize("length", [0, 5, 1_000, -1, -1_000])
