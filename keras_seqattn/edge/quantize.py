@@ -103,10 +103,11 @@ def _round_weights(file, plan, moments=None):
         flat = weights.reshape(len(weights), -1)                              # (E, D)
         bits, block = _grid(file, op, plan)
         known = moments is not None and op.name == DENSE
+        bias = file.array(op.inputs[2]) if len(op.inputs) > 2 else None
         snapped = rounding.snap(
-            flat, bits, block, moments.hessian(op.inputs[0]) if known and bits == 4 else None)
-        if known and len(op.inputs) > 2 and not file.is_shared(op.inputs[2]):
-            bias = file.array(op.inputs[2])
+            flat, bits, block, moments.hessian(op.inputs[0]) if known and bits == 4 else None,
+            bias if plan.dense == "static" else None)
+        if known and bias is not None and not file.is_shared(op.inputs[2]):
             bias += ((flat - snapped) @ moments.mean(op.inputs[0])).astype(bias.dtype)
         weights[...] = snapped.reshape(weights.shape)
 

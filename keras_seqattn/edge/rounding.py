@@ -7,12 +7,15 @@ ranges, as in Banner et al. 2019, weighted by the second moments of the inputs.
 import ml_dtypes
 import numpy as np
 
+LEAST_STEP = 2.0 ** -24  # float16's least number; XNNPACK refuses a block whose step is 0
 
-def snap(weights, bits, block=None, hessian=None, damping=0.01):
+
+def snap(weights, bits, block=None, hessian=None, bias=None, damping=0.01):
     """Moves weights onto the grid of symmetric integers where the layer's output suffers least.
 
     The largest weight of each row, or block of a row, lies on the end of its grid, so a quantiser
-    that takes its step from the largest weight finds exactly this grid again.
+    that takes its step from the largest weight finds exactly this grid again. Where all are zero,
+    one weight becomes that end, of the least of all steps.
 
     Args:
         weights: `(E, D)`: one row per output.
@@ -20,6 +23,8 @@ def snap(weights, bits, block=None, hessian=None, damping=0.01):
         block: Number of neighbouring inputs that share a step. Defaults to all `D`.
         hessian: Mean of `x·xᵀ` over the inputs, `(D, D)`. Without it each weight is rounded to
             its nearest neighbour.
+        bias: `(E,)` if it becomes an integer of the row's step times the input's: rows of zeros
+            then get a step in which their bias fits into 32 bits.
         damping: Share of the mean diagonal that is added to the Hessian's.
 
     Returns:
@@ -28,11 +33,12 @@ def snap(weights, bits, block=None, hessian=None, damping=0.01):
     top = 2 ** (bits - 1) - 1
     rows, columns = weights.shape
     block = columns if block is None else block
+    least = np.zeros(rows) if bias is None else np.abs(bias) * 2.0 ** -20
     importance = np.ones(columns) if hessian is None else np.diag(hessian) + 1e-12
     grouped = weights.astype("float64").reshape(rows, columns // block, block)
-    steps = _steps(grouped, importance.reshape(-1, block), top)
+    steps = np.maximum(_steps(grouped, importance.reshape(-1, block), top), least[:, None])
     if block < columns:  # what AI Edge Quantizer stores blocks' steps in
-        steps = steps.astype(ml_dtypes.bfloat16).astype("float64")
+        steps = np.maximum(steps.astype(ml_dtypes.bfloat16).astype("float64"), LEAST_STEP)
     spread = np.repeat(steps, block, axis=1)                                  # (E, D)
     ends = np.abs(grouped).argmax(axis=2) + block * np.arange(columns // block)
     if hessian is None:
@@ -40,7 +46,8 @@ def snap(weights, bits, block=None, hessian=None, damping=0.01):
     else:
         levels = _carry(weights.astype("float64"), spread, hessian, top, damping)
     levels = np.clip(levels, -top, top)
-    np.put_along_axis(levels, ends, top * np.sign(np.take_along_axis(weights, ends, 1)), axis=1)
+    signs = np.where(np.take_along_axis(weights, ends, 1) < 0, -1, 1)
+    np.put_along_axis(levels, ends, top * signs, axis=1)
     return (levels * spread).astype(weights.dtype)
 
 

@@ -45,12 +45,11 @@ def attend(query, key, value, allowed=None, *, scale, causal=False, drop=None,
         return finite(output), None
 
     if causal:
-        steps = masks.causal(ops.shape(query)[2], ops.shape(key)[2])
-        allowed = masks.combine(allowed, steps)
+        allowed = masks.combine(allowed, masks.causal(ops.shape(query)[2], ops.shape(key)[2]))
     wide = keras.backend.result_type(dtype, "float32")
-    query, key = ops.cast(query, wide), ops.cast(key, wide)
-    query = query if scale == 1 else query * scale
-    logits = _grouped_product(query, ops.transpose(key, (0, 1, 3, 2)))       # (B, N, T, S)
+    query = ops.cast(query, wide) if scale == 1 else ops.cast(query, wide) * scale
+    key = ops.transpose(ops.cast(key, wide), (0, 1, 3, 2))                   # (B, K, H, S)
+    logits = _grouped_product(query, key)                                    # (B, N, T, S)
     if allowed is None:
         scores = _softmax(logits)
     else:

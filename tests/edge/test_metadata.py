@@ -18,6 +18,7 @@ from keras_seqattn.testing import check_error
 pytestmark = pytest.mark.edge
 LABELS = ["Äpfel", "b c", "d", "e", "f", "g", "h"]
 MUTATIONS = 250
+PRECISIONS = ("float32", "dynamic_wi8_afp32")
 
 
 def describe(path, **kwargs):
@@ -33,10 +34,10 @@ def plain(tmp_path_factory):
     model = models.vit("nano", 8, (24, 16, 3), len(LABELS), num_layers=1, mlp_dim=5003)
     folder = tmp_path_factory.mktemp("plain")
     return {precision: converted(model, folder / f"{precision}.tflite", precision)
-            for precision in edge.PRECISIONS}
+            for precision in PRECISIONS}
 
 
-@pytest.fixture(params=edge.PRECISIONS)
+@pytest.fixture(params=PRECISIONS)
 def file(request, plain, tmp_path):
     """A finished file."""
     path = tmp_path / "vit.tflite"

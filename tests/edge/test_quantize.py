@@ -134,7 +134,7 @@ def test_every_model_in_integers(tmp_path, name, precision):
 def test_the_same_examples_give_the_same_file(tmp_path):
     model = fill(vit(**WIDE))
     images = draw(model, 37)["images"]
-    hashes = {edge.export(model, tmp_path / f"{i}.tflite", "mixed_wi8_ai8",
+    hashes = {edge.export(model, tmp_path / str(i) / "x.tflite", "mixed_wi8_ai8",
                           calibration=images).sha256 for i in range(2)}
     assert len(hashes) == 1
 
@@ -145,3 +145,17 @@ def test_a_dense_layer_without_attention(tmp_path):
     inputs = draw(model, 37)["x"]
     for precision in edge.PRECISIONS:
         assert edge.export(model, tmp_path / "x.tflite", precision, calibration=inputs).holds
+
+
+@pytest.mark.parametrize("precision", ["dynamic_wi4_afp32", "static_wi8_ai8"])
+def test_weights_of_zero_stay_zero(tmp_path, precision):
+    """An untrained head, and a block of inputs that nothing reads: their grids have no step."""
+    model = fill(vit(**WIDE))
+    hidden = model.get_layer("block_0").feed_forward.hidden_dense
+    hidden.kernel.assign(np.concatenate([np.zeros((32, 96)), hidden.kernel.numpy()[32:]]))
+    head = model.get_layer("logits")
+    head.set_weights([np.zeros((64, 5)), np.arange(5.0)])
+    images = draw(model, 37)["images"]
+    edge.export(model, tmp_path / "x.tflite", precision, calibration=images, inputs=images)
+    np.testing.assert_allclose(
+        edge.load(tmp_path / "x.tflite")(images), np.tile(np.arange(5.0), (37, 1)), atol=0.05)

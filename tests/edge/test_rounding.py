@@ -69,5 +69,20 @@ def test_carried_errors_against_every_rounding(rng):
 def test_a_row_of_zeros_stays(rng):
     weights = np.zeros((2, 32))
     weights[1] = rng.normal(size=32)
-    for bits, block in ((8, None), (4, 32)):
-        np.testing.assert_array_equal(snap(weights, bits, block)[0], 0)
+    np.testing.assert_allclose(snap(weights, 8)[0], 0, atol=1e-8)
+
+
+def test_the_bias_of_a_row_of_zeros_fits_into_32_bits():
+    """In steps of the row times an input's step of a thousandth."""
+    bias = np.array([3.0, -500.0])
+    steps = np.abs(snap(np.zeros((2, 7)), 8, bias=bias)).max(axis=1) / 127
+    assert (np.abs(bias) / (steps * 1e-3) < 2 ** 31).all()
+    assert (127 * steps < 2e-4 * np.abs(bias)).all()
+
+
+def test_a_block_of_zeros_has_a_step(rng):
+    weights = rng.normal(size=(3, 64))
+    weights[1, 32:] = 0
+    snapped = snap(weights, 4, block=32)
+    assert np.abs(snapped[1, 32:]).max() == 7 * 2.0 ** -24
+    assert np.count_nonzero(snapped[1, 32:]) == 1

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tiny_tflite
+from converted import converted
 
 from keras_seqattn import edge, models
 from keras_seqattn.edge.verify import TOLERANCES, WEIGHT_BITS
@@ -44,11 +45,10 @@ def model():
 @pytest.fixture(scope="module")
 def files(model, images, tmp_path_factory):
     folder = tmp_path_factory.mktemp("verify")
-    edge.export(model, folder / "float32.tflite", "float32", inputs=images)
-    return {precision: folder / "float32.tflite" if precision == "float32" else
-            tiny_tflite.quantise(folder / "float32.tflite", folder / f"{precision}.tflite",
-                                 precision, {"images": images})
-            for precision in tiny_tflite.PRECISIONS}
+    source = converted(model, folder / "source.tflite")
+    return {precision: tiny_tflite.quantise(
+        source, folder / f"{precision}.tflite", precision, {"images": images})
+        for precision in tiny_tflite.PRECISIONS}
 
 
 def test_every_precision_has_its_bar():
