@@ -18,7 +18,7 @@ from keras_seqattn.files import whole
 
 IMAGE_INPUTS = ("float32", "uint8")
 FOLDS = (True, False, "rotate", "balance")
-VERIFIED = 32  # calibration examples to verify with
+VERIFIED = 16  # calibration examples to verify with
 
 
 class Format(typing.NamedTuple):
@@ -65,7 +65,7 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
             or a SOURCE whose training images are used. Needed where activations have fixed
             ranges; the other quantised precisions round their weights better with it.
         labels: Names of the classes, written into the file.
-        inputs: Examples to verify with, `(n, …)`. Defaults to 32 of the calibration examples, or
+        inputs: Examples to verify with, `(n, …)`. Defaults to 16 of the calibration examples, or
             to 8 random ones.
         targets: Integer classes of `inputs`, `(n,)`, to measure accuracy.
         mean: Subtracted from 8-bit pixels before they enter the model; written into the file.

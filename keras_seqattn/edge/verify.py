@@ -1,6 +1,7 @@
 """Whether an exported file does what the Keras model does, and whether devices can run it well."""
 
 import pathlib
+import time
 
 import numpy as np
 
@@ -26,6 +27,7 @@ TOLERANCES = {
     "static_wi8_ai16": 0.25,    # 8-bit weights, and clipping where ranges are means: 0.02 to 0.16
 }
 OUTLIER = 5
+FEWEST_RUNS, PATIENCE = 3, 20   # timed runs of a file so slow that all would take these seconds
 WEIGHT_BITS = {"float32": 32, "float16": 16, "dynamic_wi8_afp32": 8, "dynamic_wi4_afp32": 4,
                "mixed_wi8_ai8": 8, "static_wi8_ai8": 8, "static_wi8_ai16": 8}
 SMALLEST_SCALE = 0.01   # below it only the errors of numbers near 1 inside are seen
@@ -47,7 +49,7 @@ def verify(file, model, inputs=None, targets=None, threads=2, runs=50, mean=127.
             random examples.
         targets: Integer classes, `(n,)`, to measure accuracy.
         threads: CPU threads of the latency.
-        runs: Timed runs of the latency.
+        runs: Timed runs of the latency; fewer of a file that takes long.
         mean: Where the file takes 8-bit pixels and the model does not, both see the same pixels,
             the model as `(pixel - mean) / std`.
         std: Divides what remains.
@@ -78,9 +80,11 @@ def verify(file, model, inputs=None, targets=None, threads=2, runs=50, mean=127.
     _judge_interface(report, runner.contract, model)
     _judge_size(report, model)
     if not report.custom_ops:
+        start = time.perf_counter()
         _measure(report, runner, model, inputs, examples, targets)
+        each = (time.perf_counter() - start) / len(next(iter(examples.values())))
         del runner  # its packed weights, before another is made
-        report.latency = benchmark(file, threads, runs)
+        report.latency = benchmark(file, threads, min(runs, max(FEWEST_RUNS, int(PATIENCE / each))))
     return report
 
 

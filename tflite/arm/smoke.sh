@@ -5,14 +5,14 @@
 #   tflite/arm/smoke.sh [FILE.tflite …]     without files: vit_eurosat in float32 and dynamic_wi8_afp32
 #
 # PYTHON: interpreter that has keras_seqattn[all]. CPUS: CPUs to emulate. EXAMPLES: test images of DATA to compare
-# on. MIRROR: Debian's packages.
+# on. MIRROR: Debian's packages, by default those of this machine.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PYTHON=${PYTHON:-.venv/bin/python}
 CPUS=${CPUS:-cortex-a53 cortex-a76 max}     # plain NEON; with dot products; with all that the emulator knows
 DATA=${DATA:-sample:eurosat}
 EXAMPLES=${EXAMPLES:-50}
-MIRROR=${MIRROR:-http://deb.debian.org/debian}
+MIRROR=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | sort -u | head -1)}
 KEYS=/usr/share/keyrings/debian-archive-keyring.gpg
 ARM=$PWD/build/arm
 export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES=-1
