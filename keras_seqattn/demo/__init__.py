@@ -12,7 +12,7 @@ from keras_seqattn.errors import explain
 from keras_seqattn.files import output_folder, whole
 
 SHOWN = 3
-PRECISIONS = ("float32", "dynamic_wi8_afp32", "mixed_wi8_ai8")
+PRECISIONS = ("float32", "dynamic_wi8_afp32", "static_wi8_ai8")
 
 
 def run(out, recipe="demo", overrides=(), tell=print):

@@ -35,7 +35,7 @@ PRECISIONS = {
     "float16": Precision("float16", "float", False, False, None, "GPUs, at half the bytes"),
     "dynamic_wi8_afp32": Precision(8, "dynamic", False, False, None, "CPUs, without calibration"),
     "dynamic_wi4_afp32": Precision(4, "dynamic", False, False, None, "CPUs, fewest bytes"),
-    "mixed_wi8_ai8": Precision(8, "dynamic", True, False, 8, "CPUs, fastest"),
-    "static_wi8_ai8": Precision(8, "static", True, False, 8, "integer units with float beside"),
+    "mixed_wi8_ai8": Precision(8, "dynamic", True, False, 8, "CPUs, inputs of any range"),
+    "static_wi8_ai8": Precision(8, "static", True, False, 8, "CPUs, fastest"),
     "static_wi8_ai16": Precision(8, "static", True, True, 16, "NPUs"),
 }
