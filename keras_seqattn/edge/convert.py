@@ -11,7 +11,7 @@ import tempfile
 
 import numpy as np
 
-from keras_seqattn.edge import embedding, recurrent
+from keras_seqattn.edge import embedding, flatbuffer, recurrent
 from keras_seqattn.edge.precisions import PRECISIONS
 from keras_seqattn.edge.quantize import quantize
 
@@ -27,14 +27,22 @@ def convert(saved_model, out, precision, examples=None):
     """
     with tempfile.TemporaryDirectory(dir=pathlib.Path(out).parent) as folder:
         path = pathlib.Path(folder) / "float32.tflite"
-        flat = embedding.rewrite(recurrent.unclipped(_float32(saved_model)))
-        if isinstance(PRECISIONS[precision].weights, int):
-            flat = recurrent.quantised(flat)  # AI Edge Quantizer leaves these alone
-        path.write_bytes(flat)
+        path.write_bytes(_float32(saved_model))
+        _rewrite(path, isinstance(PRECISIONS[precision].weights, int))
         if examples is not None:
             with np.load(examples) as arrays:
                 examples = dict(arrays)
         quantize(path, out, precision, examples)
+
+
+def _rewrite(path, integers):
+    """Mends what the converter leaves; only files that need it are unpacked."""
+    ops = {op.name for op in flatbuffer.ops(path)}
+    if "GATHER" in ops:
+        path.write_bytes(embedding.rewrite(path.read_bytes()))
+    if recurrent.OP in ops:
+        flat = recurrent.unclipped(path.read_bytes())
+        path.write_bytes(recurrent.quantised(flat) if integers else flat)
 
 
 def _float32(saved_model):
@@ -42,6 +50,7 @@ def _float32(saved_model):
 
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    converter.exclude_conversion_metadata = True  # it unpacks the whole file to note its version
     return converter.convert()
 
 

@@ -119,6 +119,9 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
     with whole(path) as temporary, tempfile.TemporaryDirectory() as folder:
         try:
             saved.write(graph, specs, folder)
+            notes = graph.notes
+            del graph
+            process.give_back()  # the graph's weights; the converter needs several times as much
             _convert(model, form, folder, temporary, precision, examples)
             contract = metadata.describe(
                 backend(temporary), name=path.stem, precision=precision, labels=labels, mean=mean,
@@ -130,7 +133,7 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
                 scratch=folder, error=str(error),
                 fix="free space, or name another folder in TMPDIR")) from error
         report = verify(temporary, model, inputs, targets, mean=mean, std=std)
-        report.file, report.notes = str(path), [*graph.notes, *report.notes]
+        report.file, report.notes = str(path), [*notes, *report.notes]
         if not report.holds:
             _reject(report, temporary, path, force)
     metadata.write_beside(path, contract)
