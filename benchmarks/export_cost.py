@@ -2,8 +2,8 @@
 
     python benchmarks/export_cost.py [--precisions float32 dynamic_wi8_afp32]
 
-Each export runs in a process of its own that builds the model first; time and peak are of the call of
-`export` alone. The peak is of that process and the converter's together, then of the larger one.
+Each export runs in a process of its own that builds the model first; time and peak are of the call
+of `export` alone. The peak is of that process and the converter's together, then of the larger one.
 """
 
 import argparse
