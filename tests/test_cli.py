@@ -188,3 +188,44 @@ def test_keras_model_without_image_input(capsys, tmp_path):
     code, _, err = _run(capsys, "evaluate", tmp_path / "m.keras", "--data", "sample:eurosat")
     assert code == 2
     assert "image" in err
+
+
+def test_export_chooses_the_smallest_precision_and_shows_the_table(folder, capsys, tmp_path):
+    out_file = tmp_path / "x.tflite"
+    code, out, _ = _run(capsys, "export", folder, "--out", out_file, "--precision", "auto",
+                        "--max-drop", "100", "--data", "sample:eurosat", "--attention",
+                        "--report", tmp_path / "report.json")
+    assert code == 0
+    assert out.count("chosen") == 1
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert [row["precision"] for row in report["choice"]] == list(edge.PRECISIONS)
+    chosen = next(row for row in report["choice"] if row["chosen"])
+    assert chosen["precision"] == report["precision"] == edge.load(out_file).contract["precision"]
+    assert chosen["bytes"] == min(row["bytes"] for row in report["choice"])
+    assert report["accuracy"]["examples"] == 500  # of the test split, which chose nothing
+    assert {each["name"] for each in report["outputs"]} == {"logits", "attention"}
+
+
+def test_export_takes_pixels_and_calibrates_on_the_data(folder, capsys, tmp_path):
+    code, out, _ = _run(capsys, "export", folder, "--out", tmp_path / "x.tflite", "--precision",
+                        "static_wi8_ai8", "--image-input", "uint8", "--data", "sample:eurosat",
+                        "--licence", "MIT", "--json")
+    assert code == 0
+    assert json.loads(out)["inputs"][0]["dtype"] == "uint8"
+    assert edge.load(tmp_path / "x.tflite").contract["licence"] == "MIT"
+    code, _, _ = _run(capsys, "verify", tmp_path / "x.tflite", "--against", folder, "--data",
+                      "sample:eurosat")
+    assert code == 0
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["--precision", "static_wi8_ai8"], "calibration=None"),
+    (["--precision", "auto"], "data=None"),
+    (["--image-input", "int4"], "image_input='int4'"),
+    (["--precision", "static_wi8_ai8", "--calibration", "sample:nothing"], "name='nothing'"),
+])
+def test_export_with_mistakes(folder, capsys, tmp_path, arguments, said):
+    code, _, err = _run(capsys, "export", folder, "--out", tmp_path / "x.tflite", *arguments)
+    assert code == 2
+    assert said in err
+    assert list(tmp_path.iterdir()) == []

@@ -340,3 +340,47 @@ def _report_of_drop(drop):
     return types.SimpleNamespace(
         bytes=7, accuracy={"keras": 1.0, "edge": 1.0 - drop}, top1_agreement=1 - drop,
         latency={"median_ms": 1.0}, file="", precision="dynamic_wi4_afp32")
+
+
+@pytest.mark.parametrize("precision", ["float32", "dynamic_wi8_afp32"])
+def test_onnx_leaves_the_same_way(tmp_path, images, precision):
+    model = _vit(pooling="token")
+    report = edge.export(model, tmp_path / "x.onnx", precision, inputs=images,
+                         labels=list("abcde"), attention=True)
+    assert report.holds
+    contract = json.loads((tmp_path / "x.json").read_text(encoding="utf-8"))
+    assert contract["labels"] == list("abcde")
+    assert contract["sha256"] == report.sha256
+    outputs = edge.load(tmp_path / "x.onnx")(images)
+    expected = model.predict(images, verbose=0)
+    exact = precision == "float32"
+    np.testing.assert_allclose(outputs["logits"], expected, atol=EDGE_FLOAT32 if exact else 0.2)
+    np.testing.assert_allclose(outputs["attention"].sum(axis=(1, 2)), 1, atol=1e-5)
+
+
+def test_onnx_has_two_precisions(tmp_path):
+    check_error(lambda: edge.export(_vit(), tmp_path / "x.onnx", "mixed_wi8_ai8"),
+                precision="mixed_wi8_ai8")
+
+
+@pytest.mark.parametrize("precision", ["float32", "dynamic_wi8_afp32", "dynamic_wi4_afp32"])
+def test_words_and_lstms_leave_fused_and_small(tmp_path, precision):
+    """Embedding, LSTM and both directions of another, right at every run, state and all."""
+    ids = keras.Input((23,), dtype="int32", name="ids")
+    x = keras.layers.Embedding(211, 32)(ids)
+    x = keras.layers.LSTM(32, return_sequences=True, name="there")(x)
+    x = keras.layers.Bidirectional(keras.layers.LSTM(16), name="both")(x)
+    model = keras.Model(ids, keras.layers.Dense(3, name="logits")(x))
+    tokens = np.random.default_rng(5).integers(0, 211, size=(7, 23)).astype("int32")
+    report = edge.export(model, tmp_path / "x.tflite", precision, inputs=tokens)
+    assert report.ops["UNIDIRECTIONAL_SEQUENCE_LSTM"] == 3
+    assert report.ops["EMBEDDING_LOOKUP"] == 1
+    assert any(note.startswith("there is one fused op") for note in report.notes)
+    assert any(note.startswith("both is a fused op for each direction") for note in report.notes)
+    runner = edge.load(tmp_path / "x.tflite")
+    expected = model.predict(tokens, verbose=0)
+    for _ in range(2):
+        np.testing.assert_allclose(
+            runner(tokens), expected, atol=1e-5 if precision == "float32" else 0.02)
+    if precision == "dynamic_wi8_afp32":
+        assert report.bytes < 0.45 * 4 * model.count_params()
