@@ -69,6 +69,8 @@ class _Lowering:
         if isinstance(operation, _RECURRENT):
             return self.recurrent(operation, inputs, node, masked)
         handler = _HANDLERS.get(type(operation))
+        if getattr(operation, "quantization_mode", None):
+            handler = None
         if isinstance(operation, keras.Model):
             handler = _Lowering.model
         made = None if handler is None or masked else handler(self, operation, inputs, node)
@@ -175,7 +177,11 @@ class _Lowering:
 
     def projected_attention(self, layer, name, query, value, key, causal):
         """Four dense nodes and the product between them, `None` for unusual forms."""
-        if getattr(layer, "use_gate", False) or len(layer.output_dense.kernel.shape) != 3:
+        gated = getattr(layer, "use_gate", False) or getattr(layer, "_use_gate", False)
+        # Keras' own layer aligns windows and causal masks to the start, not to the end.
+        aligned = isinstance(layer, layers.MultiHeadAttention) or not (
+            getattr(layer, "_sliding_window", None) or (causal and query != value))
+        if gated or not aligned or len(layer.output_dense.kernel.shape) != 3:
             return None
         projected = []
         for label, source in (("query", query), ("key", key), ("value", value)):

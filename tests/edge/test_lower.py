@@ -69,3 +69,19 @@ def test_bytes_count_every_weight():
     for name in ("mean", "masked"):
         model = MODELS[name]()
         assert lower(model).num_bytes() == 4 * model.count_params()
+
+
+@pytest.mark.parametrize(("layer", "call"), [
+    (keras.layers.MultiHeadAttention(3, 5, sliding_window=2), {}),
+    (keras.layers.MultiHeadAttention(3, 5, use_gate=True), {}),
+    (keras.layers.MultiHeadAttention(3, 5), {"use_causal_mask": True}),
+    (layers.MultiHeadAttention(3, 5, sliding_window=2), {"use_causal_mask": True}),
+    (layers.MultiHeadAttention(3, 5, use_gate=True), {}),
+], ids=["window", "gate", "causal", "own window", "own gate"])
+def test_every_form_of_attention_is_computed_or_left(layer, call):
+    x, y = keras.Input((5, 12), name="x"), keras.Input((7, 12), name="y")
+    model = fill(keras.Model([x, y], {"to": layer(x, y, **call), "of": layer(x, x, **call)}))
+    inputs = draw(model, 2)
+    expected, actual = model(inputs), lower(model).run(inputs)
+    for name in expected:
+        np.testing.assert_allclose(actual[name], expected[name], atol=1e-6)
