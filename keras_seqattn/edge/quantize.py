@@ -128,8 +128,8 @@ def _requantize(file, source, out, plan, static, ranges):
     quantize = quantizer.Quantizer(str(source))
     for op in file.ops:
         config = _config(file, op, plan, op in static)
-        if config is not None:
-            key = "float_casting" if plan.weights == "float16" else "min_max_uniform_quantize"
+        key = "float_casting" if plan.weights == "float16" else "min_max_uniform_quantize"
+        if config is not None and _has_kernel(op, config, key):
             quantize.update_quantization_recipe(
                 "^" + ";".join(map(re.escape, op.outputs)) + ";?$", op.name, config, key)
     calibration = None
@@ -138,6 +138,17 @@ def _requantize(file, source, out, plan, static, ranges):
     pathlib.Path(out).unlink(missing_ok=True)
     quantize.quantize(calibration, str(out), enable_progress_bar=False,
                       enable_progress_report=False)
+
+
+def _has_kernel(op, config, key):
+    """Whether AI Edge Quantizer can make integers of an op; what it cannot stays in float."""
+    from ai_edge_quantizer import algorithm_manager
+
+    try:
+        algorithm_manager.check_op_quantization_config(key, op.name, config)
+    except ValueError:
+        return False
+    return True
 
 
 def _config(file, op, plan, static):

@@ -196,7 +196,7 @@ def test_a_map_of_attention_needs_patches(tmp_path):
                 patches=0, attentions=1)
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_wi8_ai8"])
+@pytest.mark.parametrize("precision", ["float32", "mixed_wi8_ai8", "static_wi8_ai16"])
 def test_pixels_are_scaled_inside_the_file(tmp_path, precision):
     model = _vit(pooling="token")
     pixels = np.random.default_rng(7).integers(0, 256, size=(37, 24, 16, 3), dtype="uint8")
