@@ -4,22 +4,6 @@ from keras_seqattn.edge import metadata
 from keras_seqattn.errors import explain
 
 
-def session(file, threads=2):
-    """Loads a `.tflite` file.
-
-    Args:
-        file: Path of the file.
-        threads: CPU threads to run on.
-
-    Returns:
-        `Session`.
-
-    Raises:
-        ValueError: the file is missing, damaged or no `.tflite` file.
-    """
-    return Session(file, threads)
-
-
 class Session:
     """A `.tflite` file as a function of named arrays.
 
@@ -32,6 +16,9 @@ class Session:
         outputs: The same of the outputs.
         contract: What the file says of itself; empty if it is another program's.
         interpreter: LiteRT's interpreter.
+
+    Raises:
+        ValueError: the file is missing, damaged or no `.tflite` file.
     """
 
     def __init__(self, file, threads=2):

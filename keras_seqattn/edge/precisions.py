@@ -14,7 +14,6 @@ class Precision(typing.NamedTuple):
         products: Whether attention's products of activations compute on integers.
         everything: Whether every op does, as far as there are kernels.
         activations: Bits of activations with fixed ranges, or `None`.
-        use: Which hardware it is for.
     """
 
     weights: int | str | None
@@ -22,7 +21,6 @@ class Precision(typing.NamedTuple):
     products: bool
     everything: bool
     activations: int | None
-    use: str
 
     @property
     def needs_calibration(self):
@@ -31,11 +29,11 @@ class Precision(typing.NamedTuple):
 
 
 PRECISIONS = {
-    "float32": Precision(None, "float", False, False, None, "GPUs; to compare numbers"),
-    "float16": Precision("float16", "float", False, False, None, "GPUs, at half the bytes"),
-    "dynamic_wi8_afp32": Precision(8, "dynamic", False, False, None, "CPUs, without calibration"),
-    "dynamic_wi4_afp32": Precision(4, "dynamic", False, False, None, "CPUs, fewest bytes"),
-    "mixed_wi8_ai8": Precision(8, "dynamic", True, False, 8, "CPUs, inputs of any range"),
-    "static_wi8_ai8": Precision(8, "static", True, False, 8, "CPUs, fastest"),
-    "static_wi8_ai16": Precision(8, "static", True, True, 16, "NPUs"),
+    "float32": Precision(None, "float", False, False, None),
+    "float16": Precision("float16", "float", False, False, None),
+    "dynamic_wi8_afp32": Precision(8, "dynamic", False, False, None),
+    "dynamic_wi4_afp32": Precision(4, "dynamic", False, False, None),
+    "mixed_wi8_ai8": Precision(8, "dynamic", True, False, 8),
+    "static_wi8_ai8": Precision(8, "static", True, False, 8),
+    "static_wi8_ai16": Precision(8, "static", True, True, 16),
 }

@@ -37,7 +37,7 @@ def backend(file, threads=2):
         from keras_seqattn.edge import onnx
 
         return onnx.session(file, threads)
-    return litert.session(file, threads)
+    return litert.Session(file, threads)
 
 
 class Runner:
