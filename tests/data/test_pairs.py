@@ -13,6 +13,10 @@ from keras_seqattn.testing import check_error
 LINES = [f"sentence {i}\tphrase {i}\tsomebody" for i in range(211)] + ["sentence 3\tautre phrase 3"]
 
 
+def hundredth(text):
+    return int(hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(), 16) % 100
+
+
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "pairs.tsv"
@@ -25,8 +29,7 @@ def test_splits_are_those_of_the_hash_and_share_no_source(file):
     assert sum(map(len, splits.values())) == len(LINES)
     for name, (first, last) in pairs.SPLITS.items():
         for source in splits[name].sources:
-            digest = int(hashlib.sha1(source.encode()).hexdigest(), 16)
-            assert first <= digest % 100 < last
+            assert first <= hundredth(source) < last
     assert len(splits["train"]) > 150 > len(splits["test"]) > 0
 
 
@@ -63,7 +66,7 @@ def test_lines_without_a_target_are_listed_or_skipped(file):
     assert pairs.load(f"pairs:{file}", skip_bad=True).skipped == 2
 
 
-@pytest.mark.parametrize("source, split, received", [
+@pytest.mark.parametrize(("source", "split", "received"), [
     ("pears:x", "train", {"source": "pears:x"}), ("pairs:", "train", {"source": "pairs:"}),
     ("pairs:x", "dev", {"split": "dev"}), ("pairs:/nowhere", "train", {"file": "/nowhere"})])
 def test_bad_sources(source, split, received):
@@ -72,9 +75,8 @@ def test_bad_sources(source, split, received):
 
 def test_an_empty_split_is_refused(tmp_path):
     (tmp_path / "one.tsv").write_text("a\tb\n")
-    used = [split for split in pairs.SPLITS if pairs.SPLITS[split][0] <= int(
-        hashlib.sha1(b"a").hexdigest(), 16) % 100 < pairs.SPLITS[split][1]]
-    other = next(split for split in pairs.SPLITS if split not in used)
+    other = next(split for split, (first, last) in pairs.SPLITS.items()
+                 if not first <= hundredth("a") < last)
     check_error(lambda: pairs.load(f"pairs:{tmp_path / 'one.tsv'}", other), split=other)
 
 
@@ -121,7 +123,7 @@ def test_mean_over_positions_is_the_mean_over_real_tokens(batches):
 
 
 def test_validation_batches_weigh_all_tokens_alike(batches):
-    make, _, targets = batches
+    make, _, _targets = batches
     made = make()
     total = [np.mean(weights) for _, _, weights in (made[i] for i in range(made.num_batches))]
     assert np.mean(total) == pytest.approx(1.0, rel=1e-5)

@@ -47,7 +47,7 @@ def every_sequence(table, first, penalty):
     return sorted(found, reverse=True)
 
 
-@pytest.mark.parametrize("seed, alpha", [(0, 0.0), (1, 0.6), (2, 1.3)])
+@pytest.mark.parametrize(("seed", "alpha"), [(0, 0.0), (1, 0.6), (2, 1.3)])
 def test_finds_the_best_of_all_sequences(seed, alpha):
     """Width 5 over 5 tokens and length 3 leaves no beginning of length 1 out."""
     step, table = table_model(seed, 5, 2)
@@ -66,7 +66,7 @@ def test_a_wide_beam_is_exact_on_longer_sequences(seed):
     step, table = table_model(seed, 3, 4)
     written = decoding.beam(step, ops.array([1]), start(1), end=END, max_length=4, width=3,
                             length_penalty=0.6)
-    (score, sequence), *_ = every_sequence(table, 1, decoding.google_penalty(0.6))
+    (score, _sequence), *_ = every_sequence(table, 1, decoding.google_penalty(0.6))
     assert float(written.scores[0][0]) <= score + 1e-5  # a beam may miss, but never invents
     greedy = decoding.greedy(step, ops.array([1]), start(1), end=END, max_length=4)
     penalty = decoding.google_penalty(0.6)(int(greedy.lengths[0]))
@@ -117,7 +117,7 @@ def test_what_does_not_exist_has_no_score():
     assert np.all(np.asarray(written.scores[0, 1:]) < -1e8)
 
 
-@pytest.mark.parametrize("arguments, received", [
+@pytest.mark.parametrize(("arguments", "received"), [
     ({"width": 0}, {"width": 0}), ({"width": 8}, {"width": 8, "vocab_size": 7}),
     ({"width": 2, "num_best": 3}, {"num_best": 3, "width": 2}),
     ({"width": 2, "length_penalty": -1.0}, {"length_penalty": -1.0})])

@@ -38,7 +38,7 @@ def arithmetic(num_layers, embed_dim, mlp_dim, vocab_size):
     return vocab_size * embed_dim + num_layers * (encoder + decoder)
 
 
-@pytest.mark.parametrize("size, millions", [("base", 63), ("big", 214)])
+@pytest.mark.parametrize(("size", "millions"), [("base", 63), ("big", 214)])
 def test_the_papers_sizes_by_arithmetic(size, millions):
     """Its table 3 rounds to 65 and 213 million, with a vocabulary of about 37,000."""
     num_layers, _, embed_dim, mlp_dim = SIZES[size]
@@ -91,7 +91,7 @@ def test_order_of_the_source_matters(model):
                   - np.asarray(model({"source": SOURCE, "tokens": TOKENS}))).max() > 1e-3
 
 
-@pytest.mark.parametrize("method, options", [("greedy", {}), ("beam", {"width": 3})])
+@pytest.mark.parametrize(("method", "options"), [("greedy", {}), ("beam", {"width": 3})])
 def test_cached_decoding_writes_what_rerunning_the_prefix_writes(model, method, options):
     """`step` that runs the whole prefix again, without any cache."""
     ops = keras.ops
@@ -142,7 +142,7 @@ def test_saves_and_loads(model, tmp_path):
     np.testing.assert_array_equal(copy.generate(SOURCE).tokens, model.generate(SOURCE).tokens)
 
 
-@pytest.mark.parametrize("arguments, received", [
+@pytest.mark.parametrize(("arguments", "received"), [
     ({"size": "bsae"}, {"size": "bsae"}), ({"num_heads": 5}, {"num_heads": 5, "embed_dim": 16}),
     ({"dropout": 1.0}, {"dropout": 1.0}), ({"max_length": 0}, {"max_length": 0})])
 def test_bad_arguments(arguments, received):
@@ -150,7 +150,7 @@ def test_bad_arguments(arguments, received):
                                        **arguments}), **received)
 
 
-@pytest.mark.parametrize("options, received", [
+@pytest.mark.parametrize(("options", "received"), [
     ({"method": "gready"}, {"method": "gready"}), ({"max_length": 8}, {"max_length": 8}),
     ({"method": "beam", "width": 12}, {"width": 12, "vocab_size": VOCAB}),
     ({"method": "beam", "width": 0}, {"width": 0})])
