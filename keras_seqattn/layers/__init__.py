@@ -6,7 +6,7 @@ from keras_seqattn.layers.feed_forward import FeedForward
 from keras_seqattn.layers.multi_head import MultiHeadAttention
 from keras_seqattn.layers.patch import ClassToken, ConvStem, PatchEmbedding
 from keras_seqattn.layers.position import LearnedPositionEmbedding, PositionalEncoding
-from keras_seqattn.layers.transformer import TransformerEncoderBlock
+from keras_seqattn.layers.transformer import TransformerDecoderBlock, TransformerEncoderBlock
 
 __all__ = [
     "ClassToken",
@@ -17,6 +17,7 @@ __all__ = [
     "PatchEmbedding",
     "PositionalEncoding",
     "ScaledDotProductAttention",
+    "TransformerDecoderBlock",
     "TransformerEncoderBlock",
     "masks",
 ]

@@ -1,6 +1,8 @@
 """Models: one architecture per file, each a function that returns a functional `keras.Model`."""
 
+from keras_seqattn.models.generator import Generator
 from keras_seqattn.models.pretrained import labels, load
+from keras_seqattn.models.transformer import transformer
 from keras_seqattn.models.vit import pixel_statistics, vit
 
-__all__ = ["labels", "load", "pixel_statistics", "vit"]
+__all__ = ["Generator", "labels", "load", "pixel_statistics", "transformer", "vit"]
