@@ -19,8 +19,8 @@ from keras_seqattn.models.vit import vit
 ACTIVATIONS = {"gelu": "gelu", "gelu_new": gelu_tanh, "gelu_pytorch_tanh": gelu_tanh,
                "relu": "relu", "silu": "silu"}
 # In the files, but not computed with: the pooler, masks kept as buffers, a copy of the embeddings.
-_UNUSED = (r"encoder\.pooler\..*|decoder\.transformer\.h\.\d+\.(cross)?att(ention|n)\.(masked_)?bias"
-           r"|decoder\.lm_head\.weight")
+_UNUSED = (r"encoder\.pooler\..*|decoder\.lm_head\.weight"
+           r"|decoder\.transformer\.h\.\d+\.(attn|crossattention)\.(masked_)?bias")
 
 
 def length_power(exponent):
