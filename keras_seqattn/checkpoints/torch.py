@@ -28,7 +28,8 @@ def multi_head_attention(state, num_heads):
     Returns:
         `layers.MultiHeadAttention`, built. Called with `return_attention_scores=True` it also
         returns PyTorch's weights per head. A padding mask is `key_mask`, inverted; a mask of shape
-        `(B·N, T, S)` is `attention_mask`, inverted and reshaped to `(B, N, T, S)`.
+        `(B·N, T, S)` is `attention_mask`, inverted and reshaped to `(B, N, T, S)`; a mask of
+        floats is `attention_bias`.
 
     Raises:
         ValueError: a key is missing, has no place or its array another shape; `num_heads` does
@@ -141,13 +142,15 @@ def transformer(state, num_heads, norm="post", activation="relu", epsilon=1e-5,
     source, target = (keras.Input((None, embed_dim), name=name) for name in ("source", "target"))
     source_mask, target_mask = (keras.Input((None,), dtype="bool", name=name)
                                 for name in ("source_mask", "target_mask"))
+    # As PyTorch does, lets a padded position read too: only what is read is masked.
+    source_readable, target_readable = (
+        ops.expand_dims(mask, 1) for mask in (source_mask, target_mask))
     memory, output = source, target
     for block in stacks["encoder"]:
-        # As PyTorch does, lets a padded position read too: only what is read is masked.
-        memory = block(memory, attention_mask=ops.expand_dims(source_mask, 1))
+        memory = block(memory, attention_mask=source_readable)
     memory = norms["encoder"](memory)
     for block in stacks["decoder"]:
-        output = block(output, memory, inputs_mask=target_mask, memory_mask=source_mask,
+        output = block(output, memory, attention_mask=target_readable, memory_mask=source_mask,
                        use_causal_mask=use_causal_mask)
     output = norms["decoder"](output)
     model = keras.Model(

@@ -49,6 +49,11 @@ def test_attention_and_its_masks(goldens, name):
             return_attention_scores=True)
         _equal(output, io[f"output_{case}"])
         _equal(scores, io[f"weights_{case}"])
+    output, scores = layer(
+        io["query"], io["value"], io["key"], key_mask=~io["key_padding_mask"],
+        attention_bias=io["attn_mask_float"], return_attention_scores=True)
+    _equal(output, io["output_float_mask"])
+    _equal(scores, io["weights_float_mask"])
 
 
 def _attention(query, key, value, weights, num_heads):
@@ -141,8 +146,7 @@ def test_transformer_and_its_masks(goldens, name):
     masked = run(causal, source_mask, all_target)
     _equal(masked["memory"], io["memory"])
     _equal(masked["output"], io["output"])
-    padded = run(causal, source_mask, target_mask)["output"]
-    _equal(padded * target_mask[..., None], io["output_tgt_padding"] * target_mask[..., None])
+    _equal(run(causal, source_mask, target_mask)["output"], io["output_tgt_padding"])
     _equal(run(load(use_causal_mask=False), all_source, all_target)["output"],
            io["output_no_masks"])
 
