@@ -5,6 +5,7 @@ manner, not of the numbers: images have their channels last here, and written to
 the start token and end in zeros.
 """
 
+import functools
 import json
 import pathlib
 
@@ -23,6 +24,7 @@ _UNUSED = (r"encoder\.pooler\..*|decoder\.lm_head\.weight"
            r"|decoder\.transformer\.h\.\d+\.(attn|crossattention)\.(masked_)?bias")
 
 
+@functools.cache  # the same function each time, so that `generate` compiles once
 def length_power(exponent):
     """The length penalty of `generate` in transformers: `length ** exponent`.
 
