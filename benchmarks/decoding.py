@@ -5,9 +5,10 @@
 
 A decoder of 6 blocks, 256 wide (4 heads, inner width 1,024, 8,000 tokens) writes 128 tokens. The
 two libraries hold the same weights, and the tokens are compared before anything is timed. All ways
-are compiled, on TensorFlow with XLA, take turns within each round, and the ratio is the median over the rounds. Without a
-cache the prefix is run again for each token, once as long as it is (a graph of any length) and
-once padded to its full length within one compiled loop; the faster of the two counts.
+are compiled, on TensorFlow with XLA, take turns within each round, and the ratio is the median over
+the rounds. Without a cache the prefix is run again for each token, once as long as it is (a graph
+of any length, without XLA, which would compile every length) and once padded to its full length
+within one compiled loop; the faster of the two counts.
 """
 
 import argparse

@@ -7,4 +7,5 @@ from keras_seqattn.models.transformer import transformer
 from keras_seqattn.models.vision_text import vision_text
 from keras_seqattn.models.vit import pixel_statistics, vit
 
-__all__ = ["Generator", "labels", "load", "pixel_statistics", "seq2seq", "transformer", "vision_text", "vit"]
+__all__ = ["Generator", "labels", "load", "pixel_statistics", "seq2seq", "transformer",
+           "vision_text", "vit"]
