@@ -92,7 +92,7 @@ def streaming(model, length=1):
         else:
             raise ValueError(explain(
                 "a stream needs layers that read the past alone", layer=layer.name,
-                kind=type(layer).__name__, fix="pass a model of one direction"))
+                layer_class=type(layer).__name__, fix="pass a model of one direction"))
         after += keras.tree.flatten(ended)
         copies.append((copy, layer))
     names = [each.name for each in before]
