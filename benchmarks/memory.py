@@ -161,7 +161,7 @@ def draw(rows, path):
         axes.minorticks_off()
         if task == "adding":
             axes.set_yscale("log")
-    axes.legend(fontsize="small")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", fontsize="small")
     figure.savefig(path, dpi=150, metadata={"Software": None})
 
 

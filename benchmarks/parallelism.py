@@ -80,7 +80,7 @@ def draw(rows, path):
         axes.set_xticks(LENGTHS, LENGTHS, minor=False)
         axes.minorticks_off()
     panels[0].set_ylabel("milliseconds of a training step")
-    panels[0].legend(fontsize="small")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", fontsize="small")
     figure.savefig(path, dpi=150, metadata={"Software": None})
 
 
