@@ -100,7 +100,7 @@ def train(recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a YAM
             raise typer.Exit(training.EXIT_PREEMPTED) from None
     last = {name: values[-1] for name, values in run.history.items()}
     _finish({**last, "out": str(out), "epochs": len(run.history["loss"]), "seconds": run.seconds,
-             "images_per_s": run.images_per_s}, None, as_json)
+             "examples_per_s": run.examples_per_s}, None, as_json)
 
 
 @app.command()

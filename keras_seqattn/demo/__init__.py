@@ -69,7 +69,7 @@ def run(out, recipe="demo", overrides=(), tell=print):
             "test_examples": len(test.labels), "image_shape": list(recipe.model.image_shape)},
         "train": {
             "seconds": trained.seconds, "epochs": recipe.train.epochs,
-            "images_per_s": trained.images_per_s, "history": trained.history,
+            "examples_per_s": trained.examples_per_s, "history": trained.history,
             "recipe": recipe.model_dump(mode="json"),
             "parameters": trained.model.count_params()},
         "keras": {"accuracy": accuracy},

@@ -50,7 +50,7 @@ def write_html(path, report, model, test, logits, classified):
                 f"{_text(label)} {share:.1%}" for label, share in ranked) + "</td></tr>"
             for name, truth, ranked in classified),
         training_note=_text(
-            f"{train['images_per_s']:.0f} images per second. Validation images are cut from the "
+            f"{train['examples_per_s']:.0f} images per second. Validation images are cut from the "
             "train split; the weights kept are those of the lowest validation loss."),
         curves=_embed(journal.curves(train["history"])),
         confusion=_embed(_confusion(test.labels, predicted, test.classes)),

@@ -8,7 +8,7 @@ from keras_seqattn.layers.multi_head import MultiHeadAttention
 from keras_seqattn.layers.patch import ClassToken, ConvStem, PatchEmbedding
 from keras_seqattn.layers.position import LearnedPositionEmbedding, PositionalEncoding
 from keras_seqattn.layers.temporal import TemporalConvBlock, TemporalConvNet
-from keras_seqattn.layers.transformer import TransformerEncoderBlock
+from keras_seqattn.layers.transformer import TransformerDecoderBlock, TransformerEncoderBlock
 
 __all__ = [
     "ClassToken",
@@ -22,6 +22,7 @@ __all__ = [
     "ScaledDotProductAttention",
     "TemporalConvBlock",
     "TemporalConvNet",
+    "TransformerDecoderBlock",
     "TransformerEncoderBlock",
     "masks",
 ]

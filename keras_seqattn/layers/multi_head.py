@@ -55,6 +55,8 @@ class MultiHeadAttention(keras.layers.Layer):
         return_attention_scores: If `True`, also returns the scores.
         training: Whether dropout acts.
         use_causal_mask: If `True`, query `t` reads keys `0 … S-T+t` only.
+        attention_bias: Float of a shape as of `attention_mask`: added to the logits, such as a
+            relative position.
 
     Returns:
         Float, `(B, T, D)`; with scores, a pair whose second is `(B, N, T, S)`. Before the output
@@ -186,30 +188,66 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def call(self, query, value, key=None, query_mask=None, value_mask=None, key_mask=None,
              attention_mask=None, return_attention_scores=False, training=None,
-             use_causal_mask=False):
-        key = value if key is None else key
+             use_causal_mask=False, attention_bias=None):
         asked, read = ops.shape(query)[:-1], ops.shape(value)[:-1]
-        gate = _project(self._gate_dense, query) if self.use_gate else None
-        query = self._split_heads(_project(self._query_dense, query))    # (B, N, T, H)
-        key = self._split_heads(_project(self._key_dense, key))          # (B, K, S, H)
-        value = self._split_heads(_project(self._value_dense, value))    # (B, K, S, H_v)
         allowed = join_masks(
             self._flat_mask(query_mask, asked), self._flat_mask(value_mask, read),
             self._flat_mask(key_mask, read), self._flat_scores_mask(attention_mask, asked, read))
-        if self.sliding_window:
-            window = masks.sliding_window(
-                ops.shape(query)[2], ops.shape(key)[2], window=self.sliding_window)
-            allowed = masks.combine(allowed, window)
-        output, scores = attend(
-            query, key, value, allowed, scale=self.key_dim ** -0.5, causal=use_causal_mask,
+        output, scores = self._read(
+            query, *self.keys_and_values(value, key), allowed, causal=use_causal_mask,
+            bias=self._flat_scores_mask(attention_bias, asked, read),
             drop=self._dropout_layer if training and self.dropout else None,
-            flash_attention=self.flash_attention, return_attention_scores=return_attention_scores)
-        output = self._join_heads(output, asked)                        # (B, T, N, H_v)
-        output = _project(self._output_dense, output if gate is None else output * gate)
-        output = finite(output)                                              # (B, T, D)
+            return_attention_scores=return_attention_scores)
         if not return_attention_scores:
             return output
         return output, self._unflat_scores(scores, asked, read)
+
+    def keys_and_values(self, value, key=None):
+        """Projects the sequence that is read, so that it can be kept and read again.
+
+        Args:
+            value: Float, `(B, S, D_v)`.
+            key: Float, `(B, S, D_k)`. Defaults to `value`.
+
+        Returns:
+            Keys, `(B, K, S, H)`, and values, `(B, K, S, H_v)`.
+        """
+        key = value if key is None else key
+        return (self._split_heads(_project(self._key_dense, key)),
+                self._split_heads(_project(self._value_dense, value)))
+
+    def read(self, query, keys, values, allowed=None, return_attention_scores=False):
+        """Reads kept keys and values, as `call` reads what it has projected itself.
+
+        Args:
+            query: Float, `(B, T, D)`.
+            keys: Float, `(B, K, S, H)`.
+            values: Float, `(B, K, S, H_v)`.
+            allowed: Boolean, broadcasts to `(B, N, T, S)`; `True` may be read.
+            return_attention_scores: If `True`, also returns the scores.
+
+        Returns:
+            Float, `(B, T, D)`; with scores, a pair whose second is `(B, N, T, S)`.
+        """
+        output, scores = self._read(query, keys, values, allowed,
+                                    return_attention_scores=return_attention_scores)
+        return (output, scores) if return_attention_scores else output
+
+    def _read(self, query, keys, values, allowed, bias=None, causal=False, drop=None,
+              return_attention_scores=False):
+        asked = ops.shape(query)[:-1]
+        gate = _project(self._gate_dense, query) if self.use_gate else None
+        query = self._split_heads(_project(self._query_dense, query))    # (B, N, T, H)
+        if self.sliding_window:
+            allowed = masks.combine(allowed, masks.sliding_window(
+                ops.shape(query)[2], ops.shape(keys)[2], window=self.sliding_window))
+        output, scores = attend(
+            query, keys, values, allowed, scale=self.key_dim ** -0.5, causal=causal, drop=drop,
+            bias=bias if bias is None or len(bias.shape) != 3 else ops.expand_dims(bias, 1),
+            flash_attention=self.flash_attention, return_attention_scores=return_attention_scores)
+        output = self._join_heads(output, asked)                        # (B, T, N, H_v)
+        output = _project(self._output_dense, output if gate is None else output * gate)
+        return finite(output), scores                                        # (B, T, D)
 
     # Projections have the axes of the input with N and H behind. Attention wants the batch axes,
     # N, the positions, H; with more than one axis of positions or batch, each kind is flattened.

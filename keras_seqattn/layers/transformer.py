@@ -1,16 +1,14 @@
 """Transformer blocks: attention and a feed-forward network, each with a residual and a norm."""
 
 import keras
+from keras import ops
 
-from keras_seqattn.errors import check_count, check_sequence, check_share, explain, nearest
-from keras_seqattn.layers.feed_forward import FeedForward
-from keras_seqattn.layers.multi_head import MultiHeadAttention
-
-NORMS = ("pre", "post")
+from keras_seqattn.errors import check_sequence
+from keras_seqattn.layers.block import TransformerBlock
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
-class TransformerEncoderBlock(keras.layers.Layer):
+class TransformerEncoderBlock(TransformerBlock):
     """Lets all tokens of a sequence read each other, then transforms each by itself.
 
     Args:
@@ -59,56 +57,8 @@ class TransformerEncoderBlock(keras.layers.Layer):
     (`"pre"`); drop path: Huang et al. 2016.
     """
 
-    def __init__(self, num_heads, mlp_dim, norm="pre", activation="gelu", dropout=0.0,
-                 attention_dropout=0.0, drop_path=0.0, key_dim=None, num_kv_heads=None,
-                 use_bias=True, epsilon=1e-6, kernel_initializer="glorot_uniform", seed=None,
-                 **kwargs):
-        super().__init__(**kwargs)
-        check_count(num_heads=num_heads, mlp_dim=mlp_dim)
-        check_share(dropout=dropout, attention_dropout=attention_dropout, drop_path=drop_path)
-        if norm not in NORMS:
-            raise ValueError(explain("`norm` is not known", norm=norm, fix=nearest(norm, NORMS)))
-        self.num_heads = num_heads
-        self.mlp_dim = mlp_dim
-        self.norm = norm
-        self.activation = keras.activations.get(activation)
-        self.dropout = dropout
-        self.attention_dropout = attention_dropout
-        self.drop_path = drop_path
-        self.key_dim = key_dim
-        self.num_kv_heads = num_kv_heads
-        self.use_bias = use_bias
-        self.epsilon = epsilon
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.seed = seed
-        self.supports_masking = True
-
     def build(self, input_shape):
-        check_sequence(input_shape, "TransformerEncoderBlock")
-        embed_dim = input_shape[-1]
-        if self.key_dim is None and embed_dim % self.num_heads:
-            raise ValueError(explain(
-                "`num_heads` must divide the width of the input", num_heads=self.num_heads,
-                embed_dim=embed_dim, fix="pick a divisor of embed_dim, or set key_dim"))
-        common = {"use_bias": self.use_bias, "seed": self.seed, "dtype": self.dtype_policy,
-                  "kernel_initializer": self.kernel_initializer}
-        self._attention = MultiHeadAttention(
-            self.num_heads, self.key_dim or embed_dim // self.num_heads,
-            dropout=self.attention_dropout, num_kv_heads=self.num_kv_heads, name="attention",
-            **common)
-        self._feed_forward = FeedForward(
-            self.mlp_dim, activation=self.activation, dropout=self.dropout, name="feed_forward",
-            **common)
-        self._attention_norm, self._feed_forward_norm = (
-            keras.layers.LayerNormalization(
-                epsilon=self.epsilon, name=name, dtype=self.dtype_policy)
-            for name in ("attention_norm", "feed_forward_norm"))
-        self._drop = keras.layers.Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
-        self._drop_path = keras.layers.Dropout(
-            self.drop_path, noise_shape=(None, 1, 1), seed=self.seed, dtype=self.dtype_policy)
-        self._attention.build(input_shape, input_shape)
-        for layer in (self._feed_forward, self._attention_norm, self._feed_forward_norm):
-            layer.build(input_shape)
+        self._build_parts(input_shape, attention=input_shape)
 
     def call(self, inputs, mask=None, attention_mask=None, use_causal_mask=False,
              return_attention_scores=False, training=None):
@@ -124,44 +74,170 @@ class TransformerEncoderBlock(keras.layers.Layer):
                 x, scores = x
             return self._drop(x, training=training)
 
-        def feed_forward(x):
-            return self._feed_forward(x, training=training)
-
         x = self._residual(inputs, attention, self._attention_norm, training)
-        x = self._residual(x, feed_forward, self._feed_forward_norm, training)
+        x = self._transform(x, training)
         return (x, scores) if return_attention_scores else x
-
-    def _residual(self, x, branch, norm, training):
-        if self.norm == "pre":
-            return x + self._drop_path(branch(norm(x)), training=training)
-        return norm(x + self._drop_path(branch(x), training=training))
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
 
-    def compute_output_spec(self, *args, **kwargs):
-        # Traced rather than told by the shape above, so that scores come out right.
-        return keras.Operation.compute_output_spec(self, *args, **kwargs)
-
     attention = property(lambda self: self._attention)
     attention_norm = property(lambda self: self._attention_norm)
-    feed_forward = property(lambda self: self._feed_forward)
-    feed_forward_norm = property(lambda self: self._feed_forward_norm)
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "num_heads": self.num_heads,
-            "mlp_dim": self.mlp_dim,
-            "norm": self.norm,
-            "activation": keras.activations.serialize(self.activation),
-            "dropout": self.dropout,
-            "attention_dropout": self.attention_dropout,
-            "drop_path": self.drop_path,
-            "key_dim": self.key_dim,
-            "num_kv_heads": self.num_kv_heads,
-            "use_bias": self.use_bias,
-            "epsilon": self.epsilon,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "seed": self.seed,
-        }
+
+@keras.saving.register_keras_serializable(package="keras_seqattn")
+class TransformerDecoderBlock(TransformerBlock):
+    """Lets the tokens written so far read each other, then a memory, then transforms each.
+
+    Without a memory it is the block of a decoder-only model (GPT), whose attention part is all
+    that is left. `start` and `step` do the same one token at a time with kept keys and values.
+
+    Args:
+        num_heads: Number of heads `N`.
+        mlp_dim: Inner width `F` of the feed-forward network.
+        norm: `"pre"` or `"post"`, as for `TransformerEncoderBlock`.
+        activation: Name or function inside the feed-forward network.
+        dropout: Share dropped after each part in training, in `[0, 1)`.
+        attention_dropout: Share of attention scores dropped in training, in `[0, 1)`.
+        drop_path: Share of examples whose residual branch is skipped in training, in `[0, 1)`.
+        key_dim: Size `H` of one head. Defaults to `D // N`, which must then be whole.
+        num_kv_heads: Number `K` of key/value heads. Defaults to `num_heads`.
+        use_bias: Whether the projections and dense layers have biases.
+        epsilon: Added to the variance in the norms.
+        kernel_initializer: Initializer of the kernels.
+        seed: Seed of the dropouts. `None` draws one.
+
+    Call arguments:
+        inputs: Float, `(B, T, D)`.
+        memory: Float, `(B, S, D_m)`: what the encoder made of the source; or `None`, then and
+            always.
+        inputs_mask: Boolean, `(B, T)`; `True` is a real token. Keras fills it in.
+        memory_mask: Boolean, `(B, S)`. Keras fills it in.
+        attention_mask: Boolean, `(T, T)`, `(B, T, T)` or `(B, N, T, T)`: which tokens read which.
+        use_causal_mask: If `True`, position `t` reads positions `0 … t` only.
+        return_attention_scores: If `True`, also returns the scores of the memory (without one,
+            those of the tokens).
+        training: Whether dropout and drop path act.
+
+    Returns:
+        Float, `(B, T, D)`; with scores, a pair whose second is `(B, N, T, S)`.
+
+    Raises:
+        ValueError: as for `TransformerEncoderBlock`.
+
+    Example:
+
+    >>> block = TransformerDecoderBlock(num_heads=3, mlp_dim=7)
+    >>> tuple(block(keras.ops.ones((2, 5, 12)), keras.ops.ones((2, 11, 13))).shape)
+    (2, 5, 12)
+
+    Masking: consumes both masks in attention and passes that of `inputs` on.
+    Cost: `6·D² + 2·D·D_m + 2·D·F` weights (+ biases and norms); a step costs as many multiply-adds
+    as the weights (those of the memory's keys and values only once) + `2·(T + S)·D`.
+    On device: as the encoder block; a step adds 2 DYNAMIC_UPDATE_SLICE.
+    Paper: Vaswani et al. 2017, section 3.1.
+    """
+
+    def build(self, inputs_shape, memory_shape=None):
+        read = {"self_attention": inputs_shape}
+        if memory_shape is not None:
+            check_sequence(memory_shape, "TransformerDecoderBlock, `memory`,")
+            read["cross_attention"] = memory_shape
+        self._build_parts(inputs_shape, **read)
+
+    def call(self, inputs, memory=None, inputs_mask=None, memory_mask=None, attention_mask=None,
+             use_causal_mask=True, return_attention_scores=False, training=None):
+        scores = None
+
+        def attend(attention, x, value, value_mask, **keywords):
+            nonlocal scores
+            x = attention(
+                x, value, query_mask=inputs_mask, value_mask=value_mask, training=training,
+                return_attention_scores=return_attention_scores, **keywords)
+            if return_attention_scores:
+                x, scores = x
+            return self._drop(x, training=training)
+
+        x = self._residual(
+            inputs, lambda x: attend(self._self_attention, x, x, inputs_mask,
+                                     attention_mask=attention_mask,
+                                     use_causal_mask=use_causal_mask),
+            self._self_attention_norm, training)
+        if memory is not None:
+            x = self._residual(
+                x, lambda x: attend(self._cross_attention, x, memory, memory_mask),
+                self._cross_attention_norm, training)
+        x = self._transform(x, training)
+        return (x, scores) if return_attention_scores else x
+
+    def start(self, batch_size, max_length, memory=None):
+        """Makes the cache of an empty sequence: room for its keys and values, those of the memory.
+
+        Args:
+            batch_size: Number of sequences `B`.
+            max_length: Longest sequence in tokens `T`.
+            memory: Float, `(B, S, D_m)`, or `None`.
+
+        Returns:
+            Dictionary of float tensors: keys, `(B, K, H, T)` and `(B, K, H, S)`, as the product
+            with a query reads them, and values, `(B, K, T, H)` and `(B, K, S, H)`.
+        """
+        attention = self._self_attention
+        room = ops.zeros((batch_size, attention.num_kv_heads, max_length, attention.key_dim),
+                         dtype=self.compute_dtype)
+        cache = {"key": _turn(room), "value": room}
+        if memory is not None:
+            keys, values = self._cross_attention.keys_and_values(memory)
+            cache |= {"memory_key": _turn(keys), "memory_value": values}
+        return cache
+
+    def step(self, inputs, cache, position, memory_mask=None, return_attention_scores=False):
+        """Reads one more token of each sequence: the last column of `call`, at the cost of one.
+
+        Args:
+            inputs: Float, `(B, 1, D)`.
+            cache: As of `start` or the step before.
+            position: Integer tensor of rank 0: how many tokens came before.
+            memory_mask: Boolean, `(B, S)`.
+            return_attention_scores: If `True`, also returns the scores of the memory.
+
+        Returns:
+            Float, `(B, 1, D)`, and the cache; with scores, `(B, N, 1, S)` as a third.
+        """
+        cache, scores = dict(cache), None
+
+        def attend_tokens(x):
+            key, value = self._self_attention.keys_and_values(x)
+            cache["key"] = ops.slice_update(cache["key"], (0, 0, 0, position), _turn(key))
+            cache["value"] = ops.slice_update(cache["value"], (0, 0, position, 0), value)
+            written = ops.arange(cache["value"].shape[2], dtype="int32") <= position
+            return self._self_attention.read(x, _turn(cache["key"]), cache["value"], written)
+
+        def attend_memory(x):
+            nonlocal scores
+            allowed = None if memory_mask is None else ops.expand_dims(memory_mask, (1, 2))
+            x = self._cross_attention.read(
+                x, _turn(cache["memory_key"]), cache["memory_value"], allowed,
+                return_attention_scores)
+            if return_attention_scores:
+                x, scores = x
+            return x
+
+        x = self._residual(inputs, attend_tokens, self._self_attention_norm, False)
+        if "memory_key" in cache:
+            x = self._residual(x, attend_memory, self._cross_attention_norm, False)
+        x = self._transform(x, False)
+        return (x, cache, scores) if return_attention_scores else (x, cache)
+
+    def compute_output_shape(self, inputs_shape, memory_shape=None):
+        return tuple(inputs_shape)
+
+    self_attention = property(lambda self: self._self_attention)
+    self_attention_norm = property(lambda self: self._self_attention_norm)
+    cross_attention = property(lambda self: self._cross_attention)
+    cross_attention_norm = property(lambda self: self._cross_attention_norm)
+
+
+def _turn(keys):
+    """`(B, K, T, H)` to `(B, K, H, T)` and back: two in a row cost nothing once compiled."""
+    return ops.transpose(keys, (0, 1, 3, 2))

@@ -4,12 +4,11 @@ import keras
 import numpy as np
 
 from keras_seqattn import data, models
+from keras_seqattn.data.batches import Batches
 from keras_seqattn.errors import explain
+from keras_seqattn.files import whole
 from keras_seqattn.training import transfer
-from keras_seqattn.training.optimizer import AdamW
-
-# Names of the weights that decay would only harm: they do not multiply features.
-UNDECAYED = {"bias", "gamma", "beta", "embeddings", "token"}
+from keras_seqattn.training.optimizer import make
 
 
 def load(recipe, skip_bad=False):
@@ -134,22 +133,10 @@ def compile_model(model, settings, num_steps):
     Args:
         model: `keras.Model` that returns logits.
         settings: The recipe's `TrainSection`.
-        num_steps: Steps of the whole training: the learning rate rises for their first `warmup`
-            share and falls along half a cosine to zero at their last.
+        num_steps: Steps of the whole training.
     """
-    warmup = int(num_steps * settings.warmup)
-    learning_rate = keras.optimizers.schedules.CosineDecay(
-        0.0 if warmup else settings.learning_rate, max(num_steps - warmup, 1),
-        warmup_target=settings.learning_rate if warmup else None, warmup_steps=warmup)
-    optimizer = AdamW(
-        learning_rate, weight_decay=settings.weight_decay, beta_2=settings.beta_2,
-        clip_norm=settings.clip_norm,
-        decayed=[w.path for w in model.trainable_weights if w.name not in UNDECAYED],
-        shares=transfer.rate_shares(model, settings.layer_decay),
-        gradient_accumulation_steps=settings.accumulate,
-        use_ema=settings.average is not None, ema_momentum=settings.average or 0.0)
     model.compile(
-        optimizer,
+        make(model, settings, num_steps),
         keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=settings.label_smoothing),
         weighted_metrics=[Accuracy(name="accuracy")], jit_compile=settings.xla)
@@ -164,6 +151,43 @@ def build_state(model, batch):
     """
     model._symbolic_build(data_batch=batch)
     model.optimizer.build(model.trainable_variables)
+
+
+def batches(recipe, examples, training=True, step=0, share=(0, 1)):
+    """The batches of a recipe, as of `data.batches.Batches`.
+
+    Args:
+        recipe: `Recipe`.
+        examples: As of `load`.
+        training: Whether they are shuffled, augmented and without end.
+        step: Step of the first batch.
+        share: `(index, count)`: which share of each batch is made.
+    """
+    settings = recipe.train
+    if not training:
+        return Batches(examples, settings.batch_size, share=share)
+    return Batches(examples, settings.batch_size, recipe.data.augment, settings.seed, step, share)
+
+
+def finish(recipe, examples, model, out):
+    """Writes what is needed to use a model: `labels.txt`.
+
+    Args:
+        recipe: `Recipe`.
+        examples: Those it was trained on.
+        model: `keras.Model`.
+        out: The run folder.
+
+    Returns:
+        The sections `model` and `data` of the card.
+    """
+    with whole(out / "labels.txt") as path:
+        path.write_text("\n".join(examples.classes) + "\n", encoding="utf-8")
+    return {
+        "model": {"parameters": model.count_params(), "size": recipe.model.size,
+                  "image_shape": list(recipe.model.image_shape)},
+        "data": {"source": recipe.data.source, "training_examples": len(examples),
+                 "skipped": examples.skipped, "classes": list(examples.classes)}}
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")

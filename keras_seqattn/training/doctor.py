@@ -66,7 +66,7 @@ def examine(recipe, replicas=8):
     if isinstance(training, StoredImages):
         findings.append(Finding(
             "the images are decoded by the hosts whenever they are read", "data.source",
-            "watch images_per_s; a set that fits in memory is decoded once", "note"))
+            "watch examples_per_s; a set that fits in memory is decoded once", "note"))
     share = (0, replicas)
     batches = Batches(training, batch_size, recipe.data.augment, settings.seed, share=share)
     model = classifier.build(recipe, training)

@@ -11,10 +11,9 @@ import warnings
 import keras
 
 from keras_seqattn import models
-from keras_seqattn.data.batches import Batches
 from keras_seqattn.errors import explain
-from keras_seqattn.files import output_folder, whole
-from keras_seqattn.training import classifier, journal, states
+from keras_seqattn.files import output_folder
+from keras_seqattn.training import classifier, journal, states, translation
 from keras_seqattn.training.board import Board
 from keras_seqattn.training.optimizer import averaged
 from keras_seqattn.training.preemption import Preemption
@@ -22,6 +21,8 @@ from keras_seqattn.training.progress import Progress
 from keras_seqattn.training.steps import Steps
 from keras_seqattn.training.strategy import strategy as choose_devices
 
+# architecture: the module that knows its data, model, loss and card
+TASKS = {"vit": classifier, "transformer": translation, "seq2seq": translation}
 BETWEEN_PICTURES_S = 30.0  # drawing takes a second, which short epochs would feel
 
 
@@ -30,18 +31,18 @@ class Run(typing.NamedTuple):
 
     Attributes:
         model: The `keras.Model` to use: the best epoch's, without validation the last one's.
-        classes: Names of the classes, in the order of the logits.
+        classes: Names of the classes, in the order of the logits; none if it is no classifier.
         history: Name of each curve to its values, one per epoch; among them `seconds`, with
-            validation and checkpoints, and `images_per_s`.
+            validation and checkpoints, and `examples_per_s`.
         seconds: Duration of all epochs.
-        images_per_s: Training images per second over all of it.
+        examples_per_s: Training examples per second over all of it.
     """
 
     model: keras.Model
     classes: tuple
     history: dict
     seconds: float
-    images_per_s: float
+    examples_per_s: float
 
 
 def fit(recipe, out, strategy="auto", resume=False, skip_bad=False, wait_s=300.0, quiet=False):
@@ -49,9 +50,9 @@ def fit(recipe, out, strategy="auto", resume=False, skip_bad=False, wait_s=300.0
 
     While it trains, the folder holds `recipe.yaml` with every field, `log.csv`, `curves.png`,
     `best.keras` (lowest validation loss so far), `states/` to go on from and, where TensorBoard is
-    installed, `logs/`. At the end `model.keras` (the last epoch), `labels.txt` and `card.toml`
-    join them and `states/` goes. Models are saved without optimizer; with `train.average` they
-    hold the averaged weights.
+    installed, `logs/`. At the end `model.keras` (the last epoch), `labels.txt` or
+    `tokenizer.json`, and `card.toml` join them and `states/` goes. Models are saved without
+    optimizer; with `train.average` they hold the averaged weights.
 
     Args:
         recipe: `Recipe`.
@@ -80,19 +81,19 @@ def fit(recipe, out, strategy="auto", resume=False, skip_bad=False, wait_s=300.0
         return read_run(out)
     settings = recipe.train
     keras.utils.set_random_seed(settings.seed)
-    training, validation = classifier.load(recipe, skip_bad)
+    task = TASKS[recipe.model.architecture]
+    training, validation = task.load(recipe, skip_bad)
 
     def batches(share, step=0):
-        return Batches(
-            training, settings.batch_size, recipe.data.augment, settings.seed, step, share)
+        return task.batches(recipe, training, step=step, share=share)
 
     def validation_batches(share):
-        return Batches(validation, settings.batch_size, share=share)
+        return task.batches(recipe, validation, training=False, share=share)
 
     steps_per_epoch = batches((0, 1)).steps_per_epoch
     with devices.scope():
-        model = classifier.build(recipe, training)
-        classifier.compile_model(model, settings, steps_per_epoch * settings.epochs)
+        model = task.build(recipe, training)
+        task.compile_model(model, settings, steps_per_epoch * settings.epochs)
         classifier.build_state(model, batches((0, devices.num_replicas))[0])
     devices.adapt(model)
     position, arrays = _state(out / "states", resume)
@@ -125,7 +126,7 @@ def fit(recipe, out, strategy="auto", resume=False, skip_bad=False, wait_s=300.0
                     if due:
                         journal.write_curves(position.history, out)
                         drawn = time.monotonic()
-                    board.write(position, model, validation if due else None)
+                    board.write(position, model, validation if due and training.classes else None)
                     if position.best == epoch:
                         journal.save_model(model, out / "best.keras")
             steps.save()
@@ -141,13 +142,13 @@ def read_run(out):
     with open(out / "log.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     history = {name: [float(row[name]) for row in rows] for name in rows[0] if name != "epoch"}
-    return _run(models.load(out), models.labels(out), history)
+    return _run(models.load(out), models.labels(out) or (), history)
 
 
 def _run(model, classes, history):
     seconds = sum(history["seconds"])
     images = sum(speed * spent for speed, spent in
-                 zip(history["images_per_s"], history["seconds"], strict=True))
+                 zip(history["examples_per_s"], history["seconds"], strict=True))
     return Run(model, tuple(classes), history, seconds, images / seconds)
 
 
@@ -168,7 +169,7 @@ def _train(model, devices, batches, position, steps_per_epoch, callbacks):
 
 def _close_epoch(position, values, examples):
     seconds = position.seconds - sum(position.history.get("seconds", []))
-    values = {**values, "seconds": seconds, "images_per_s": examples / seconds}
+    values = {**values, "seconds": seconds, "examples_per_s": examples / seconds}
     for name, value in values.items():
         position.history.setdefault(name, []).append(float(value))
     watched = position.history.get("val_loss", [])
@@ -210,19 +211,13 @@ def _finish(model, recipe, training, position, out):
     with averaged(model) if recipe.train.average else contextlib.nullcontext():
         journal.save_model(model, out / "model.keras")
     journal.write_curves(position.history, out)
-    with whole(out / "labels.txt") as path:
-        path.write_text("\n".join(training.classes) + "\n", encoding="utf-8")
     curves = {name: values for name, values in position.history.items()
-              if name not in ("seconds", "images_per_s")}
+              if name not in ("seconds", "examples_per_s")}
     results = {f"last_{name}": values[-1] for name, values in curves.items()}
     if position.best >= 0:
         results |= {f"best_{name}": values[position.best] for name, values in curves.items()}
     journal.write_card(
-        out,
-        model={"parameters": model.count_params(), "size": recipe.model.size,
-               "image_shape": list(recipe.model.image_shape)},
-        data={"source": recipe.data.source, "training_examples": len(training),
-              "skipped": training.skipped, "classes": list(training.classes)},
+        out, **TASKS[recipe.model.architecture].finish(recipe, training, model, out),
         training={"epochs": position.epoch, "best_epoch": position.best + 1,
                   "seconds": round(position.seconds, 1), **results},
         versions=journal.versions())

@@ -30,7 +30,7 @@ def save_model(model, path):
     with whole(path) as temporary, tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "all.weights.h5"
         config = model.get_config()
-        for layer in config["layers"]:
+        for layer in config.get("layers", ()):
             layer["config"].pop("trainable", None)
         bare = type(model).from_config(config)
         model.save_weights(weights)

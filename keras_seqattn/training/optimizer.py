@@ -5,6 +5,11 @@ import contextlib
 import keras
 from keras import ops
 
+from keras_seqattn.training import transfer
+
+# Names of the weights that decay would only harm: they do not multiply features.
+UNDECAYED = {"bias", "gamma", "beta", "embeddings", "token"}
+
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
 class AdamW(keras.optimizers.AdamW):
@@ -75,6 +80,63 @@ class AdamW(keras.optimizers.AdamW):
             "decayed": None if self.decayed is None else sorted(self.decayed),
             "shares": self.shares,
         }
+
+
+@keras.saving.register_keras_serializable(package="keras_seqattn")
+class InverseSqrt(keras.optimizers.schedules.LearningRateSchedule):
+    """Rises in a line to its peak, then falls with one over the square root of the step.
+
+    Args:
+        peak: Learning rate at its highest, per step; the paper's is `(D · warmup_steps)^-0.5`.
+        warmup_steps: Steps until then.
+
+    >>> rate = InverseSqrt(0.5, warmup_steps=4)
+    >>> [round(float(rate(step)), 3) for step in (1, 3, 15)]
+    [0.25, 0.5, 0.25]
+
+    Paper: Vaswani et al. 2017, section 5.3, equation 3.
+    """
+
+    def __init__(self, peak, warmup_steps):
+        super().__init__()
+        self.peak = peak
+        self.warmup_steps = warmup_steps
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32") + 1.0
+        warmup_steps = float(max(self.warmup_steps, 1))
+        return self.peak * ops.minimum(step / warmup_steps, ops.sqrt(warmup_steps / step))
+
+    def get_config(self):
+        return {"peak": self.peak, "warmup_steps": self.warmup_steps}
+
+
+def make(model, settings, num_steps):
+    """Makes the optimizer of a recipe.
+
+    Args:
+        model: `keras.Model`.
+        settings: The recipe's `TrainSection`.
+        num_steps: Steps of the whole training: the learning rate rises for their first `warmup`
+            share and then falls as `schedule` says.
+
+    Returns:
+        `AdamW`.
+    """
+    warmup = int(num_steps * settings.warmup)
+    if settings.schedule == "inverse_sqrt":
+        learning_rate = InverseSqrt(settings.learning_rate, warmup)
+    else:
+        learning_rate = keras.optimizers.schedules.CosineDecay(
+            0.0 if warmup else settings.learning_rate, max(num_steps - warmup, 1),
+            warmup_target=settings.learning_rate if warmup else None, warmup_steps=warmup)
+    return AdamW(
+        learning_rate, weight_decay=settings.weight_decay, beta_2=settings.beta_2,
+        clip_norm=settings.clip_norm,
+        decayed=[w.path for w in model.trainable_weights if w.name not in UNDECAYED],
+        shares=transfer.rate_shares(model, settings.layer_decay),
+        gradient_accumulation_steps=settings.accumulate,
+        use_ema=settings.average is not None, ema_momentum=settings.average or 0.0)
 
 
 def averaged(model):

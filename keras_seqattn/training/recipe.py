@@ -6,123 +6,41 @@ import typing
 import pydantic
 import yaml
 
-from keras_seqattn import models
-from keras_seqattn.data.augment import AUGMENTATIONS
 from keras_seqattn.errors import explain, nearest
-from keras_seqattn.models.vit import POOLINGS, POSITIONS, SIZES, STEMS
+from keras_seqattn.training import sections
 
 FOLDER = pathlib.Path(__file__).parent / "recipes"
-Share = typing.Annotated[float, pydantic.Field(ge=0, lt=1)]
-Positive = typing.Annotated[float, pydantic.Field(gt=0)]
 
-
-class _Section(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
-
-
-class ModelSection(_Section):
-    """Which model: the arguments of `models.vit`, but for the classes, which the data tells.
-
-    `rematerialise` computes activations again for the gradient in place of keeping them: less
-    memory for long sequences, about a third more time. It goes without dropout, whose masks the
-    second computation would draw anew.
-    """
-
-    architecture: typing.Literal["vit"] = "vit"
-    size: typing.Literal[tuple(SIZES)]
-    patch_size: pydantic.PositiveInt = 16
-    stem: typing.Literal[tuple(STEMS)] = "patch"
-    image_shape: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt]
-    pooling: typing.Literal[POOLINGS] = "token"
-    position: typing.Literal[POSITIONS] = "learned"
-    dropout: Share = 0.0
-    attention_dropout: Share = 0.0
-    drop_path: Share = 0.0
-    num_layers: pydantic.PositiveInt | None = None
-    num_heads: pydantic.PositiveInt | None = None
-    embed_dim: pydantic.PositiveInt | None = None
-    mlp_dim: pydantic.PositiveInt | None = None
-    dtype: typing.Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
-    rematerialise: bool = False
-
-    def build(self, num_classes, **others):
-        """Builds the model with fresh weights."""
-        arguments = self.model_dump(exclude={"architecture", "rematerialise"})
-        return models.vit(
-            **arguments, num_classes=num_classes, name=self.architecture, **others)
-
-
-class DataSection(_Section):
-    """Which data: a source, the share of its train split kept for validation, augmentation.
-
-    With `standardise` the model brings each channel to mean 0 and deviation 1 over the training
-    images by itself; what enters it stays in `[-1, 1]`. `validation: split` takes the source's own
-    validation split.
-    """
-
-    source: str
-    standardise: bool = False
-    validation: Share | typing.Literal["split"] = 0.1
-    augment: tuple[typing.Literal[tuple(AUGMENTATIONS)], ...] = ()
-
-
-class TrainSection(_Section):
-    """How to train: AdamW, warm-up, then half a cosine to zero (Loshchilov & Hutter 2017, 2019).
-
-    Attributes:
-        epochs: Number of epochs.
-        batch_size: Examples per step, over all devices.
-        learning_rate: Its peak, per step.
-        warmup: Share of all steps during which it rises.
-        beta_2: Momentum of the squared gradients.
-        weight_decay: Share of a matrix lost per step at learning rate 1.
-        label_smoothing: Share of a label spread over all classes.
-        clip_norm: Largest norm of each weight's gradient, or null.
-        accumulate: Steps whose gradients are averaged for one update, or null.
-        average: Momentum of the averages of the weights (EMA) that are validated and saved, or
-            null.
-        start: Model to start from, as for `models.load`, or null for fresh weights.
-        freeze: Names or shell patterns of layers that do not train.
-        lora_rank: Rank of LoRA products in place of training whole blocks, or null.
-        layer_decay: Factor of the learning rate from each block to the one before it.
-        patience: Epochs without a lower validation loss after which to stop, or null.
-        checkpoint_every: Steps between two states on disk; the end of an epoch writes one too.
-        xla: Whether to compile the step with XLA; `"auto"` leaves it to Keras.
-        seed: Seed of weights, dropout, order, augmentation and split.
-    """
-
-    epochs: pydantic.PositiveInt
-    batch_size: pydantic.PositiveInt = 64
-    learning_rate: Positive = 1e-3
-    warmup: Share = 0.1
-    beta_2: Share = 0.999
-    weight_decay: typing.Annotated[float, pydantic.Field(ge=0)] = 0.05
-    label_smoothing: Share = 0.1
-    clip_norm: Positive | None = 1.0
-    accumulate: typing.Annotated[int, pydantic.Field(ge=2)] | None = None
-    average: Share | None = None
-    start: str | None = None
-    freeze: tuple[str, ...] = ()
-    lora_rank: pydantic.PositiveInt | None = None
-    layer_decay: typing.Annotated[float, pydantic.Field(gt=0, le=1)] = 1.0
-    patience: pydantic.PositiveInt | None = None
-    checkpoint_every: pydantic.PositiveInt = 200
-    xla: typing.Literal["auto"] | bool = "auto"
-    seed: typing.Annotated[int, pydantic.Field(ge=0)] = 0
-
-
-class Recipe(_Section):
+class Recipe(sections.Section):
     """A whole training run as data.
 
     Attributes:
-        model: `ModelSection`.
-        data: `DataSection`.
-        train: `TrainSection`.
+        model: `sections.ViTSection`.
+        data: `sections.ImageSection`.
+        train: `sections.TrainSection`.
     """
 
-    model: ModelSection
-    data: DataSection
-    train: TrainSection
+    model: sections.ViTSection
+    data: sections.ImageSection
+    train: sections.TrainSection
+
+
+class TranslationRecipe(Recipe):
+    """A training run of a model from sentences to sentences.
+
+    Attributes:
+        model: `sections.TransformerSection` or `sections.Seq2SeqSection`.
+        data: `sections.PairSection`.
+        train: `sections.TrainSection`.
+    """
+
+    model: typing.Annotated[sections.TransformerSection | sections.Seq2SeqSection,
+                            pydantic.Field(discriminator="architecture")]
+    data: sections.PairSection
+
+
+# architecture: what a recipe of it looks like
+RECIPES = {"vit": Recipe, "transformer": TranslationRecipe, "seq2seq": TranslationRecipe}
 
 
 def read(recipe, overrides=()):
@@ -150,10 +68,17 @@ def read(recipe, overrides=()):
                 "an override must read SECTION.FIELD=VALUE with a section of the recipe",
                 override=override, fix=nearest(section, Recipe.model_fields)))
         fields[section][field] = yaml.safe_load(value)
+    model = fields.get("model")
+    architecture = model.get("architecture", "vit") if isinstance(model, dict) else "vit"
+    if architecture not in RECIPES:
+        raise ValueError(explain(
+            "the value of `model.architecture` is not known", recipe=str(recipe),
+            value=architecture, fix=nearest(architecture, RECIPES)))
     try:
-        return Recipe.model_validate(fields)
+        return RECIPES[architecture].model_validate(fields)
     except pydantic.ValidationError as error:
-        raise ValueError(_phrase(error.errors()[0], str(recipe))) from None
+        raise ValueError(_phrase(
+            error.errors()[0], str(recipe), RECIPES[architecture].model_fields)) from None
 
 
 def _read_yaml(recipe):
@@ -177,14 +102,14 @@ def _read_yaml(recipe):
     return fields
 
 
-def _phrase(error, recipe):
+def _phrase(error, recipe, sections):
     """Turns pydantic's first finding into the house's sentence, naming the nearest known field."""
-    path = ".".join(map(str, error["loc"]))
+    place = [each for each in error["loc"] if each not in RECIPES]  # a union's member is named too
+    path = ".".join(map(str, place))
     if error["type"] == "extra_forbidden":
-        section = Recipe.model_fields.get(error["loc"][0])
-        known = section.annotation.model_fields if section else Recipe.model_fields
+        known = _known_fields(sections, error["loc"])
         return explain(f"the field `{path}` is not known", recipe=recipe, field=path,
-                       fix=nearest(error["loc"][-1], known))
+                       fix=nearest(place[-1], known))
     if error["type"] == "literal_error" and isinstance(error["input"], str):
         known = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
         return explain(f"the value of `{path}` is not known", recipe=recipe,
@@ -192,3 +117,11 @@ def _phrase(error, recipe):
     value = "nothing" if error["type"] == "missing" else error["input"]
     return explain(f"the field `{path}` is wrong: {error['msg'].lower()}", recipe=recipe,
                    value=value, fix=f"change {path}")
+
+
+def _known_fields(sections, place):
+    """The fields that may stand where pydantic found one that may not."""
+    if place[0] not in sections:
+        return sections
+    kinds = typing.get_args(sections[place[0]].annotation) or (sections[place[0]].annotation,)
+    return {name for kind in kinds for name in kind.model_fields}

@@ -62,7 +62,11 @@ class Strategy:
         """
         if self._distribute is None:
             make((0, self.num_replicas))  # raises where the replicas do not divide the batch
-            return make((self._worker, self.num_workers))
+            batches = make((self._worker, self.num_workers))
+            of_many_shapes = hasattr(batches, "signature")
+            if of_many_shapes and keras.backend.backend() == "tensorflow":
+                return _as_dataset([batches])  # Keras would fix the shapes of the first two
+            return batches
         return self._distribute.distribute_datasets_from_function(
             lambda context: _dataset(make, context))
 
@@ -195,12 +199,14 @@ def _jax_processes():
 
 def _dataset(make, context):
     """The batches of the replicas of one process, in their order, as a `tf.data.Dataset`."""
-    import tensorflow as tf
-
     replicas = context.num_replicas_in_sync
     local = replicas // context.num_input_pipelines
     first = context.input_pipeline_id * local
-    parts = [make((first + replica, replicas)) for replica in range(local)]
+    return _as_dataset([make((first + replica, replicas)) for replica in range(local)])
+
+
+def _as_dataset(parts):
+    import tensorflow as tf
 
     def generate():
         step = 0
@@ -208,6 +214,15 @@ def _dataset(make, context):
             yield from (part[step] for part in parts)
             step += 1
 
-    signature = tuple(tf.TensorSpec(array.shape, array.dtype) for array in parts[0][0])
-    dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
+    dataset = tf.data.Dataset.from_generator(generate, output_signature=_signature(parts[0]))
     return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def _signature(batches):
+    import tensorflow as tf
+
+    if hasattr(batches, "signature"):
+        inputs, *others = batches.signature
+        return ({name: tf.TensorSpec(*each) for name, each in inputs.items()},
+                *(tf.TensorSpec(*each) for each in others))
+    return tuple(tf.TensorSpec(array.shape, array.dtype) for array in batches[0])

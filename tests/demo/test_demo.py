@@ -33,7 +33,7 @@ def test_the_report_has_its_fields(finished):
     report, folder, _ = finished
     assert json.loads((folder / "report.json").read_text()) == json.loads(json.dumps(report))
     assert set(report) == {"data", "train", "keras", "edge"}
-    assert {"seconds", "epochs", "images_per_s", "history"} <= set(report["train"])
+    assert {"seconds", "epochs", "examples_per_s", "history"} <= set(report["train"])
     assert len(report["train"]["history"]["loss"]) == report["train"]["epochs"] == 1
     assert report["data"]["test_examples"] == 500
     assert [each["precision"] for each in report["edge"]] == list(demo.PRECISIONS)

@@ -25,11 +25,11 @@ def test_a_run_learns_and_leaves_what_it_says(make_recipe, source, tmp_path):
     run = _fit(recipe, out)
     assert run.classes == ("dark", "light")
     assert set(run.history) == {
-        "loss", "accuracy", "val_loss", "val_accuracy", "seconds", "images_per_s"}
+        "loss", "accuracy", "val_loss", "val_accuracy", "seconds", "examples_per_s"}
     assert {len(values) for values in run.history.values()} == {5}
     assert run.seconds == pytest.approx(sum(run.history["seconds"]))
-    assert run.images_per_s == pytest.approx(32 * 5 / run.seconds)
-    for speed, seconds in zip(run.history["images_per_s"], run.history["seconds"], strict=True):
+    assert run.examples_per_s == pytest.approx(32 * 5 / run.seconds)
+    for speed, seconds in zip(run.history["examples_per_s"], run.history["seconds"], strict=True):
         assert speed == pytest.approx(32 / seconds)
     test = data.load(source, "test", (16, 16, 3))
     logits = array(models.load(out)(scale(test.images)))
@@ -72,7 +72,7 @@ def test_the_weights_of_the_best_epoch_are_kept(make_recipe, tmp_path):
 def test_the_same_seed_gives_the_same_run_and_no_validation_no_curves_of_it(make_recipe, tmp_path):
     def history(name, seed):
         run = _fit(make_recipe({"seed": seed}, data={"validation": 0.0}), tmp_path / name)
-        assert set(run.history) == {"loss", "accuracy", "seconds", "images_per_s"}
+        assert set(run.history) == {"loss", "accuracy", "seconds", "examples_per_s"}
         assert not (tmp_path / name / "best.keras").exists()
         return run.history["loss"]
     first, twin, other = history("a", 0), history("b", 0), history("c", 1)

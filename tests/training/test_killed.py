@@ -64,7 +64,7 @@ def check_equal(one, other):
         for left, right in pairs:
             np.testing.assert_array_equal(*(ops.convert_to_numpy(each) for each in (left, right)))
     first, second = (training.read_run(out).history for out in (one, other))
-    for name in set(first) - {"seconds", "images_per_s"}:
+    for name in set(first) - {"seconds", "examples_per_s"}:
         assert first[name] == second[name]
 
 

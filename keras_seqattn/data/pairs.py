@@ -1,0 +1,246 @@
+"""Pairs of sentences: from a file to splits, to ids, and to batches for `model.fit`."""
+
+import dataclasses
+import hashlib
+import io
+import math
+import pathlib
+import re
+import warnings
+import zipfile
+
+import keras
+import numpy as np
+
+from keras_seqattn.data.tokenizer import PAD
+from keras_seqattn.errors import check_count, explain, nearest
+
+SPLITS = {"train": (0, 90), "validation": (90, 95), "test": (95, 100)}  # in hundredths
+
+
+@dataclasses.dataclass(frozen=True)
+class Pairs:
+    """Sentences and their translations.
+
+    Attributes:
+        sources: Source sentences; one stands once for each of its translations.
+        targets: The translation of each.
+        skipped: Number of lines that were left out.
+    """
+
+    sources: tuple
+    targets: tuple
+    skipped: int = 0
+
+    def __len__(self):
+        return len(self.sources)
+
+    def references(self):
+        """Each distinct source to all its translations, in the order of the file."""
+        grouped = {}
+        for source, target in zip(self.sources, self.targets, strict=True):
+            grouped.setdefault(source, []).append(target)
+        return grouped
+
+
+def load(source, split="train", skip_bad=False):
+    """Loads one split of a file of pairs.
+
+    A sentence belongs to the split that the SHA-1 of its text says, 90, 5 and 5 of a hundred, so
+    that no source sentence of one split stands in another, whatever is added to the file.
+
+    Args:
+        source: `pairs:FILE`, tab-separated lines (source, target, anything else), or a ZIP with
+            one such file; or `cmudict:FILE`, the CMU dictionary: letters to phonemes.
+        split: `"train"`, `"validation"` or `"test"`.
+        skip_bad: Whether to leave out lines without a source or a target, and count them.
+
+    Returns:
+        `Pairs`.
+
+    Raises:
+        ValueError: the scheme or the split is unknown, the file is unreadable, a line has no
+            source or target and `skip_bad` is false, or the split is empty.
+    """
+    scheme, _, name = str(source).partition(":")
+    if scheme not in _SCHEMES or not name:
+        raise ValueError(explain("`source` must be SCHEME:NAME with a known scheme",
+                                 source=str(source), fix=nearest(scheme, _SCHEMES)))
+    if split not in SPLITS:
+        raise ValueError(explain("`split` is not known", split=split, fix=nearest(split, SPLITS)))
+    lines = [line for line in _read(name).splitlines() if line.strip()]
+    pairs = [_SCHEMES[scheme](line) for line in lines]
+    bad = [number for number, pair in enumerate(pairs, 1) if pair is None]
+    if bad and not skip_bad:
+        raise ValueError(explain("every line must hold a source and a target", file=name,
+                                 lines=bad[:20], count=len(bad),
+                                 fix="mend them, or pass skip_bad (--skip-bad)"))
+    first, last = SPLITS[split]
+    chosen = [pair for pair in pairs if pair is not None and first <= _hundredth(pair[0]) < last]
+    if not chosen:
+        raise ValueError(explain("the split must hold a pair", source=str(source), split=split,
+                                 fix="pass another source or split"))
+    return Pairs(*zip(*chosen, strict=True), len(bad))
+
+
+def _read(name):
+    path = pathlib.Path(name)
+    try:
+        data = path.read_bytes()
+        if zipfile.is_zipfile(io.BytesIO(data)):
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                members = [each for each in archive.namelist() if not each.startswith("_")]
+                if len(members) != 1:
+                    raise ValueError(explain("the ZIP must hold one file of pairs", file=name,
+                                             members=members, fix="unpack it and name the file"))
+                data = archive.read(members[0])
+        return data.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(explain("the file of pairs must be readable UTF-8", file=name,
+                                 error=str(error), fix="pass another file")) from error
+
+
+def _pair(line):
+    source, _, rest = line.partition("\t")
+    target = rest.partition("\t")[0]
+    return (source.strip(), target.strip()) if source.strip() and target.strip() else None
+
+
+def _entry(line):
+    """`tomato(2) T AH0 M AA1 T OW2 # note` to `t o m a t o` and the phonemes."""
+    word, *phonemes = line.partition("#")[0].split()
+    return (" ".join(re.sub(r"\(\d+\)$", "", word)), " ".join(phonemes)) if phonemes else None
+
+
+def _hundredth(text):
+    return int.from_bytes(hashlib.sha1(text.encode(), usedforsecurity=False).digest()) % 100
+
+
+_SCHEMES = {"pairs": _pair, "cmudict": _entry}
+
+
+def encode(texts, tokenizer, max_length, start=False):
+    """Ids of texts, the end token behind each, cut to `max_length` with one warning for all.
+
+    Args:
+        texts: Iterable of texts.
+        tokenizer: `tokenizer.Tokenizer`.
+        max_length: Longest sequence in tokens, start and end included.
+        start: Whether the start token stands before each.
+
+    Returns:
+        List of int32 arrays.
+    """
+    check_count(max_length=max_length)
+    made = [tokenizer.sequence(text, max_length, start) for text in texts]
+    cut = [dropped for _, dropped in made if dropped]
+    if cut:
+        warnings.warn(f"{len(cut)} of {len(made)} texts were cut to {max_length} tokens, "
+                      f"{sum(cut)} tokens in all", stacklevel=2)
+    return [np.array(ids, "int32") for ids, _ in made]
+
+
+def pad(sequences, length=None):
+    """Stacks sequences to int32 `(B, length)`, 0 behind each; `length` defaults to the longest."""
+    length = max(map(len, sequences)) if length is None else length
+    stacked = np.full((len(sequences), length), PAD, "int32")
+    for row, sequence in zip(stacked, sequences, strict=True):
+        row[:len(sequence)] = sequence
+    return stacked
+
+
+class PairBatches(keras.utils.PyDataset):
+    """Batches of pairs of about equal length, as a pure function of seed and step.
+
+    Each batch is a triple: `{"source": int32 (b, S), "tokens": int32 (b, T)}`, the tokens to
+    predict, int32 `(b, T)`, and their weights, float32 `(b, T)`: 0 for padding, and so much for
+    the others that the mean over all positions is the mean over the real ones. `b` is
+    `batch_size / shares`; `S` and `T` are multiples of `ROUND`, so that few shapes occur.
+
+    Args:
+        sources: Sequences of ids, as of `encode`.
+        targets: Sequences of ids, with the start token.
+        batch_size: Examples per step `B`, over all devices and hosts.
+        seed: Seed of the order. Batches then go on without end, epoch after epoch. `None` goes
+            once through, from short to long.
+        first_step: Step of the first batch, counted from the start of the training.
+        share: `(index, count)`: which of `count` equal shares of each batch is made here.
+
+    Raises:
+        ValueError: there is no pair, or `count` does not divide `batch_size`.
+    """
+
+    ROUND = 2
+    POOL = 100  # batches among which pairs of like length are sought
+
+    def __init__(self, sources, targets, batch_size, seed=None, first_step=0, share=(0, 1)):
+        super().__init__()
+        self._share, shares = share
+        if batch_size % shares:
+            raise ValueError(explain(
+                "the replicas must divide `batch_size`, which counts examples over all of them",
+                batch_size=batch_size, replicas=shares,
+                fix=f"use batch_size={max(round(batch_size / shares), 1) * shares}"))
+        if not len(sources):
+            raise ValueError(explain("there must be at least one pair", pairs=0,
+                                     fix="pass another source"))
+        self._sources, self._targets = sources, targets
+        self._lengths = np.array([[len(source), len(target)] for source, target in
+                                  zip(sources, targets, strict=True)])
+        self._batch_size = batch_size
+        self._size = batch_size // shares
+        self._seed = seed
+        self._first_step = first_step
+        self.steps_per_epoch = math.ceil(len(sources) / batch_size)
+        self._plan = (None, None)
+
+    @property
+    def num_batches(self):
+        return self.steps_per_epoch if self._seed is None else None
+
+    @property
+    def signature(self):
+        """Shapes and types of a batch, `None` for what differs between batches."""
+        tokens, weights = ((self._size, None), "int32"), ((self._size, None), "float32")
+        return {"source": tokens, "tokens": tokens}, tokens, weights
+
+    def __getitem__(self, index):
+        epoch, step = divmod(self._first_step + index, self.steps_per_epoch)
+        chosen = self._epoch(epoch)[step]
+        lengths = self._lengths[chosen]
+        source_length, target_length = (
+            math.ceil(int(each) / self.ROUND) * self.ROUND for each in lengths.max(0) - (0, 1))
+        real = int((lengths[:, 1] - 1).sum())
+        # Over all batches of a validation together, the mean is that over all tokens.
+        weight = (self._batch_size * target_length / real if self._seed is not None else
+                  self.steps_per_epoch * self._batch_size * target_length
+                  / int((self._lengths[:, 1] - 1).sum()))
+        start = self._share * self._size
+        own = chosen[start:start + self._size]
+        empty = [np.zeros(0, "int32")] * (self._size - len(own))
+        source = pad([*(self._sources[i] for i in own), *empty], source_length)
+        tokens = pad([*(self._targets[i][:-1] for i in own), *empty], target_length)
+        labels = pad([*(self._targets[i][1:] for i in own), *empty], target_length)
+        return {"source": source, "tokens": tokens}, labels, (labels != PAD) * np.float32(weight)
+
+    def _epoch(self, epoch):
+        """The examples of each batch of an epoch."""
+        if self._plan[0] == epoch:
+            return self._plan[1]
+        if self._seed is None:
+            pools, rng = [np.arange(len(self._sources))], None
+        else:
+            rng = np.random.default_rng((self._seed, epoch))
+            order = rng.permutation(len(self._sources))
+            size = self.POOL * self._batch_size
+            pools = [order[i:i + size] for i in range(0, len(order), size)]
+        batches = []
+        for pool in pools:
+            sources, targets = self._lengths[pool].T
+            pool = pool[np.lexsort((sources, targets // self.ROUND))]
+            batches += [pool[i:i + self._batch_size]
+                        for i in range(0, len(pool), self._batch_size)]
+        if rng is not None:
+            batches = [batches[i] for i in rng.permutation(len(batches))]
+        self._plan = (epoch, batches)
+        return batches

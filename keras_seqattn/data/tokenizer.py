@@ -1,0 +1,184 @@
+"""Text to token ids and back: sub-words or whole words, in plain Python.
+
+The same code runs in training and beside an exported file on a device. Only learning the merges
+is left to the `tokenizers` package.
+"""
+
+import collections
+import functools
+import itertools
+import json
+import re
+import unicodedata
+
+from keras_seqattn.errors import check_count, explain
+
+SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
+PAD, START, END, UNKNOWN = range(len(SPECIAL))
+SPACE = "\N{LOWER ONE EIGHTH BLOCK}"  # stands for the space before a word, as in SentencePiece
+_PIECES = re.compile(rf"{SPACE}?\w+|{SPACE}?[^\w\s]")
+
+
+def pieces(text):
+    """Cuts a text into words and single other characters, each with the space before it.
+
+    >>> pieces("Go on, Tom!")
+    ['▁Go', '▁on', ',', '▁Tom', '!']
+    """
+    words = unicodedata.normalize("NFC", text).split()
+    return _PIECES.findall("".join(SPACE + word for word in words))
+
+
+class Tokenizer:
+    """Turns text into ids and back.
+
+    Args:
+        tokens: The texts of the ids from 4 on, or of all ids, in which case they begin with
+            `SPECIAL`; `▁` stands for a space.
+        merges: Pairs of tokens that are joined within a piece, the first pair first. Without any,
+            only whole pieces are known.
+
+    Raises:
+        ValueError: a token stands twice.
+
+    Example:
+
+    >>> tokenizer = learn(["low lower lowest", "low"], vocab_size=14)
+    >>> ids = tokenizer.encode("lower low")
+    >>> len(ids) < len("lower low"), tokenizer.decode(ids)
+    (True, 'lower low')
+    """
+
+    def __init__(self, tokens, merges=()):
+        tokens = tuple(tokens)
+        self.tokens = tokens if tokens[:len(SPECIAL)] == SPECIAL else SPECIAL + tokens
+        self.merges = tuple(map(tuple, merges))
+        self._ids = {token: index for index, token in enumerate(self.tokens)}
+        if len(self._ids) != len(self.tokens):
+            twice = [token for token, count in collections.Counter(self.tokens).items()
+                     if count > 1]
+            raise ValueError(explain("`tokens` must differ from each other", twice=twice,
+                                     fix="drop the repeated ones"))
+        self._ranks = {pair: rank for rank, pair in enumerate(self.merges)}
+        self._encode_piece = functools.lru_cache(maxsize=65_536)(self._merge)
+
+    vocab_size = property(lambda self: len(self.tokens))
+
+    def encode(self, text):
+        """Ids of a text, without start and end; what is not known becomes 3."""
+        return [index for piece in pieces(text) for index in self._encode_piece(piece)]
+
+    def sequence(self, text, max_length, start=False):
+        """Ids of a text as a model reads them: the end token behind, cut to what fits.
+
+        Args:
+            text: Text.
+            max_length: Largest number of ids, start and end included.
+            start: Whether the start token stands in front.
+
+        Returns:
+            List of ids, and the number of ids that were cut off.
+        """
+        ids, first = self.encode(text), [START] if start else []
+        room = max(max_length - 1 - len(first), 0)
+        return [*first, *ids[:room], END], max(len(ids) - room, 0)
+
+    def decode(self, ids):
+        """The text of ids, as far as the end; padding and start are left out."""
+        ids = [int(index) for index in ids]
+        ids = ids[:ids.index(END)] if END in ids else ids
+        text = "".join("\N{REPLACEMENT CHARACTER}" if index == UNKNOWN else self.tokens[index]
+                       for index in ids if index not in (PAD, START))
+        return text.replace(SPACE, " ").strip()
+
+    def unknown(self, text):
+        """The pieces or characters of a text that have no token, in their order."""
+        found = []
+        for piece in pieces(text):
+            if UNKNOWN in self._encode_piece(piece):
+                parts = self._parts(piece) if self.merges else (piece,)
+                found += [part.strip(SPACE) for part in parts if part not in self._ids]
+        return list(dict.fromkeys(found))
+
+    def _merge(self, piece):
+        if piece in self._ids:
+            return (self._ids[piece],)
+        if not self.merges:
+            return (UNKNOWN,)
+        return tuple(self._ids.get(part, UNKNOWN) for part in self._parts(piece))
+
+    def _parts(self, piece):
+        """Joins the earliest of the pairs first, again and again (Sennrich et al. 2016, 3.2)."""
+        parts = list(piece)
+        while len(parts) > 1:
+            ranks = [self._ranks.get(pair, len(self._ranks))
+                     for pair in itertools.pairwise(parts)]
+            best = min(ranks)
+            if best == len(self._ranks):
+                break
+            first, second = self.merges[best]
+            joined, index = [], 0
+            while index < len(parts):
+                if parts[index:index + 2] == [first, second]:
+                    joined.append(first + second)
+                    index += 2
+                else:
+                    joined.append(parts[index])
+                    index += 1
+            parts = joined
+        return parts
+
+    def to_json(self):
+        """The tokenizer as one text."""
+        return json.dumps({"tokens": self.tokens, "merges": self.merges}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text):
+        """The tokenizer that `to_json` wrote.
+
+        Raises:
+            ValueError: the text is something else.
+        """
+        try:
+            stored = json.loads(text)
+            return cls(stored["tokens"], stored["merges"])
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise ValueError(explain("a tokenizer must be JSON with `tokens` and `merges`",
+                                     error=str(error), fix="write it with to_json")) from error
+
+
+def learn(texts, vocab_size, words=False):
+    """Learns a tokenizer from texts.
+
+    Args:
+        texts: Iterable of texts.
+        vocab_size: Largest number of tokens `V`, the four special ones included.
+        words: Whether tokens are whole words, the most frequent ones; otherwise sub-words.
+
+    Returns:
+        `Tokenizer`.
+
+    Raises:
+        ValueError: `vocab_size` leaves no room for a token.
+        ImportError: sub-words are asked for and `tokenizers` is not installed.
+    """
+    check_count(vocab_size=vocab_size)
+    if vocab_size <= len(SPECIAL):
+        raise ValueError(explain("`vocab_size` must exceed the number of special tokens",
+                                 vocab_size=vocab_size, special=len(SPECIAL), fix="raise it"))
+    counts = collections.Counter(piece for text in texts for piece in pieces(text))
+    if words:
+        ordered = sorted(counts, key=lambda piece: (-counts[piece], piece))
+        return Tokenizer(ordered[:vocab_size - len(SPECIAL)])
+    try:
+        import tokenizers
+    except ImportError as error:
+        raise ImportError(explain("learning sub-words needs tokenizers", error=str(error),
+                                  fix="pip install 'keras_seqattn[text]'")) from error
+    learner = tokenizers.Tokenizer(tokenizers.models.BPE())
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=vocab_size - len(SPECIAL), show_progress=False)
+    learner.train_from_iterator(
+        (piece for piece in sorted(counts) for _ in range(counts[piece])), trainer)
+    model = json.loads(learner.to_str())["model"]
+    return Tokenizer(sorted(model["vocab"], key=model["vocab"].get), model["merges"])

@@ -1,0 +1,91 @@
+"""One token after another: the loop that `greedy` and `sample` share."""
+
+import typing
+
+from keras import ops
+
+from keras_seqattn.errors import check_count
+
+PAD = 0
+
+
+class Decoded(typing.NamedTuple):
+    """Sequences that were written; of a beam search with an axis `n` behind the batch.
+
+    Attributes:
+        tokens: int32, `(B, T)`: from the first written token on, the end token included, 0 behind.
+        lengths: int32, `(B,)`: number of written tokens, the end token included.
+        scores: float32, `(B,)`: log-probability of the sequence; of a beam search divided by the
+            length penalty.
+    """
+
+    tokens: object
+    lengths: object
+    scores: object
+
+
+def greedy(step, tokens, state, *, end, max_length):
+    """Writes the likeliest token, again and again.
+
+    Args:
+        step: Function `(tokens, state) -> (logits, state)`, as this package describes it.
+        tokens: int32, `(B,)`: the first token that is read.
+        state: What `step` reads with it.
+        end: Token that ends a sequence.
+        max_length: Largest number of tokens `T` to write.
+
+    Returns:
+        `Decoded`.
+
+    Raises:
+        ValueError: `max_length` below 1.
+
+    Example:
+
+    >>> def step(tokens, state):  # counts: after token t comes t + 1
+    ...     return ops.one_hot(tokens + 1, 7), state
+    >>> ops.convert_to_numpy(greedy(step, ops.array([1, 3]), (), end=5, max_length=4).tokens)
+    array([[2, 3, 4, 5],
+           [4, 5, 0, 0]], dtype=int32)
+
+    Cost: at most `T` steps; it stops when every row has ended.
+    """
+    return write(step, tokens, state, _likeliest, end, max_length)
+
+
+def _likeliest(logits, _):
+    # `ops.argmax` looks at the bits of zeros on TensorFlow, for which LiteRT has no op.
+    return ops.squeeze(ops.top_k(logits, 1)[1], -1)
+
+
+def write(step, tokens, state, choose, end, max_length):
+    """Writes the token that `choose(logits, index)` picks, until every row has ended."""
+    check_count(max_length=max_length)
+    tokens = ops.cast(tokens, "int32")
+    rows = ops.shape(tokens)[0]
+    empty = Decoded(ops.zeros((rows, max_length), "int32"), ops.zeros((rows,), "int32"),
+                    ops.zeros((rows,), "float32"))
+
+    def goes_on(index, tokens, state, ended, written):
+        return ops.logical_not(ops.all(ended))
+
+    def write_one(index, tokens, state, ended, written):
+        logits, state = step(tokens, state)
+        chosen = ops.cast(choose(logits, index), "int32")                        # (B,)
+        gained = ops.take_along_axis(
+            log_softmax(logits), ops.expand_dims(chosen, -1), axis=-1)           # (B, 1)
+        going = ops.cast(ops.logical_not(ended), "int32")
+        chosen = chosen * going + PAD * (1 - going)
+        written = Decoded(
+            ops.slice_update(written.tokens, (0, index), ops.expand_dims(chosen, 1)),
+            written.lengths + going,
+            written.scores + ops.squeeze(gained, -1) * ops.cast(going, "float32"))
+        return index + 1, chosen, state, ops.logical_or(ended, ops.equal(chosen, end)), written
+
+    loop = (ops.convert_to_tensor(0, "int32"), tokens, state, ops.zeros((rows,), "bool"), empty)
+    return ops.while_loop(goes_on, write_one, loop, maximum_iterations=max_length)[-1]
+
+
+def log_softmax(logits):
+    """Log-probabilities in float32, whatever the compute dtype."""
+    return ops.log_softmax(ops.cast(logits, "float32"), axis=-1)

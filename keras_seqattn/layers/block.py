@@ -1,0 +1,105 @@
+"""What every Transformer block has: its arguments, its parts, and a residual around each part."""
+
+import keras
+
+from keras_seqattn.errors import check_count, check_sequence, check_share, explain, nearest
+from keras_seqattn.layers.feed_forward import FeedForward
+from keras_seqattn.layers.multi_head import MultiHeadAttention
+
+NORMS = ("pre", "post")
+
+
+class TransformerBlock(keras.layers.Layer):
+    """Base of the blocks: attention parts, then a feed-forward network, each with its norm.
+
+    The arguments are those of `TransformerEncoderBlock`.
+    """
+
+    def __init__(self, num_heads, mlp_dim, norm="pre", activation="gelu", dropout=0.0,
+                 attention_dropout=0.0, drop_path=0.0, key_dim=None, num_kv_heads=None,
+                 use_bias=True, epsilon=1e-6, kernel_initializer="glorot_uniform", seed=None,
+                 **kwargs):
+        super().__init__(**kwargs)
+        check_count(num_heads=num_heads, mlp_dim=mlp_dim)
+        check_share(dropout=dropout, attention_dropout=attention_dropout, drop_path=drop_path)
+        if norm not in NORMS:
+            raise ValueError(explain("`norm` is not known", norm=norm, fix=nearest(norm, NORMS)))
+        self.num_heads = num_heads
+        self.mlp_dim = mlp_dim
+        self.norm = norm
+        self.activation = keras.activations.get(activation)
+        self.dropout = dropout
+        self.attention_dropout = attention_dropout
+        self.drop_path = drop_path
+        self.key_dim = key_dim
+        self.num_kv_heads = num_kv_heads
+        self.use_bias = use_bias
+        self.epsilon = epsilon
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.seed = seed
+        self.supports_masking = True
+
+    def _build_parts(self, inputs_shape, **read):
+        """Builds the attention parts, each named with the shape of what it reads, and the rest."""
+        check_sequence(inputs_shape, type(self).__name__)
+        embed_dim = inputs_shape[-1]
+        if self.key_dim is None and embed_dim % self.num_heads:
+            raise ValueError(explain(
+                "`num_heads` must divide the width of the input", num_heads=self.num_heads,
+                embed_dim=embed_dim, fix="pick a divisor of embed_dim, or set key_dim"))
+        common = {"use_bias": self.use_bias, "seed": self.seed, "dtype": self.dtype_policy,
+                  "kernel_initializer": self.kernel_initializer}
+        for name, shape in read.items():
+            attention = MultiHeadAttention(
+                self.num_heads, self.key_dim or embed_dim // self.num_heads,
+                dropout=self.attention_dropout, num_kv_heads=self.num_kv_heads, name=name,
+                **common)
+            attention.build(inputs_shape, shape)
+            setattr(self, f"_{name}", attention)
+        self._feed_forward = FeedForward(
+            self.mlp_dim, activation=self.activation, dropout=self.dropout, name="feed_forward",
+            **common)
+        self._feed_forward.build(inputs_shape)
+        for name in (*read, "feed_forward"):
+            norm = keras.layers.LayerNormalization(
+                epsilon=self.epsilon, name=f"{name}_norm", dtype=self.dtype_policy)
+            norm.build(inputs_shape)
+            setattr(self, f"_{name}_norm", norm)
+        self._drop = keras.layers.Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
+        self._drop_path = keras.layers.Dropout(
+            self.drop_path, noise_shape=(None, 1, 1), seed=self.seed, dtype=self.dtype_policy)
+
+    def _transform(self, x, training):
+        return self._residual(
+            x, lambda x: self._feed_forward(x, training=training), self._feed_forward_norm,
+            training)
+
+    def _residual(self, x, branch, norm, training):
+        if self.norm == "pre":
+            return x + self._drop_path(branch(norm(x)), training=training)
+        return norm(x + self._drop_path(branch(x), training=training))
+
+    def compute_output_spec(self, *args, **kwargs):
+        # Traced rather than told by the shape above, so that scores come out right.
+        return keras.Operation.compute_output_spec(self, *args, **kwargs)
+
+    feed_forward = property(lambda self: self._feed_forward)
+    feed_forward_norm = property(lambda self: self._feed_forward_norm)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "mlp_dim": self.mlp_dim,
+            "norm": self.norm,
+            "activation": keras.activations.serialize(self.activation),
+            "dropout": self.dropout,
+            "attention_dropout": self.attention_dropout,
+            "drop_path": self.drop_path,
+            "key_dim": self.key_dim,
+            "num_kv_heads": self.num_kv_heads,
+            "use_bias": self.use_bias,
+            "epsilon": self.epsilon,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "seed": self.seed,
+        }

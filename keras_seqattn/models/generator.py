@@ -1,0 +1,116 @@
+"""What every model that writes a sequence has: how to start, how to go on, how to generate."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_seqattn import decoding
+from keras_seqattn.errors import explain, nearest
+
+PAD, START, END, UNKNOWN = range(4)
+METHODS = {"greedy": decoding.greedy, "beam": decoding.beam, "sample": decoding.sample}
+
+
+class Generator(keras.Model):
+    """Base of the models that write a sequence of tokens about a source.
+
+    Called, such a model reads a dictionary of its source and of `tokens`, int32 `(B, T)`, and
+    returns logits, `(B, T, V)`: at position `t` those of the token that follows the first `t + 1`.
+    So it trains with plain `compile` and `fit`. To write it needs `start` and `step`, and
+    `generate` does the rest.
+
+    Attributes:
+        source_name: Name of the source among the inputs.
+        vocab_size: Number of tokens `V`: 0 is padding, 1 the start, 2 the end, 3 what is unknown.
+        max_length: Largest number of tokens to write, the end included.
+    """
+
+    source_name = "source"
+    pad_token, start_token, end_token, unknown_token = PAD, START, END, UNKNOWN
+
+    def start(self, source):
+        """Reads the source.
+
+        Args:
+            source: Batch of `B` sources.
+
+        Returns:
+            State before the first token: dictionary of tensors, as `keras_seqattn.decoding`
+            describes it.
+        """
+        raise NotImplementedError
+
+    def step(self, tokens, state):
+        """Reads one more token of each sequence.
+
+        Args:
+            tokens: int32, `(B,)`.
+            state: As of `start`, or of the step before.
+
+        Returns:
+            Logits of the next token, float `(B, V)`, and the state.
+        """
+        raise NotImplementedError
+
+    def first_tokens(self, state):
+        """The start token for each row of a state: int32, `(B,)`."""
+        rows = next(ops.shape(x)[0] for x in keras.tree.flatten(state) if len(x.shape))
+        return ops.full((rows,), self.start_token, "int32")
+
+    def generate(self, source, method="greedy", max_length=None, **options):
+        """Writes a sequence for each source; the whole loop is compiled.
+
+        Args:
+            source: Batch of `B` sources, as the model is trained on.
+            method: `"greedy"`, `"beam"` or `"sample"`.
+            max_length: Largest number of tokens to write. Defaults to the model's.
+            **options: Of `decoding.beam` (`width`, `length_penalty`, `num_best`) or
+                `decoding.sample` (`temperature`, `top_k`, `top_p`, `seed`).
+
+        Returns:
+            `decoding.Decoded` of NumPy arrays.
+
+        Raises:
+            ValueError: the method or an option is unknown or wrong; `max_length` is greater than
+                the model's.
+        """
+        if method not in METHODS:
+            raise ValueError(explain("`method` is not known", method=method,
+                                     fix=nearest(method, METHODS)))
+        max_length = self.max_length if max_length is None else max_length
+        if max_length > self.max_length:
+            raise ValueError(explain(
+                "`max_length` must not exceed the model's", max_length=max_length,
+                model_max_length=self.max_length, fix="pass a smaller one"))
+        arguments = [ops.convert_to_tensor(source)]
+        if method == "sample":
+            numbers = np.random.default_rng(options.pop("seed", None)).random(
+                (len(source), max_length), "float32")
+            arguments.append(ops.convert_to_tensor(numbers))
+        written = self._writer(method, max_length, options)(*arguments)
+        return decoding.Decoded(*(ops.convert_to_numpy(each) for each in written))
+
+    def write(self, source, beam=1):
+        """Writes the best sequence for each source: int32 `(B, max_length)`, 0 behind the end.
+
+        Args:
+            source: Batch of `B` sources.
+            beam: Number of beginnings that are followed; 1 is greedy decoding.
+        """
+        if beam == 1:
+            return self.generate(source).tokens
+        return self.generate(source, "beam", width=beam).tokens[:, 0]
+
+    def _writer(self, method, max_length, options):
+        key = (method, max_length, *sorted(options.items(), key=lambda item: item[0]))
+        writers = self.__dict__.setdefault("_writers", {})
+        if key not in writers:
+            def write(source, seed=None):
+                state = self.start(source)
+                extra = {} if seed is None else {"seed": seed}
+                return METHODS[method](
+                    self.step, self.first_tokens(state), state, end=self.end_token,
+                    max_length=max_length, **options, **extra)
+
+            writers[key] = decoding.compiled(write, self.variables)
+        return writers[key]

@@ -1,0 +1,115 @@
+"""The encoder-decoder LSTM without attention: all it knows of the source is one state.
+
+Paper: Sutskever et al. 2014, "Sequence to Sequence Learning with Neural Networks", section 2;
+the source is read backwards as in its section 3.3. One table of embeddings serves source, target
+and output, as in `transformer`, so that both can be compared at one size.
+"""
+
+import keras
+from keras import ops
+
+from keras_seqattn.errors import check_count, check_share
+from keras_seqattn.models.generator import PAD, Generator
+
+
+@keras.saving.register_keras_serializable(package="keras_seqattn")
+class Seq2Seq(Generator):
+    """The model that `seq2seq` builds; its arguments are all given."""
+
+    def __init__(self, vocab_size, max_length, embed_dim, units, num_layers, dropout, seed,
+                 name="seq2seq", **kwargs):
+        embedding = keras.layers.ReversibleEmbedding(
+            vocab_size, embed_dim, name="embedding", reverse_dtype="float32",
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=embed_dim ** -0.5))
+        drop = keras.layers.Dropout(dropout, seed=seed, name="dropout")
+        project = keras.layers.Dense(embed_dim, name="project")
+        encoder, decoder = (
+            [keras.layers.LSTM(units, return_sequences=True, return_state=True,
+                               name=f"{stack}_{i}") for i in range(num_layers)]
+            for stack in ("encoder", "decoder"))
+
+        def embed(tokens):
+            return embedding(tokens) * embed_dim ** 0.5
+
+        def encode(source):
+            """The last hidden and cell state of each layer."""
+            source = ops.flip(source, axis=1)  # padding then comes first, and changes no state
+            mask, x, states = ops.not_equal(source, PAD), drop(embed(source)), []
+            for layer in encoder:
+                x, *last = layer(x, mask=mask)
+                states.append(last)
+            return states
+
+        source = keras.Input((None,), dtype="int32", name="source")
+        tokens = keras.Input((None,), dtype="int32", name="tokens")
+        states = encode(source)
+        x = drop(embed(tokens))
+        for layer, state in zip(decoder, states, strict=True):
+            x = layer(x, initial_state=state)[0]
+        logits = embedding(project(drop(x)), reverse=True)                       # (B, T, V)
+        super().__init__(
+            inputs={"source": source, "tokens": tokens}, outputs=logits, name=name, **kwargs)
+        self.vocab_size = vocab_size
+        self.max_length = max_length
+        self._arguments = {
+            "vocab_size": vocab_size, "max_length": max_length, "embed_dim": embed_dim,
+            "units": units, "num_layers": num_layers, "dropout": dropout, "seed": seed}
+        self._embed, self._encode = embed, encode
+        self._embedding, self._project, self._decoder = embedding, project, decoder
+
+    def start(self, source):
+        return {f"{name}_{index}": value for index, state in enumerate(self._encode(source))
+                for name, value in zip(("hidden", "cell"), state, strict=True)}
+
+    def step(self, tokens, state):
+        x, state = self._embed(tokens), dict(state)                              # (B, D)
+        for index, layer in enumerate(self._decoder):
+            names = f"hidden_{index}", f"cell_{index}"
+            x, new = layer.cell(x, [state[name] for name in names])
+            state |= dict(zip(names, new, strict=True))
+        return self._embedding(self._project(x), reverse=True), state
+
+    def get_config(self):
+        return {**self._arguments, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)
+
+
+def seq2seq(vocab_size, max_length=128, embed_dim=256, units=512, num_layers=1, dropout=0.1,
+            seed=None, name="seq2seq"):
+    """Builds an encoder-decoder LSTM that returns logits and can generate.
+
+    It shows the bottleneck that attention removes: `2·L·U` numbers must hold the whole source,
+    however long it is.
+
+    Args:
+        vocab_size: Number of tokens `V`, shared by source and target.
+        max_length: Longest target in tokens, start and end included.
+        embed_dim: Width `D` of the embeddings.
+        units: Width `U` of the LSTMs.
+        num_layers: Number of LSTMs `L` in the encoder, and in the decoder.
+        dropout: Share dropped of embeddings and of the decoder's output in training, in `[0, 1)`.
+        seed: Seed of the dropouts. `None` draws one.
+        name: Name of the model.
+
+    Returns:
+        `Seq2Seq`: a functional model of `{"source": int32 (B, S), "tokens": int32 (B, T)}` to
+        logits, float32 `(B, T, V)`. 0 is padding in both.
+
+    Raises:
+        ValueError: a number is out of its range.
+
+    Example:
+
+    >>> seq2seq(vocab_size=11, max_length=7, embed_dim=3, units=5).count_params()
+    420
+
+    Cost: `V·D + U·D + 8·U·(D + U + 1)` weights with one layer; a step costs as many multiply-adds
+    as its weights, one step after the other.
+    """
+    check_count(vocab_size=vocab_size, max_length=max_length, embed_dim=embed_dim, units=units,
+                num_layers=num_layers)
+    check_share(dropout=dropout)
+    return Seq2Seq(vocab_size, max_length, embed_dim, units, num_layers, dropout, seed, name)

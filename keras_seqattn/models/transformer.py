@@ -1,0 +1,166 @@
+"""The encoder-decoder Transformer: a sequence in, another one out.
+
+Paper: Vaswani et al. 2017, "Attention Is All You Need", section 3; sizes from its table 3. As
+there, one table of embeddings serves the source, the target and the output, and the embeddings are
+multiplied by `√D`. The norm may stand before each part (`"pre"`, with a last norm behind each
+stack, which trains without care) or behind it as in the paper (`"post"`).
+"""
+
+import keras
+from keras import ops
+
+from keras_seqattn.errors import check_count, check_share, explain, nearest
+from keras_seqattn.layers import (
+    PositionalEncoding,
+    TransformerDecoderBlock,
+    TransformerEncoderBlock,
+)
+from keras_seqattn.models.generator import PAD, Generator
+
+# size: (num_layers, num_heads, embed_dim, mlp_dim)
+SIZES = {
+    "nano": (1, 2, 16, 32),            # ours: tests
+    "tiny": (3, 4, 256, 512),          # ours: sentences of a phrase book, on a phone
+    "base": (6, 8, 512, 2048),
+    "big": (6, 16, 1024, 4096),
+}
+
+
+@keras.saving.register_keras_serializable(package="keras_seqattn")
+class Transformer(Generator):
+    """The model that `transformer` builds; its arguments are all given."""
+
+    def __init__(self, vocab_size, max_length, num_layers, num_decoder_layers, num_heads,
+                 embed_dim, mlp_dim, norm, activation, dropout, attention_dropout, seed,
+                 name="transformer", **kwargs):
+        blocks = {"num_heads": num_heads, "mlp_dim": mlp_dim, "norm": norm,
+                  "activation": activation, "dropout": dropout,
+                  "attention_dropout": attention_dropout, "seed": seed}
+        embedding = keras.layers.ReversibleEmbedding(
+            vocab_size, embed_dim, name="embedding", reverse_dtype="float32",
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=embed_dim ** -0.5))
+        position = PositionalEncoding(max_length=max_length, name="position")
+        drop = keras.layers.Dropout(dropout, seed=seed, name="dropout")
+        encoder = [TransformerEncoderBlock(name=f"encoder_{i}", **blocks)
+                   for i in range(num_layers)]
+        decoder = [TransformerDecoderBlock(name=f"decoder_{i}", **blocks)
+                   for i in range(num_decoder_layers)]
+        encoder_norm, decoder_norm = (
+            keras.layers.LayerNormalization(epsilon=1e-6, name=f"{stack}_norm")
+            if norm == "pre" else keras.layers.Identity(name=f"{stack}_norm")
+            for stack in ("encoder", "decoder"))
+
+        def embed(tokens, start=0):
+            return position(embedding(tokens) * embed_dim ** 0.5, start=start)
+
+        source = keras.Input((None,), dtype="int32", name="source")
+        tokens = keras.Input((None,), dtype="int32", name="tokens")
+        source_mask, tokens_mask = ops.not_equal(source, PAD), ops.not_equal(tokens, PAD)
+        memory = drop(embed(source))
+        for block in encoder:
+            memory = block(memory, mask=source_mask)
+        memory = encoder_norm(memory)                                            # (B, S, D)
+        x = drop(embed(tokens))
+        for block in decoder:
+            x = block(x, memory, inputs_mask=tokens_mask, memory_mask=source_mask)
+        logits = embedding(decoder_norm(x), reverse=True)                        # (B, T, V)
+        super().__init__(
+            inputs={"source": source, "tokens": tokens}, outputs=logits, name=name, **kwargs)
+        self.vocab_size = vocab_size
+        self.max_length = max_length
+        self._arguments = {
+            "vocab_size": vocab_size, "max_length": max_length, "num_layers": num_layers,
+            "num_decoder_layers": num_decoder_layers, "embed_dim": embed_dim, **blocks}
+        self._embed = embed
+        self._embedding = embedding
+        self._encoder, self._encoder_norm = encoder, encoder_norm
+        self._decoder, self._decoder_norm = decoder, decoder_norm
+
+    def encode(self, source):
+        """Reads the source: int32 `(B, S)` to the memory, `(B, S, D)`, and its mask, `(B, S)`."""
+        mask = ops.not_equal(source, PAD)
+        memory = self._embed(source)
+        for block in self._encoder:
+            memory = block(memory, mask=mask)
+        return self._encoder_norm(memory), mask
+
+    def start(self, source):
+        memory, mask = self.encode(source)
+        state = {"position": ops.zeros((), "int32"), "memory_mask": mask}
+        for index, block in enumerate(self._decoder):
+            cache = block.start(ops.shape(source)[0], self.max_length, memory)
+            state |= {f"{name}_{index}": kept for name, kept in cache.items()}
+        return state
+
+    def step(self, tokens, state):
+        position, x = state["position"], ops.expand_dims(tokens, 1)
+        x, state = self._embed(x, position), dict(state)                         # (B, 1, D)
+        for index, block in enumerate(self._decoder):
+            names = {name: f"{name}_{index}"
+                     for name in ("key", "value", "memory_key", "memory_value")}
+            x, cache = block.step(x, {name: state[full] for name, full in names.items()},
+                                  position, state["memory_mask"])
+            state |= {full: cache[name] for name, full in names.items()}
+        logits = self._embedding(self._decoder_norm(x), reverse=True)            # (B, 1, V)
+        return ops.squeeze(logits, 1), {**state, "position": position + 1}
+
+    def get_config(self):
+        return {**self._arguments, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)
+
+
+def transformer(size="base", vocab_size=37_000, max_length=128, num_layers=None,
+                num_decoder_layers=None, num_heads=None, embed_dim=None, mlp_dim=None,
+                norm="post", activation="relu", dropout=0.1, attention_dropout=0.0, seed=None,
+                name="transformer"):
+    """Builds an encoder-decoder Transformer that returns logits and can generate.
+
+    Args:
+        size: A key of `SIZES`.
+        vocab_size: Number of tokens `V`, shared by source and target.
+        max_length: Longest source and longest target in tokens, start and end included.
+        num_layers: Number of encoder blocks, in place of the size's.
+        num_decoder_layers: Number of decoder blocks. Defaults to that of the encoder.
+        num_heads: Number of heads `N`, in place of the size's.
+        embed_dim: Width `D`, in place of the size's; even.
+        mlp_dim: Inner width `F`, in place of the size's.
+        norm: `"post"` as in the paper, or `"pre"`.
+        activation: Name or function inside the feed-forward networks.
+        dropout: Share dropped of embeddings and after each part in training, in `[0, 1)`.
+        attention_dropout: Share of attention scores dropped in training, in `[0, 1)`.
+        seed: Seed of the dropouts. `None` draws one.
+        name: Name of the model.
+
+    Returns:
+        `Transformer`: a functional model of `{"source": int32 (B, S), "tokens": int32 (B, T)}` to
+        logits, float32 `(B, T, V)`. 0 is padding in both.
+
+    Raises:
+        ValueError: the size is unknown, a number is out of its range, `num_heads` does not divide
+            `embed_dim`, or `embed_dim` is odd.
+
+    Example:
+
+    >>> transformer("nano", vocab_size=11, max_length=7).count_params()
+    5744
+
+    Cost: `V·D + L·(12·D² + 4·D·F)` weights, with as many decoder as encoder blocks and without
+    biases and norms.
+    """
+    if size not in SIZES:
+        raise ValueError(explain("`size` is not known", size=size, fix=nearest(size, SIZES)))
+    wanted = (num_layers, num_heads, embed_dim, mlp_dim)
+    num_layers, num_heads, embed_dim, mlp_dim = (
+        default if value is None else value
+        for value, default in zip(wanted, SIZES[size], strict=True))
+    num_decoder_layers = num_layers if num_decoder_layers is None else num_decoder_layers
+    check_count(vocab_size=vocab_size, max_length=max_length, num_layers=num_layers,
+                num_decoder_layers=num_decoder_layers, num_heads=num_heads, embed_dim=embed_dim,
+                mlp_dim=mlp_dim)
+    check_share(dropout=dropout, attention_dropout=attention_dropout)
+    return Transformer(
+        vocab_size, max_length, num_layers, num_decoder_layers, num_heads, embed_dim, mlp_dim,
+        norm, activation, dropout, attention_dropout, seed, name)

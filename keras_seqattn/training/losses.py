@@ -1,0 +1,58 @@
+"""Loss and accuracy of predicted tokens, padding left out."""
+
+import keras
+from keras import ops
+
+PAD = 0
+
+
+@keras.saving.register_keras_serializable(package="keras_seqattn")
+class TokenCrossentropy(keras.losses.Loss):
+    """Cross-entropy of each token, averaged over the tokens that are real.
+
+    Args:
+        label_smoothing: Share of each label spread evenly over all tokens, in `[0, 1)`.
+
+    Call arguments:
+        y_true: Integer, `(B, T)`; 0 is padding.
+        y_pred: Logits, `(B, T, V)`.
+        sample_weight: Float, `(B, T)`. By default padding weighs 0 and every other token the same,
+            so that the result is the mean over the real tokens, and 0 where there is none.
+
+    Paper: Szegedy et al. 2016, section 7 (label smoothing).
+    """
+
+    def __init__(self, label_smoothing=0.0, name="token_crossentropy", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.label_smoothing = label_smoothing
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        if sample_weight is None:
+            real = ops.cast(ops.not_equal(y_true, PAD), "float32")
+            count = ops.sum(real)
+            sample_weight = real * (ops.sum(ops.ones_like(real)) / ops.maximum(count, 1.0))
+        return super().__call__(y_true, y_pred, sample_weight)
+
+    def call(self, y_true, y_pred):
+        y_pred = ops.cast(y_pred, "float32")
+        right = ops.take_along_axis(
+            y_pred, ops.expand_dims(ops.cast(y_true, "int32"), -1), axis=-1)     # (B, T, 1)
+        target = (1.0 - self.label_smoothing) * ops.squeeze(right, -1)
+        if self.label_smoothing:
+            target = target + self.label_smoothing * ops.mean(y_pred, axis=-1)
+        return ops.logsumexp(y_pred, axis=-1) - target
+
+    def get_config(self):
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+@keras.saving.register_keras_serializable(package="keras_seqattn")
+class TokenAccuracy(keras.metrics.SparseCategoricalAccuracy):
+    """Share of tokens that were predicted right, each real one counted once."""
+
+    def __init__(self, name="accuracy", **kwargs):
+        super().__init__(name=name, **kwargs)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        real = ops.not_equal(y_true, PAD) if sample_weight is None else sample_weight > 0
+        return super().update_state(y_true, y_pred, ops.cast(real, self.dtype))
