@@ -2,10 +2,13 @@
 
 from keras_seqattn.models.generator import Generator
 from keras_seqattn.models.pretrained import labels, load
+from keras_seqattn.models.recurrent import recurrent
 from keras_seqattn.models.seq2seq import seq2seq
+from keras_seqattn.models.sequence import streaming
+from keras_seqattn.models.temporal import temporal
 from keras_seqattn.models.transformer import transformer
 from keras_seqattn.models.vision_text import vision_text
 from keras_seqattn.models.vit import pixel_statistics, vit
 
-__all__ = ["Generator", "labels", "load", "pixel_statistics", "seq2seq", "transformer",
-           "vision_text", "vit"]
+__all__ = ["Generator", "labels", "load", "pixel_statistics", "recurrent", "seq2seq", "streaming",
+           "temporal", "transformer", "vision_text", "vit"]
