@@ -19,6 +19,8 @@ from keras_seqattn.cli.screen import (
     table,
 )
 
+BATCH = 64  # sentences that a Keras model translates at a time
+
 
 def evaluate(model: Annotated[str, typer.Argument(
                  help="Model name, URL, run folder, .keras, .tflite or .onnx file.")],
@@ -43,7 +45,8 @@ def evaluate(model: Annotated[str, typer.Argument(
     exported = model.endswith((".tflite", ".onnx"))
     loaded = edge.load(model) if exported else models.load(model)
     if sources.writes(loaded):
-        measured = _measure_translations(model, loaded, beam, source, split, limit, skip_bad)
+        measured = _measure_translations(
+            model, loaded, beam, 1 if exported else BATCH, source, split, limit, skip_bad)
     else:
         refuse("write sequences", beam=beam > 1 and beam, limit=limit)
         measured = _measure_classes(model, loaded, exported, source, split, skip_bad)
@@ -71,14 +74,14 @@ def _measure_classes(name, loaded, exported, source, split, skip_bad):
     return {"examples": count, "accuracy": accuracy}
 
 
-def _measure_translations(name, loaded, beam, source, split, limit, skip_bad):
+def _measure_translations(name, loaded, beam, batch_size, source, split, limit, skip_bad):
     from keras_seqattn.training import scoring
 
     examples = sources.sentence_pairs(source, split, loaded, limit, skip_bad)
     known = sources.tokenizer(name, loaded)
     with busy(f"translating {source} with {name}"):
         start = time.perf_counter()
-        written = scoring.translations(loaded, known, list(examples.references()), beam)
+        written = scoring.translations(loaded, known, list(examples.references()), beam, batch_size)
         seconds = time.perf_counter() - start
     tokens = sum(len(known.encode(text)) + 1 for text in written)
     return {"beam": beam, **scoring.bleu_scores(written, examples), "skipped": examples.skipped,
