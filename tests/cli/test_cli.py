@@ -25,6 +25,11 @@ pytestmark = pytest.mark.edge
     ["benchmark", "{folder}/labels.txt"],
     ["classify", "{folder}/model.tflite", "{folder}/labels.txt"],
     ["classify", "{folder}/model.keras", "{folder}/grey.png"],
+    ["evaluate", "{folder}", "--data", "sample:eurosat", "--beam", "2"],
+    ["evaluate", "{folder}", "--data", "pairs:{folder}/labels.txt"],
+    ["export", "{folder}", "--out", "{folder}/x.tflite", "--beam-width", "3"],
+    ["caption", "{folder}/model.tflite", "{folder}/grey.png"],
+    ["translate", "{folder}/model.tflite", "we are here"],
     ["demo", "--out", "{folder}/labels.txt"],
 ])
 def test_a_mistake_is_one_line_and_exit_code_2(folder, seqattn, arguments):
@@ -57,7 +62,8 @@ def test_without_a_command_there_is_help(seqattn):
 
 
 @pytest.mark.parametrize("command", [
-    "demo", "train", "doctor", "evaluate", "export", "verify", "benchmark", "classify"])
+    "demo", "train", "doctor", "evaluate", "export", "verify", "benchmark", "classify",
+    "caption", "translate"])
 def test_every_command_has_help_with_an_example(seqattn, command):
     code, out, _ = seqattn(command, "--help")
     assert code == 0

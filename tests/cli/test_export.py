@@ -5,6 +5,7 @@ import json
 import pytest
 
 from keras_seqattn import edge, models
+from keras_seqattn.data import pairs
 
 pytestmark = pytest.mark.edge
 
@@ -57,6 +58,30 @@ def test_export_takes_pixels_and_calibrates_on_the_data(folder, seqattn, tmp_pat
 ])
 def test_export_with_mistakes(folder, seqattn, tmp_path, arguments, said):
     code, _, err = seqattn("export", folder, "--out", tmp_path / "x.tflite", *arguments)
+    assert code == 2
+    assert said in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_translator_leaves_with_its_tokenizer_and_beam(translator):
+    report = json.loads((translator.folder / "report.json").read_text())
+    assert report["signatures"] == ["beam", "decode_step", "encode", "greedy"]
+    contract = json.loads(translator.file.with_suffix(".json").read_text())
+    assert contract["writer"]["beam_width"] == 3
+    assert contract["licence"] == "MIT"
+    assert edge.load(translator.file).tokenizer.tokens == translator.tokenizer.tokens
+    held = len(pairs.load(translator.data, "test").references())
+    assert report["notes"][0].startswith(f"of {min(held, 16)} sources, 100.0%")
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["--attention"], "attention=True"), (["--image-input", "uint8"], "image_input='uint8'"),
+    (["--precision", "auto"], "precision='auto'"), (["--beam-width", "99"], "beam_width=99"),
+    (["--data", "sample:eurosat"], "source='sample:eurosat'"),
+    (["--precision", "static_wi8_ai8"], "precision='static_wi8_ai8'"),
+])
+def test_export_a_translator_with_mistakes(translator, seqattn, tmp_path, arguments, said):
+    code, _, err = seqattn("export", translator.folder, "--out", tmp_path / "x.tflite", *arguments)
     assert code == 2
     assert said in err
     assert list(tmp_path.iterdir()) == []
