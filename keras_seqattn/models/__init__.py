@@ -4,7 +4,8 @@ from keras_seqattn.models.generator import Generator
 from keras_seqattn.models.pretrained import labels, load, tokenizer
 from keras_seqattn.models.seq2seq import seq2seq
 from keras_seqattn.models.transformer import transformer
+from keras_seqattn.models.vision_text import vision_text
 from keras_seqattn.models.vit import pixel_statistics, vit
 
 __all__ = ["Generator", "labels", "load", "pixel_statistics", "seq2seq", "tokenizer",
-           "transformer", "vit"]
+           "transformer", "vision_text", "vit"]
