@@ -7,6 +7,7 @@ import pathlib
 
 import keras
 
+from keras_seqattn.data.tokenizer import Tokenizer
 from keras_seqattn.errors import explain, nearest
 from keras_seqattn.models.download import check, digest, fetch, is_url
 
@@ -14,6 +15,7 @@ from keras_seqattn.models.download import check, digest, fetch, is_url
 FOLDER = pathlib.Path(__file__).parents[2] / "models"
 # What a checkout has in FOLDER, for a wheel, which comes without it: sizes and hashes.
 LISTING = pathlib.Path(__file__).with_name("shipped.json")
+WEIGHTS, LABELS, TOKENIZER = "model.keras", "labels.txt", "tokenizer.json"
 
 
 def load(model, sha256=None):
@@ -62,10 +64,26 @@ def labels(model):
         ValueError: there is no such model.
         ConnectionError: the download was cut.
     """
-    if is_url(model):
-        return None
-    path = _file(model).with_name("labels.txt")
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else None
+    text = _beside(model, LABELS)
+    return None if text is None else text.splitlines()
+
+
+def tokenizer(model):
+    """Tokenizer that a trained model writes and reads with.
+
+    Args:
+        model: As for `load`.
+
+    Returns:
+        `data.tokenizer.Tokenizer`, or `None` if no `tokenizer.json` lies beside the model. A URL
+        names one file, so it has none.
+
+    Raises:
+        ValueError: there is no such model, or the file is no tokenizer.
+        ConnectionError: the download was cut.
+    """
+    text = _beside(model, TOKENIZER)
+    return None if text is None else Tokenizer.from_json(text)
 
 
 def list_shipped(folder):
@@ -80,12 +98,20 @@ def list_shipped(folder):
     return {
         model.parent.name: {
             file.name: {"bytes": file.stat().st_size, "sha256": digest(file)}
-            for file in (model, model.with_name("labels.txt")) if file.is_file()}
-        for model in sorted(pathlib.Path(folder).glob("*/model.keras"))}
+            for file in map(model.with_name, (WEIGHTS, LABELS, TOKENIZER)) if file.is_file()}
+        for model in sorted(pathlib.Path(folder).glob(f"*/{WEIGHTS}"))}
+
+
+def _beside(model, name):
+    """Text of a file beside a model, `None` without one."""
+    if is_url(model):
+        return None
+    path = _file(model).with_name(name)
+    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def _file(model, sha256=None):
-    local = {file.parent.name: file for file in FOLDER.glob("*/model.keras")}
+    local = {file.parent.name: file for file in FOLDER.glob(f"*/{WEIGHTS}")}
     listing = json.loads(LISTING.read_text(encoding="utf-8"))
     if is_url(model):
         address = hashlib.sha256(model.encode()).hexdigest()
@@ -93,7 +119,7 @@ def _file(model, sha256=None):
     if model not in local and model in listing["models"]:
         return _shipped(model, listing)
     path = pathlib.Path(model)
-    for candidate in (local.get(model), path / "best.keras", path / "model.keras", path):
+    for candidate in (local.get(model), path / "best.keras", path / WEIGHTS, path):
         if candidate is not None and candidate.is_file():
             return candidate
     names = {**local, **listing["models"]}
@@ -107,7 +133,7 @@ def _shipped(name, listing):
     base = os.environ.get("KERAS_SEQATTN_MODELS") or listing["base"]
     for file, expected in listing["models"][name].items():
         fetch(f"{base.rstrip('/')}/{name}/{file}", _cache() / name / file, expected["sha256"])
-    return _cache() / name / "model.keras"
+    return _cache() / name / WEIGHTS
 
 
 def _cache():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from keras_seqattn import models
+from keras_seqattn.data.tokenizer import Tokenizer
 from keras_seqattn.models import pretrained
 from keras_seqattn.testing import check_error
 
@@ -69,6 +70,17 @@ def test_labels_may_be_missing(run_folder):
     folder, _ = run_folder
     (folder / "labels.txt").unlink()
     assert models.labels(folder) is None
+
+
+def test_the_tokenizer_lies_beside_the_model(run_folder):
+    folder, _ = run_folder
+    assert models.tokenizer(folder) is None
+    (folder / "tokenizer.json").write_text(Tokenizer("abé").to_json(), encoding="utf-8")
+    for path in (folder, str(folder), folder / "model.keras"):
+        assert models.tokenizer(path).tokens[4:] == ("a", "b", "é")
+    (folder / "tokenizer.json").write_text("[]")
+    with pytest.raises(ValueError, match="To fix"):
+        models.tokenizer(folder)
 
 
 @pytest.mark.parametrize("name", ["vit_nowhere", "nowhere.keras"])
@@ -161,7 +173,7 @@ def test_a_url_with_a_hash_is_downloaded_once(wheel, server, run_folder):
     sha256 = hashlib.sha256(server.files["/models/vit_pets/model.keras"]).hexdigest()
     for _ in range(2):
         _check_same(models.load(url, sha256), run_folder[1])
-    assert models.labels(url) is None
+    assert models.labels(url) is models.tokenizer(url) is None
     assert len(server.requests) == 1
 
 
@@ -197,11 +209,13 @@ def test_an_unknown_name_meets_the_nearest(wheel):
 def test_what_a_folder_ships(tmp_path):
     for name, content in (("b/model.keras", b"two"), ("b/labels.txt", b"cat\n"),
                           ("a/model.keras", b"three"), ("a/README.md", b"card"),
+                          ("a/tokenizer.json", b"{}"),
                           ("unfinished/recipe.yaml", b"")):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
     assert pretrained.list_shipped(tmp_path) == {
-        "a": {"model.keras": {"bytes": 5, "sha256": hashlib.sha256(b"three").hexdigest()}},
+        "a": {"model.keras": {"bytes": 5, "sha256": hashlib.sha256(b"three").hexdigest()},
+              "tokenizer.json": {"bytes": 2, "sha256": hashlib.sha256(b"{}").hexdigest()}},
         "b": {"model.keras": {"bytes": 3, "sha256": hashlib.sha256(b"two").hexdigest()},
               "labels.txt": {"bytes": 4, "sha256": hashlib.sha256(b"cat\n").hexdigest()}}}
 

@@ -1,0 +1,60 @@
+"""The command `seqattn`: each subcommand is one function of the library, with files to read."""
+
+import os
+import sys
+import warnings
+from typing import Annotated
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+try:
+    import rich  # noqa: F401
+    import typer
+except ImportError:
+    sys.exit("The command needs the extra `cli`. To fix: pip install 'keras_seqattn[cli]'.")
+
+from keras_seqattn.cli.export import export
+from keras_seqattn.cli.measure import benchmark, evaluate, verify
+from keras_seqattn.cli.screen import notes
+from keras_seqattn.cli.train import demo, doctor, train
+from keras_seqattn.cli.write import caption, classify, translate
+
+app = typer.Typer(
+    name="seqattn", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
+    help="Train sequence and attention models with Keras 3 and take them to the edge.")
+for verb in (demo, train, doctor, evaluate, export, verify, benchmark, classify, caption,
+             translate):
+    app.command()(verb)
+
+
+@app.callback()
+def options(debug: Annotated[bool, typer.Option(
+        "--debug", help="Show the traceback of an error; may stand anywhere.")] = False):
+    """Every command explains itself: `seqattn COMMAND --help`."""
+
+
+def main(arguments=None):
+    """Runs the command; a user's mistake becomes one line and exit code 2."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    warnings.showwarning = lambda message, *_, **__: notes.print(
+        f"note: {message}", style="dim", soft_wrap=True)
+    try:
+        sys.exit(app(arguments, standalone_mode=False) or 0)
+    except (typer.Exit, typer.Abort) as stop:
+        sys.exit(getattr(stop, "exit_code", 130))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if debug or not _is_mistake(error):
+            raise
+        text = error.format_message() if hasattr(error, "format_message") else str(error)
+        if text:  # without any argument the help is already on the screen
+            notes.print(f"seqattn: {' '.join(text.split())}", style="red", soft_wrap=True)
+        sys.exit(2)
+
+
+def _is_mistake(error):
+    """Whether the user can mend it: wrong arguments, or an error phrased by `explain`."""
+    return hasattr(error, "format_message") or "To fix:" in str(error)

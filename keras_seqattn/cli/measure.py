@@ -1,0 +1,130 @@
+"""The commands that measure: `evaluate`, `verify` and `benchmark`."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from keras_seqattn.cli import sources
+from keras_seqattn.cli.screen import (
+    AsJson,
+    Beam,
+    ReportFile,
+    SkipBad,
+    busy,
+    finish,
+    finish_report,
+    refuse,
+    screen,
+    table,
+)
+
+BATCH = 64  # sentences that a Keras model translates at a time
+
+
+def evaluate(model: Annotated[str, typer.Argument(
+                 help="Model name, URL, run folder, .keras, .tflite or .onnx file.")],
+             source: sources.Source,
+             split: Annotated[str, typer.Option(help="Split of the source.")] = "test",
+             beam: Beam = 1,
+             limit: Annotated[int | None, typer.Option(
+                 min=1, help="Translate so many sentences only, evenly spread over the split.")
+             ] = None,
+             skip_bad: SkipBad = False, report: ReportFile = None, as_json: AsJson = False):
+    """Measure a Keras model or an exported file: accuracy of classes, BLEU of translations.
+
+    `bleu` takes each pair as an example of its own, `bleu_all_references` each distinct sentence
+    once, against all its translations. Tokens are those of the translations, the ends included.
+
+    Example: `seqattn evaluate runs/demo --data sample:eurosat`
+
+    Example: `seqattn evaluate translate.tflite --data pairs:fra-eng.zip --beam 4`
+    """
+    from keras_seqattn import edge, models
+
+    exported = model.endswith((".tflite", ".onnx"))
+    loaded = edge.load(model) if exported else models.load(model)
+    if sources.writes(loaded):
+        measured = _measure_translations(
+            model, loaded, beam, 1 if exported else BATCH, source, split, limit, skip_bad)
+    else:
+        refuse("write sequences", beam=beam > 1 and beam, limit=limit)
+        measured = _measure_classes(model, loaded, exported, source, split, skip_bad)
+    finish({"model": model, "data": source, "split": split, **measured}, report, as_json)
+
+
+def _measure_classes(name, loaded, exported, source, split, skip_bad):
+    from keras_seqattn import data, models
+    from keras_seqattn.data.batches import scale
+
+    if exported:
+        shape = next(iter(loaded.inputs.values()))["shape"][1:]
+        labels = loaded.contract.get("labels")
+
+        def predict(images):
+            return loaded(loaded.normalise(images))
+    else:
+        shape, labels = loaded.input_shape[1:], models.labels(name)
+
+        def predict(images):
+            return loaded.predict_on_batch(scale(images))
+    examples = sources.labelled_images(source, split, shape, labels, skip_bad)
+    with busy(f"evaluating {name}"):
+        accuracy, count = data.accuracy(predict, examples)
+    return {"examples": count, "accuracy": accuracy}
+
+
+def _measure_translations(name, loaded, beam, batch_size, source, split, limit, skip_bad):
+    from keras_seqattn.training import scoring
+
+    examples = sources.sentence_pairs(source, split, loaded, limit, skip_bad)
+    known = sources.tokenizer(name, loaded)
+    with busy(f"translating {source} with {name}"):
+        start = time.perf_counter()
+        written = scoring.translations(loaded, known, list(examples.references()), beam, batch_size)
+        seconds = time.perf_counter() - start
+    tokens = sum(len(known.encode(text)) + 1 for text in written)
+    return {"beam": beam, **scoring.bleu_scores(written, examples), "skipped": examples.skipped,
+            "tokens": tokens, "seconds": seconds, "tokens_per_s": tokens / seconds}
+
+
+def verify(file: Annotated[str, typer.Argument(help="The .tflite or .onnx file.")],
+           against: Annotated[str, typer.Option(help="Model name, run folder or .keras file.")],
+           source: sources.OptionalSource = None, skip_bad: SkipBad = False,
+           report: ReportFile = None, as_json: AsJson = False):
+    """Hold a file against its Keras model; exit 0 when it holds, 1 when it does not.
+
+    Example: `seqattn verify vit.tflite --against runs/demo --data sample:eurosat`
+    """
+    from keras_seqattn import edge, models
+
+    keras_model = models.load(against)
+    inputs, targets = sources.test_examples(source, against, keras_model, skip_bad)
+    with busy(f"verifying {file}"):
+        result = edge.verify(file, keras_model, inputs, targets)
+    finish_report(result, report, as_json)
+    if not result.holds:
+        raise typer.Exit(1)
+
+
+def benchmark(files: Annotated[list[str], typer.Argument(help=".tflite files.")],
+              threads: Annotated[int, typer.Option(help="CPU threads to run the file on.")] = 2,
+              runs: Annotated[int, typer.Option(help="Number of timed runs.")] = 50,
+              report: ReportFile = None, as_json: AsJson = False):
+    """Time exported files on random inputs, and count the tokens per second of those that write.
+
+    Example: `seqattn benchmark runs/demo/*.tflite --threads 2 --runs 50`
+    """
+    from keras_seqattn import edge
+
+    results = dict(zip(files, edge.benchmark(files, threads, runs), strict=True))
+    if not as_json:
+        writers = any("tokens_per_s" in row for row in results.values())
+        shown = table("file", "median ms", "p90 ms", "runs", "threads",
+                      *["tokens/s"] * writers)
+        for file, row in results.items():
+            rate = f"{row['tokens_per_s']:,.1f}" if "tokens_per_s" in row else "–"
+            shown.add_row(file, f"{row['median_ms']:.3f}", f"{row['p90_ms']:.3f}",
+                          str(runs), str(threads), *[rate] * writers)
+        screen.print(shown)
+    finish(results, report, as_json, shown=True)

@@ -1,0 +1,126 @@
+"""The commands that train: `demo`, `train`, and `doctor` beforehand."""
+
+import contextlib
+import os
+import pathlib
+import sys
+from typing import Annotated
+
+import typer
+
+from keras_seqattn.cli.screen import (
+    AsJson,
+    ReportFile,
+    SkipBad,
+    busy,
+    finish,
+    notes,
+    screen,
+    show_reports,
+)
+from keras_seqattn.errors import explain, nearest
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+Recipe = Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.")]
+Overrides = Annotated[list[str] | None, typer.Argument(
+    metavar="[SECTION.FIELD=VALUE]...", help="Changes to the recipe.")]
+Backend = Annotated[str | None, typer.Option(
+    help="Keras backend: tensorflow, jax or torch. Defaults to KERAS_BACKEND.")]
+
+
+def demo(out: Annotated[pathlib.Path, typer.Option(help="Folder for the results.")] =
+         pathlib.Path("runs/demo"), overrides: Overrides = None):
+    """Train a small ViT on the sample images, export, verify, classify, report.
+
+    Example: `seqattn demo --out runs/demo`
+    """
+    from keras_seqattn import demo as demonstration
+
+    report = demonstration.run(out, overrides=overrides or (), tell=screen.print)
+    show_reports(report["edge"])
+
+
+def train(recipe: Recipe, overrides: Overrides = None,
+          out: Annotated[pathlib.Path | None, typer.Option(
+              help="Run folder. Defaults to runs/RECIPE.")] = None,
+          strategy: Annotated[str, typer.Option(
+              help="auto, none, mirrored, multiworker or tpu.")] = "auto",
+          resume: Annotated[bool, typer.Option(
+              "--resume", help="Go on from the last checkpoint, if there is one.")] = False,
+          skip_bad: SkipBad = False,
+          wait: Annotated[float, typer.Option(
+              help="Longest wait for the other workers, in seconds.")] = 300.0,
+          backend: Backend = None, as_json: AsJson = False):
+    """Train a recipe with `model.fit` and write a run folder.
+
+    The same command on a laptop, on several GPUs, on every host of `TF_CONFIG` and on a TPU.
+    Exit code 75 means that SIGTERM came and the state was saved, or that another worker was
+    lost: start it again with `--resume`.
+
+    Example: `seqattn train demo train.epochs=3 --out runs/short`
+    """
+    _choose_backend(backend)
+    from keras_seqattn import training
+
+    out = out or pathlib.Path("runs") / _run_name(recipe)
+    with contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout):
+        try:
+            run = training.fit(training.read(recipe, overrides or ()), out, strategy, resume,
+                               skip_bad, wait)
+        except training.Preempted as stop:
+            notes.print(f"seqattn: {stop}", soft_wrap=True)
+            raise typer.Exit(training.EXIT_PREEMPTED) from None
+    last = {name: values[-1] for name, values in run.history.items()}
+    finish({**last, "out": str(out), "epochs": len(run.history["loss"]), "seconds": run.seconds,
+            "examples_per_s": run.examples_per_s}, None, as_json)
+
+
+def doctor(recipe: Recipe, overrides: Overrides = None,
+           strategy: Annotated[str, typer.Option(help="tpu, so far the only one.")] = "tpu",
+           replicas: Annotated[int, typer.Option(
+               min=1, help="TPU cores that share each batch.")] = 8,
+           backend: Backend = None, report: ReportFile = None, as_json: AsJson = False):
+    """List what keeps a recipe from a TPU, without one; exit 0 when nothing does, 1 otherwise.
+
+    The training and the validation step are compiled with XLA on the CPU.
+
+    Example: `seqattn doctor demo train.batch_size=64 --strategy tpu`
+    """
+    _choose_backend(backend)
+    if strategy != "tpu":
+        raise ValueError(explain("only a TPU needs a check beforehand", strategy=strategy,
+                                 fix="pass --strategy tpu"))
+    from keras_seqattn import training
+    from keras_seqattn.training import doctor as examination
+
+    with busy(f"compiling the steps of {recipe}"):
+        findings = examination.examine(training.read(recipe, overrides or ()), replicas)
+    if not as_json:
+        for finding in findings:
+            screen.print(f"{finding.severity}: {finding.what}\n  at {finding.where}\n"
+                         f"  to fix: {finding.fix}", soft_wrap=True)
+    finish({"recipe": recipe, "replicas": replicas,
+            "findings": [finding._asdict() for finding in findings]}, report, as_json, shown=True)
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _run_name(recipe):
+    """Name of the run of a recipe: its file's, or its folder's if it is called recipe.yaml."""
+    path = pathlib.Path(recipe)
+    return path.resolve().parent.name if path.stem == "recipe" else path.stem
+
+
+def _choose_backend(backend):
+    """Sets the backend of Keras, which it reads when it is imported."""
+    if backend is None:
+        return
+    if backend not in BACKENDS:
+        raise ValueError(explain("`--backend` is not known", backend=backend,
+                                 fix=nearest(backend, BACKENDS)))
+    os.environ["KERAS_BACKEND"] = backend
+    if "keras" in sys.modules and sys.modules["keras"].backend.backend() != backend:
+        raise ValueError(explain(
+            "Keras has another backend already", backend=backend,
+            loaded=sys.modules["keras"].backend.backend(), fix=f"set KERAS_BACKEND={backend}"))

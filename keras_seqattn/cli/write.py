@@ -1,0 +1,97 @@
+"""The commands that use a file on what they are given; they need NumPy and LiteRT only."""
+
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+
+from keras_seqattn.cli.screen import AsJson, Beam, finish, screen, table
+from keras_seqattn.errors import explain
+
+File = Annotated[str, typer.Argument(help="The .tflite file.")]
+Images = Annotated[list[str], typer.Argument(help="Picture files.")]
+
+
+def classify(file: File, images: Images,
+             top: Annotated[int, typer.Option(help="Number of classes to show.")] = 3,
+             as_json: AsJson = False):
+    """Name what is on pictures, from the exported file alone.
+
+    Example: `seqattn classify runs/demo/vit_dynamic_wi8_afp32.tflite photo.jpg`
+    """
+    runner = _load(file, writes=False)
+    results = {image: runner.classify(image, top) for image in images}
+    if not as_json:
+        shown = table("image", "classes")
+        for image, ranked in results.items():
+            shown.add_row(image, ", ".join(f"{label} {share:.1%}" for label, share in ranked))
+        screen.print(shown)
+    finish(results, None, as_json, shown=True)
+
+
+def caption(file: File, images: Images, beam: Beam = 1, as_json: AsJson = False):
+    """Write what is on pictures, one line each, from the exported file alone.
+
+    Example: `seqattn caption captioner.tflite photo.png --beam 4`
+    """
+    writer = _load(file, writes=True)
+    _write("image", "caption", images, lambda image: writer.caption(image, beam), as_json)
+
+
+def translate(file: File,
+              texts: Annotated[list[str], typer.Argument(
+                  help="Texts to translate; - stands for the lines of standard input.")],
+              beam: Beam = 1, as_json: AsJson = False):
+    """Translate texts, one line each, from the exported file alone.
+
+    Example: `seqattn translate translate.tflite "We are here." --beam 4`
+    """
+    writer = _load(file, writes=True)
+
+    def write(text):
+        if not text.strip():
+            warnings.warn("an empty text has an empty translation", stacklevel=2)
+        return writer.translate(text, beam)
+
+    _write("text", "translation", _lines(texts), write, as_json)
+
+
+def _load(file, writes):
+    """The file, if it does what the command is about: write sequences, or tell classes apart."""
+    from keras_seqattn import edge
+
+    if file.endswith(".keras"):
+        raise ValueError(explain("the command runs exported files", file=file,
+                                 fix=f"export it first: seqattn export {file} --out FILE.tflite"))
+    runner = edge.load(file)
+    if ("writer" in runner.contract) != writes:
+        raise ValueError(explain(
+            f"the file must {'write sequences' if writes else 'tell classes apart'}", file=file,
+            fix="use `caption` for pictures, `translate` for text, `classify` for classes"))
+    return runner
+
+
+def _write(source, result, given, write, as_json):
+    """Prints what is written about each source as soon as it is, or all of it as JSON."""
+    results = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)  # about each source, not about the first only
+        for each in given:
+            results.append({source: each, result: write(each)})
+            if not as_json:
+                print(results[-1][result], flush=True)
+    finish(results, None, as_json, shown=True)
+
+
+def _lines(texts):
+    for text in texts:
+        if text != "-":
+            yield text
+            continue
+        try:
+            yield from (line.rstrip("\n") for line in sys.stdin)
+        except UnicodeDecodeError as error:
+            raise ValueError(explain("standard input must be text", error=str(error),
+                                     encoding=sys.stdin.encoding,
+                                     fix="convert it to that encoding")) from error

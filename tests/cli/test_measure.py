@@ -1,0 +1,131 @@
+"""`keras_seqattn.cli.measure`: results and exit codes."""
+
+import json
+import re
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+from keras_seqattn import models
+from keras_seqattn.cli import sources
+from keras_seqattn.data import pairs
+from keras_seqattn.data.tokenizer import Tokenizer
+
+pytestmark = pytest.mark.edge
+
+
+def test_evaluate_both_ways_gives_the_same_accuracy(folder, seqattn, tmp_path):
+    accuracies = []
+    for model in (folder, folder / "model.tflite"):
+        code, out, _ = seqattn("evaluate", model, "--data", "sample:eurosat", "--json",
+                               "--report", tmp_path / "report.json")
+        assert code == 0
+        assert json.loads(out) == json.loads((tmp_path / "report.json").read_text())
+        assert json.loads(out)["examples"] == 500
+        accuracies.append(json.loads(out)["accuracy"])
+    assert accuracies[0] == accuracies[1] > 0
+
+
+def test_verify_exits_with_1_when_it_does_not_hold(folder, seqattn, tmp_path):
+    model = models.load(folder)
+    weights = model.get_weights()
+    weights[-1] = weights[-1] + np.arange(10)
+    model.set_weights(weights)
+    model.save(tmp_path / "other.keras")
+    code, out, err = seqattn("verify", folder / "model.tflite", "--against",
+                             tmp_path / "other.keras", "--data", "sample:eurosat", "--json")
+    assert code == 1
+    assert json.loads(out)["failures"]
+    assert "largest error" in err
+
+
+def test_benchmark_many(folder, seqattn):
+    code, out, _ = seqattn("benchmark", folder / "model.tflite", "--runs", 3, "--threads", 1,
+                           "--json")
+    assert code == 0
+    assert json.loads(out)[str(folder / "model.tflite")]["runs"] == 3
+
+
+def test_keras_model_without_image_input(seqattn, tmp_path):
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "m.keras")
+    code, _, err = seqattn("evaluate", tmp_path / "m.keras", "--data", "sample:eurosat")
+    assert code == 2
+    assert "image" in err
+
+
+def test_translations_of_a_model_and_of_its_file_are_scored_alike(translator, seqattn, tmp_path):
+    """The first target of each sentence is what the model writes; every other has a second."""
+    examples = pairs.load(translator.data, "train")
+    results = []
+    for model in (translator.folder, translator.file):
+        code, out, _ = seqattn("evaluate", model, "--data", translator.data, "--split", "train",
+                               "--json", "--report", tmp_path / "report.json")
+        assert code == 0
+        results.append(json.loads(out))
+        assert results[-1] == json.loads((tmp_path / "report.json").read_text())
+    for result in results:
+        assert result["sentences"] == len(examples.references())
+        assert result["pairs"] == len(examples) > result["sentences"]
+        assert result["bleu_all_references"] == pytest.approx(100)
+        assert 10 < result["bleu"] < 90
+        assert result["tokens_per_s"] == pytest.approx(result["tokens"] / result["seconds"])
+    same = [{name: result[name] for name in ("bleu", "signature", "tokens", "skipped", "beam")}
+            for result in results]
+    assert same[0] == same[1]
+
+
+def test_a_limit_takes_sentences_from_all_over_the_split(translator, seqattn):
+    code, out, _ = seqattn("evaluate", translator.file, "--data", translator.data, "--split",
+                           "train", "--limit", 5, "--beam", 3)
+    assert code == 0
+    assert "sentences: 5\n" in out
+    assert "beam: 3\n" in out
+    assert "bleu_all_references: 100\n" not in out    # the targets are those of greedy decoding
+    known = list(pairs.load(translator.data, "train").references())
+    chosen = sources.sentence_pairs(translator.data, "train", translator.model, 5, False)
+    assert list(chosen.references()) == [known[place] for place in (
+        0, *((len(known) - 1) * i // 4 for i in (1, 2, 3)), len(known) - 1)]
+
+
+def test_verify_a_file_that_writes(translator, seqattn, tmp_path):
+    code, _, err = seqattn("verify", translator.file, "--against", translator.folder, "--data",
+                           translator.data)
+    assert code == 0
+    assert "100.0% are written alike by greedy decoding" in err
+    model = models.load(translator.folder)
+    model.set_weights([-weight for weight in model.get_weights()])
+    model.save(tmp_path / "model.keras")
+    code, _, err = seqattn("verify", translator.file, "--against", tmp_path)
+    assert code == 1
+    assert "greedy writes other tokens" in err
+
+
+def test_benchmark_tells_tokens_where_a_file_writes(folder, translator, seqattn):
+    code, out, _ = seqattn("benchmark", folder / "model.tflite", translator.file, "--runs", 2)
+    assert code == 0
+    assert "tokens/s" in out
+    assert len(re.findall(r"\d+\.\d+ *$", out, re.MULTILINE)) == 1
+    _, out, _ = seqattn("benchmark", folder / "model.tflite", "--runs", 2)
+    assert "tokens/s" not in out
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["{folder}", "--data", "sample:eurosat"], "source='sample:eurosat'"),
+    (["{file}", "--data", "pairs:nowhere.zip"], "file='nowhere.zip'"),
+    (["{file}", "--data", "{data}", "--beam", "2"], "beam_width=3"),
+    (["{pictures}", "--data", "{data}"], "must read text"),
+    (["{bare}", "--data", "{data}"], "tokenizer=None"),
+    (["{other}", "--data", "{data}"], "tokenizer=5"),
+])
+def test_mistakes_about_translations(translator, describer, seqattn, tmp_path, arguments, said):
+    names = {"file": translator.file, "folder": translator.folder, "data": translator.data,
+             "pictures": describer.file, "bare": tmp_path / "bare", "other": tmp_path / "other"}
+    for name in ("bare", "other"):
+        names[name].mkdir()
+        shutil.copy(translator.folder / "model.keras", names[name])
+    (names["other"] / "tokenizer.json").write_text(Tokenizer(["a"]).to_json())
+    code, out, err = seqattn("evaluate", *(each.format(**names) for each in arguments))
+    assert (code, out) == (2, "")
+    assert said in err
