@@ -2,6 +2,7 @@
 
 from keras_seqattn.layers import masks
 from keras_seqattn.layers.attention import ScaledDotProductAttention
+from keras_seqattn.layers.captioner import LSTMCaptioner
 from keras_seqattn.layers.feed_forward import FeedForward
 from keras_seqattn.layers.multi_head import MultiHeadAttention
 from keras_seqattn.layers.patch import ClassToken, ConvStem, PatchEmbedding
@@ -12,6 +13,7 @@ __all__ = [
     "ClassToken",
     "ConvStem",
     "FeedForward",
+    "LSTMCaptioner",
     "LearnedPositionEmbedding",
     "MultiHeadAttention",
     "PatchEmbedding",

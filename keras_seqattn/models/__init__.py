@@ -1,9 +1,19 @@
 """Models: one architecture per file, each a function that returns a functional `keras.Model`."""
 
+from keras_seqattn.models.captioner import captioner
 from keras_seqattn.models.generator import Generator
 from keras_seqattn.models.pretrained import labels, load
 from keras_seqattn.models.seq2seq import seq2seq
 from keras_seqattn.models.transformer import transformer
 from keras_seqattn.models.vit import pixel_statistics, vit
 
-__all__ = ["Generator", "labels", "load", "pixel_statistics", "seq2seq", "transformer", "vit"]
+__all__ = [
+    "Generator",
+    "captioner",
+    "labels",
+    "load",
+    "pixel_statistics",
+    "seq2seq",
+    "transformer",
+    "vit",
+]
