@@ -10,8 +10,7 @@ BRIGHTNESS = 0.1  # added to pixels in [-1, 1]
 
 
 def jitter(images, labels, rng):
-    """Turns, stretches, moves, lightens or darkens each image a little; the rest takes the median
-    colour of its border."""
+    """Turns, stretches, moves and lightens each image a little; what enters is like its border."""
     from PIL import Image
 
     changed = np.empty_like(images)

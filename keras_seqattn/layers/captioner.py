@@ -52,9 +52,8 @@ class LSTMCaptioner(keras.layers.Layer):
     (2, 6, 11)
 
     Masking: reads none; padding is known by its token.
-    Cost: weights `2·V·E + 4·U·(E + D + U) + A·(D + U) + 2·U·D + E·(U + D)` and biases with
-    attention, `V·(E + U) + 4·U·(E + U) + D·E` without; a step costs as many multiply-adds (those of
-    `A·D` and `2·U·D` once per picture), `V·E` of them fewer, and `S·(A + D)`.
+    Cost: `2·V·E + 4·U·(E + D + U) + A·(D + U) + 2·U·D + E·(U + D)` weights with attention, `V·(E +
+    U) + 4·U·(E + U) + D·E` without; a word `V·E` multiply-adds less, and `S·(A + D)` more.
     Paper: Vinyals et al. 2015, section 3.1; Xu et al. 2015, sections 3.1.2 and 4.2, with its deep
     output (equation 7) and gate β; Bengio et al. 2015, section 2.4, at a constant share.
     Differences: the LSTM's gates have one input, the word beside what was looked at.
@@ -67,9 +66,9 @@ class LSTMCaptioner(keras.layers.Layer):
         check_count(vocab_size=vocab_size, embed_dim=embed_dim, units=units,
                     attention_dim=attention_dim)
         check_share(dropout=dropout, scheduled_sampling=scheduled_sampling)
-        if attention_penalty < 0 or attention_penalty and not attention:
+        if attention_penalty < 0 or (attention_penalty and not attention):
             raise ValueError(explain(
-                "`attention_penalty` must not be below 0 and needs attention",
+                "`attention_penalty` must not be below 0, and 0 without attention",
                 attention_penalty=attention_penalty, attention=attention, fix="leave it out"))
         self.vocab_size = vocab_size
         self.embed_dim = embed_dim
@@ -81,24 +80,24 @@ class LSTMCaptioner(keras.layers.Layer):
         self.scheduled_sampling = scheduled_sampling
         self.seed = seed
 
+        policy = {"dtype": self.dtype_policy}
+
         def dense(width, name, **keywords):
-            return keras.layers.Dense(width, dtype=self.dtype_policy, name=name, **keywords)
+            return keras.layers.Dense(width, name=name, **policy, **keywords)
 
         # A loop over words and its gradient: more than TensorFlow's XLA can compile.
         self.supports_jit = keras.backend.backend() != "tensorflow"
         self._seeds = keras.random.SeedGenerator(seed)
-        self._drop = keras.layers.Dropout(dropout, seed=seed, name="dropout")
-        self._embedding = keras.layers.Embedding(
-            vocab_size, embed_dim, dtype=self.dtype_policy, name="embedding")
-        self._cell = keras.layers.LSTMCell(units, dtype=self.dtype_policy, name="lstm")
+        self._drop = keras.layers.Dropout(dropout, seed=seed, name="dropout", **policy)
+        self._embedding = keras.layers.Embedding(vocab_size, embed_dim, name="embedding", **policy)
+        self._cell = keras.layers.LSTMCell(units, name="lstm", **policy)
         self._logits = dense(vocab_size, "logits")
         if attention:
             self._hidden = dense(units, "hidden", activation="tanh")
             self._memory_cell = dense(units, "cell", activation="tanh")
             self._key = dense(attention_dim, "key", use_bias=False)
             self._query = dense(attention_dim, "query")
-            self._compare = keras.layers.AdditiveAttention(
-                dtype=self.dtype_policy, name="compare")
+            self._compare = keras.layers.AdditiveAttention(name="compare", **policy)
             self._gate = dense(1, "gate", activation="sigmoid")
             self._from_state = dense(embed_dim, "from_state", use_bias=False)
             self._from_context = dense(embed_dim, "from_context", use_bias=False)
@@ -107,21 +106,20 @@ class LSTMCaptioner(keras.layers.Layer):
 
     def build(self, features_shape, tokens_shape=None):
         check_sequence(features_shape, "LSTMCaptioner, `features`,")
-        width, units = features_shape[-1], (None, self.units)
+        width, units = (None, features_shape[-1]), (None, self.units)
         self._embedding.build((None, None))
-        if self.attention:
-            for layer in (self._hidden, self._memory_cell, self._key, self._from_context):
-                layer.build((None, width))
-            for layer in (self._query, self._gate, self._from_state):
-                layer.build(units)
-            self._compare.build([(None, 1, self.attention_dim), features_shape,
-                                 (None, None, self.attention_dim)])
-            self._cell.build((None, self.embed_dim + width))
-            self._logits.build((None, self.embed_dim))
+        if not self.attention:
+            shapes = {self._image: width, self._cell: (None, self.embed_dim), self._logits: units}
         else:
-            self._image.build((None, width))
-            self._cell.build((None, self.embed_dim))
-            self._logits.build(units)
+            shapes = {
+                **dict.fromkeys((self._hidden, self._memory_cell, self._key, self._from_context),
+                                width),
+                **dict.fromkeys((self._query, self._gate, self._from_state), units),
+                self._compare: [(None, 1, self.attention_dim)] * 2,
+                self._cell: (None, self.embed_dim + features_shape[-1]),
+                self._logits: (None, self.embed_dim)}
+        for layer, shape in shapes.items():
+            layer.build(shape)
 
     def call(self, features, tokens, return_attention_scores=False, training=None):
         if return_attention_scores and not self.attention:
@@ -133,9 +131,8 @@ class LSTMCaptioner(keras.layers.Layer):
         embedded = self._drop(self._embedding(tokens), training=training)        # (T, B, E)
         flags = [ops.not_equal(tokens, PAD)]
         if self.attention:
-            rows, places = ops.shape(features)[0], ops.shape(features)[1]
-            carried["context"] = ops.zeros_like(state["features"][:, 0])
-            carried["scores"] = ops.zeros((rows, places), embedded.dtype)
+            carried |= {"context": ops.zeros_like(state["features"][:, 0]),
+                        "scores": ops.zeros_like(state["features"][:, :, 0])}
         sampling = bool(self.scheduled_sampling and training)
         if sampling:
             carried |= {"own": tokens[0], "embedded": embedded[0]}
@@ -144,8 +141,7 @@ class LSTMCaptioner(keras.layers.Layer):
         def read_one(carried, new):
             embedded, flags = new[:, :self.embed_dim], new[:, self.embed_dim:] > 0
             if sampling:
-                own = self._embedding(carried["own"])
-                embedded = ops.where(flags[:, 1:], own, embedded)
+                embedded = ops.where(flags[:, 1:], self._embedding(carried["own"]), embedded)
             read = self._read(embedded, flags[:, :1], state, carried)
             if sampling:
                 logits = self._write(read, embedded)
@@ -160,11 +156,11 @@ class LSTMCaptioner(keras.layers.Layer):
         logits = ops.transpose(logits, (1, 0, 2))                                # (B, T, V)
         if not self.attention:
             return logits
-        scores = ops.transpose(read["scores"], (1, 0, 2))                    # (B, T, S)
+        scores = ops.transpose(read["scores"], (1, 0, 2))                        # (B, T, S)
         if self.attention_penalty:
-            real = ops.cast(ops.not_equal(ops.transpose(tokens), PAD), scores.dtype)
-            looked = ops.sum(scores * ops.expand_dims(real, -1), axis=1)         # (B, S)
-            missed = ops.sum(ops.square(1.0 - looked), axis=-1)
+            real = ops.cast(ops.not_equal(ops.transpose(tokens), PAD), "float32")
+            looked = ops.sum(ops.cast(scores, "float32") * ops.expand_dims(real, -1), axis=1)
+            missed = ops.sum(ops.square(1.0 - looked), axis=-1)                  # (B,)
             self.add_loss(self.attention_penalty * ops.mean(missed))
         return (logits, scores) if return_attention_scores else logits
 
@@ -208,6 +204,10 @@ class LSTMCaptioner(keras.layers.Layer):
 
     def compute_output_shape(self, features_shape, tokens_shape):
         return (*tokens_shape, self.vocab_size)
+
+    def compute_output_spec(self, *args, **kwargs):
+        # Traced rather than told by the shape above, so that scores come out right.
+        return keras.Operation.compute_output_spec(self, *args, **kwargs)
 
     def _read(self, embedded, real, state, carried):
         """One step of the LSTM: `hidden` and `cell`, with attention `context` and `scores` too."""
