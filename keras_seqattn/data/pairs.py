@@ -6,12 +6,13 @@ import io
 import math
 import pathlib
 import re
+import warnings
 import zipfile
 
 import keras
 import numpy as np
 
-from keras_seqattn.data.tokenizer import END, PAD, START
+from keras_seqattn.data.tokenizer import PAD
 from keras_seqattn.errors import check_count, explain, nearest
 
 SPLITS = {"train": (0, 90), "validation": (90, 95), "test": (95, 100)}  # in hundredths
@@ -119,7 +120,7 @@ _SCHEMES = {"pairs": _pair, "cmudict": _entry}
 
 
 def encode(texts, tokenizer, max_length, start=False):
-    """Ids of texts, the end token behind each, cut to `max_length`.
+    """Ids of texts, the end token behind each, cut to `max_length` with one warning for all.
 
     Args:
         texts: Iterable of texts.
@@ -131,9 +132,12 @@ def encode(texts, tokenizer, max_length, start=False):
         List of int32 arrays.
     """
     check_count(max_length=max_length)
-    first = [START] if start else []
-    return [np.array(first + tokenizer.encode(text)[:max_length - 1 - len(first)] + [END], "int32")
-            for text in texts]
+    made = [tokenizer.sequence(text, max_length, start) for text in texts]
+    cut = [dropped for _, dropped in made if dropped]
+    if cut:
+        warnings.warn(f"{len(cut)} of {len(made)} texts were cut to {max_length} tokens, "
+                      f"{sum(cut)} tokens in all", stacklevel=2)
+    return [np.array(ids, "int32") for ids, _ in made]
 
 
 def pad(sequences, length=None):

@@ -68,6 +68,21 @@ class Tokenizer:
         """Ids of a text, without start and end; what is not known becomes 3."""
         return [index for piece in pieces(text) for index in self._encode_piece(piece)]
 
+    def sequence(self, text, max_length, start=False):
+        """Ids of a text as a model reads them: the end token behind, cut to what fits.
+
+        Args:
+            text: Text.
+            max_length: Largest number of ids, start and end included.
+            start: Whether the start token stands in front.
+
+        Returns:
+            List of ids, and the number of ids that were cut off.
+        """
+        ids, first = self.encode(text), [START] if start else []
+        room = max(max_length - 1 - len(first), 0)
+        return [*first, *ids[:room], END], max(len(ids) - room, 0)
+
     def decode(self, ids):
         """The text of ids, as far as the end; padding and start are left out."""
         ids = [int(index) for index in ids]

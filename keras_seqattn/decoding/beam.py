@@ -74,13 +74,14 @@ class _Search:
 
     def run(self, tokens, state, num_best):
         rows, width = ops.shape(tokens)[0], self.width
+        copies = ops.arange(rows * width, dtype="int32") // width
         # All beginnings are the same one at first, so only one of them may be continued.
         first = [0.0] + [_NEVER] * (width - 1)
         loop = (
             ops.convert_to_tensor(0, "int32"),
-            ops.repeat(tokens, width, axis=0),
+            ops.take(tokens, copies, axis=0),
             keras.tree.map_structure(
-                lambda x: ops.repeat(x, width, axis=0) if len(x.shape) else x, state),
+                lambda x: ops.take(x, copies, axis=0) if len(x.shape) else x, state),
             ops.zeros((rows, width, self.max_length), "int32"),
             ops.zeros((rows, width), "float32") + ops.convert_to_tensor([first], "float32"),
             Decoded(ops.zeros((rows, width, self.max_length), "int32"),

@@ -50,8 +50,12 @@ def greedy(step, tokens, state, *, end, max_length):
 
     Cost: at most `T` steps; it stops when every row has ended.
     """
-    return write(step, tokens, state, lambda logits, _: ops.argmax(logits, axis=-1), end,
-                 max_length)
+    return write(step, tokens, state, _likeliest, end, max_length)
+
+
+def _likeliest(logits, _):
+    # `ops.argmax` looks at the bits of zeros on TensorFlow, for which LiteRT has no op.
+    return ops.squeeze(ops.top_k(logits, 1)[1], -1)
 
 
 def write(step, tokens, state, choose, end, max_length):

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from keras_seqattn.data.tokenizer import UNKNOWN
 from keras_seqattn.edge.run import load
 from keras_seqattn.errors import check_count
 
@@ -23,8 +24,8 @@ def benchmark(files, threads=2, runs=50):
         runs: Number of timed runs of each file.
 
     Returns:
-        `{"median_ms", "p90_ms", "runs", "threads"}` of one example, in milliseconds; for several
-        files a list of them.
+        `{"median_ms", "p90_ms", "runs", "threads"}` of one example, in milliseconds, and of a file
+        that writes sequences `"tokens_per_s"` of greedy decoding; for several files a list of them.
 
     Raises:
         ValueError: a file cannot be run; a number below 1.
@@ -44,15 +45,20 @@ def benchmark(files, threads=2, runs=50):
                 runner(inputs)
                 seconds.append(time.perf_counter() - start)
     results = []
-    for _, _, seconds in work:
+    for runner, inputs, seconds in work:
         median, p90 = np.percentile(seconds, [50, 90]) * 1e3
         results.append({"median_ms": round(float(median), 4), "p90_ms": round(float(p90), 4),
                         "runs": runs, "threads": threads})
+        if "writer" in runner.contract:
+            tokens = int(runner(inputs)["lengths"].sum())
+            results[-1]["tokens_per_s"] = round(tokens / float(median) * 1e3, 1)
     return results[0] if alone else results
 
 
 def random_inputs(runner, count, seed=0):
     """Draws inputs for a runner: floats uniform in `[-1, 1)`, any pixels, other integers 0 or 1.
+
+    Sources of a file that writes sequences are of tokens that it knows.
 
     Args:
         runner: `Runner`.
@@ -67,7 +73,9 @@ def random_inputs(runner, count, seed=0):
     for name, detail in runner.inputs.items():
         shape = (count, *map(int, detail["shape"][1:]))
         floating = np.issubdtype(detail["dtype"], np.floating)
-        most = 256 if detail["dtype"] == np.uint8 else 2
-        drawn = rng.uniform(-1, 1, shape) if floating else rng.integers(0, most, shape)
+        tokens = runner.contract.get("writer", {}).get("vocab_size")
+        least, most = (UNKNOWN, tokens) if tokens else (
+            0, 256 if detail["dtype"] == np.uint8 else 2)
+        drawn = rng.uniform(-1, 1, shape) if floating else rng.integers(least, most, shape)
         inputs[name] = drawn.astype(detail["dtype"])
     return inputs

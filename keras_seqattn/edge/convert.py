@@ -48,10 +48,20 @@ def _rewrite(path, integers):
 def _float32(saved_model):
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
+    converter = tf.lite.TFLiteConverter.from_saved_model(
+        saved_model, signature_keys=_signatures(saved_model))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     converter.exclude_conversion_metadata = True  # it unpacks the whole file to note its version
     return converter.convert()
+
+
+def _signatures(saved_model):
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    proto = saved_model_pb2.SavedModel()
+    proto.ParseFromString((pathlib.Path(saved_model) / "saved_model.pb").read_bytes())
+    return [name for name in sorted(proto.meta_graphs[0].signature_def)
+            if not name.startswith("__")]
 
 
 if __name__ == "__main__":

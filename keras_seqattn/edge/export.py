@@ -49,7 +49,7 @@ class ExportError(RuntimeError):
 
 def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labels=None,
            inputs=None, targets=None, mean=127.5, std=127.5, image_input="float32",
-           attention=False, licence=None, fold=True, force=False):
+           attention=False, licence=None, fold=True, force=False, tokenizer=None, beam_width=4):
     """Writes a Keras model as a file that is verified before it gets its name.
 
     The model is folded exactly (`fold`), so that less is computed and less lost by quantisation.
@@ -78,6 +78,10 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
             evens out the features between norms and dense layers by the calibration examples, for
             models whose features differ by orders of magnitude.
         force: Whether to keep a file that fails verification, as `path` + `.rejected`.
+        tokenizer: `data.tokenizer.Tokenizer` of a `models.Generator`, which leaves with the
+            signatures `encode`, `decode_step`, `greedy` and `beam`, unfolded, in float32 or
+            dynamic_wi8_afp32.
+        beam_width: Width of the signature `beam`.
 
     Returns:
         `Report` on the file.
@@ -88,6 +92,9 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
         ExportError: the conversion failed, or the file does not do what the model does.
     """
     path = pathlib.Path(path)
+    if hasattr(model, "step") and hasattr(model, "start"):
+        return _export_generator(model, path, precision, force, tokenizer=tokenizer, inputs=inputs,
+                                 beam_width=beam_width, mean=mean, std=std, licence=licence)
     _check(model, path, precision, image_input, labels)
     if fold not in FOLDS or (fold == "balance" and calibration is None):
         raise ValueError(explain(
@@ -140,6 +147,26 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
     return report
 
 
+def _export_generator(model, path, precision, force, **options):
+    from keras_seqattn.edge import generator
+
+    _check_place(path, precision)
+    if path.suffix != ".tflite":
+        raise ValueError(explain("a model that writes sequences leaves as .tflite",
+                                 path=str(path), fix="change the suffix"))
+    tokenizer = options.pop("tokenizer")
+    with whole(path) as temporary:
+        report, contract = generator.write(
+            model, temporary, precision, tokenizer,
+            lambda folder, out: _convert(
+                model, FORMATS[path.suffix], folder, out, precision, None), **options)
+        report.file = str(path)
+        if not report.holds:
+            _reject(report, temporary, path, force)
+    metadata.write_beside(path, contract)
+    return report
+
+
 def _reject(report, temporary, path, force):
     """Refuses a file that failed; with `force` it stays under a name that says so."""
     kept = "no file was written"
@@ -152,21 +179,27 @@ def _reject(report, temporary, path, force):
         precision=report.precision, failures=report.failures, fix=f"see the failures; {kept}"))
 
 
-def _check(model, path, precision, image_input, labels):
+def _check_place(path, precision):
     import keras
 
     if path.suffix not in FORMATS:
         raise ValueError(explain("the suffix of `path` must be that of a known format",
                                  path=str(path), fix=nearest(path.suffix, FORMATS)))
-    for name, value, known in (("precision", precision, FORMATS[path.suffix].precisions),
-                               ("image_input", image_input, IMAGE_INPUTS)):
-        if value not in known:
-            raise ValueError(explain(f"`{name}` is not known", **{name: value},
-                                     fix=nearest(value, known)))
+    known = FORMATS[path.suffix].precisions
+    if precision not in known:
+        raise ValueError(explain("`precision` is not known", precision=precision,
+                                 fix=nearest(precision, known)))
     if keras.backend.backend() != "tensorflow":
         raise ValueError(explain(
             "export needs Keras on TensorFlow", backend=keras.backend.backend(),
             fix="save the model as .keras and export it with KERAS_BACKEND=tensorflow"))
+
+
+def _check(model, path, precision, image_input, labels):
+    _check_place(path, precision)
+    if image_input not in IMAGE_INPUTS:
+        raise ValueError(explain("`image_input` is not known", image_input=image_input,
+                                 fix=nearest(image_input, IMAGE_INPUTS)))
     shapes = [tuple(each.shape) for each in getattr(model, "inputs", None) or ()]
     if not shapes or any(None in shape[1:] for shape in shapes):
         raise ValueError(explain(

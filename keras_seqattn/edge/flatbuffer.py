@@ -109,11 +109,12 @@ def weight_bytes(path):
         return sum(_buffer_bytes(model, buffer) for buffer in buffers)
 
 
-def views(content):
-    """Gives the constant data of the main graph's tensors, to be read or written in place.
+def views(content, index=0):
+    """Gives the constant data of a graph's tensors, to be read or written in place.
 
     Args:
         content: Bytes of a `.tflite` file, a NumPy uint8 array.
+        index: Which graph; 0 is the main one.
 
     Returns:
         List with a uint8 array per tensor, a view on `content`; empty for what is computed.
@@ -121,7 +122,7 @@ def views(content):
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.Model.GetRootAs(content.data, 0)
-    graph = model.Subgraphs(0)
+    graph = model.Subgraphs(index)
     buffers = [model.Buffers(graph.Tensors(i).Buffer()) for i in range(graph.TensorsLength())]
     return [buffer.DataAsNumpy() if buffer.DataLength() else content[:0] for buffer in buffers]
 

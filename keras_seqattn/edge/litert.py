@@ -10,6 +10,7 @@ class Session:
     Args:
         file: Path of the file.
         threads: CPU threads to run on.
+        signature: Name of the signature to run. Defaults to the only one, or to `greedy`.
 
     Attributes:
         inputs: LiteRT's details of each input by name, in the order of the names.
@@ -21,14 +22,16 @@ class Session:
         ValueError: the file is missing, damaged or no `.tflite` file.
     """
 
-    def __init__(self, file, threads=2):
+    def __init__(self, file, threads=2, signature=None):
         from ai_edge_litert.interpreter import Interpreter
 
         _check_file(file)
         self.contract = metadata.read(file)
         try:
             self.interpreter = Interpreter(str(file), num_threads=threads)
-            self._run = self.interpreter.get_signature_runner()
+            if signature is None and "greedy" in self.interpreter.get_signature_list():
+                signature = "greedy"
+            self._run = self.interpreter.get_signature_runner(signature)
         except (ValueError, RuntimeError, OSError) as error:
             raise ValueError(explain(
                 "`file` must be a .tflite file that LiteRT can run", file=str(file),

@@ -19,7 +19,7 @@ from keras_seqattn.errors import explain
 from keras_seqattn.files import whole
 
 FORMAT = 1
-CONTRACT, LABELS = "contract.json", "labels.txt"
+CONTRACT, LABELS, TOKENIZER = "contract.json", "labels.txt", "tokenizer.json"
 GOLDEN_VALUES = 32
 
 
@@ -46,8 +46,7 @@ def describe(backend, *, name, precision, labels=None, mean=127.5, std=127.5, li
         ValueError: labels that are no lines, or not one per logit.
     """
     inputs = [_input(name, detail, mean, std) for name, detail in backend.inputs.items()]
-    outputs = [{"name": name, **_shape_and_dtype(detail)}
-               for name, detail in backend.outputs.items()]
+    outputs = facts_of(backend.outputs)
     logits = next((each for each in outputs if len(each["shape"]) == 2), None)
     for each in outputs:
         each["content"] = ("attention" if each["name"] == "attention" else
@@ -66,6 +65,25 @@ def describe(backend, *, name, precision, labels=None, mean=127.5, std=127.5, li
         "format": FORMAT, "name": name, "licence": licence, "precision": precision,
         "minimum_runtime": minimum_runtime, "inputs": inputs, "outputs": outputs,
         "labels": labels, "golden": _golden(backend, inputs)}
+
+
+def describe_writer(backend, writer, **facts):
+    """Builds the contract of a file that writes sequences; its `greedy` has the golden values.
+
+    Args:
+        backend: As for `describe`.
+        writer: What decoding needs to know: `source` (`"tokens"` or `"image"`), `start`, `end`,
+            `vocab_size`, `max_length`, `beam_width`, `length_penalty`.
+        **facts: As for `describe`.
+
+    Returns:
+        Dictionary for JSON.
+    """
+    contract = describe(backend, **facts)
+    for each in (*contract["inputs"], *contract["outputs"]):
+        if each["content"] != "image":
+            each["content"] = each["name"] if each["name"] in ("tokens", "scores") else "tensor"
+    return {**contract, "writer": writer}
 
 
 def golden_input(shape, dtype, mean=None, std=None):
@@ -106,7 +124,7 @@ def normalise(pixels, mean, std):
     return (pixels.astype("float32") - np.float32(mean)) / np.float32(std)
 
 
-def write(path, contract):
+def write(path, contract, tokenizer=None):
     """Writes a contract into a `.tflite` file, with TFLite's metadata, labels and a checksum.
 
     The same file and contract give the same bytes. The file is not unpacked: it is copied once, and
@@ -115,6 +133,7 @@ def write(path, contract):
     Args:
         path: File; it must not have a contract yet.
         contract: What `describe` returns.
+        tokenizer: Text of a tokenizer, of a file that writes sequences.
 
     Raises:
         ValueError: the file has a contract, or its folder cannot be written.
@@ -127,11 +146,13 @@ def write(path, contract):
                                  fix="write into a copy of the converter's file"))
     runtime = contract["minimum_runtime"] or ""
     with whole(path) as temporary:
-        head.write(path, temporary, {
-            "min_runtime_version": runtime.encode().ljust(16, b"\0"),
-            tables.NAME: tables.metadata(path, contract, LABELS),
-            checksum.MARK: b"\0"})
+        entries = {"min_runtime_version": runtime.encode().ljust(16, b"\0"), checksum.MARK: b"\0"}
         members = {CONTRACT: _json(contract)}
+        if tokenizer is not None:
+            members[TOKENIZER] = tokenizer
+        else:  # TFLite's tables describe files of one signature
+            entries[tables.NAME] = tables.metadata(path, contract, LABELS)
+        head.write(path, temporary, entries)
         if contract["labels"]:
             members[LABELS] = "\n".join(contract["labels"]) + "\n"
         with zipfile.ZipFile(temporary, "a") as archive:
@@ -166,6 +187,17 @@ def read(path):
             "the contract must be of a format that this release knows", file=str(path),
             format=contract.get("format"), known=FORMAT, fix="install a newer keras_seqattn"))
     return contract
+
+
+def tokenizer(path):
+    """Reads the text of the tokenizer of a file that `read` has read; `None` if it has none."""
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(TOKENIZER).decode() if TOKENIZER in archive.namelist() else None
+
+
+def facts_of(details):
+    """Name, shape and dtype of each input or output of a backend."""
+    return [{"name": name, **_shape_and_dtype(detail)} for name, detail in details.items()]
 
 
 def write_beside(path, contract):

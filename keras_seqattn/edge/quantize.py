@@ -46,7 +46,8 @@ def quantize(source, out, precision, examples=None):
     elif plan.weights == 4:
         _round_weights(file, plan)
     file.save(source)
-    _requantize(file, source, out, plan, static, ranges)
+    others = [_File(source, index) for index in range(1, len(flatbuffer.subgraphs(source)))]
+    _requantize([file, *others], source, out, plan, static, ranges)
 
 
 def _is_weighted(file, op):
@@ -122,19 +123,19 @@ def _grid(file, op, plan):
     return (8 if plan.weights == 4 else plan.weights), None
 
 
-def _requantize(file, source, out, plan, static, ranges):
+def _requantize(graphs, source, out, plan, static, ranges):
     from ai_edge_quantizer import quantizer
 
     quantize = quantizer.Quantizer(str(source))
-    for op in file.ops:
-        config = _config(file, op, plan, op in static)
+    for graph, op in ((graph, op) for graph in graphs for op in graph.ops):
+        config = _config(graph, op, plan, op in static)
         key = "float_casting" if plan.weights == "float16" else "min_max_uniform_quantize"
         if config is not None and _has_kernel(op, config, key):
             quantize.update_quantization_recipe(
                 "^" + ";".join(map(re.escape, op.outputs)) + ";?$", op.name, config, key)
     calibration = None
     if quantize.need_calibration:
-        calibration = _calibration(file, plan, static, ranges)
+        calibration = _calibration(graphs[0], plan, static, ranges)
     pathlib.Path(out).unlink(missing_ok=True)
     quantize.quantize(calibration, str(out), enable_progress_bar=False,
                       enable_progress_report=False)
@@ -210,10 +211,13 @@ def _same_range(file, name):
 
 
 class _File:
-    """The main graph of a float file by names of tensors; its weights can be written to."""
+    """One graph of a float file by names of tensors; its weights can be written to.
 
-    def __init__(self, path):
-        graph = flatbuffer.subgraphs(path)[0]
+    Graph 0 is the main one; others are bodies of loops or belong to further signatures.
+    """
+
+    def __init__(self, path, index=0):
+        graph = flatbuffer.subgraphs(path)[index]
         self.ops = [_Op(op.name, [tensor.name for tensor in op.inputs if tensor is not None],
                         [tensor.name for tensor in op.outputs]) for op in graph.ops]
         self._tensors = {tensor.name: tensor for tensor in graph.tensors}
@@ -224,7 +228,7 @@ class _File:
             for name in dict.fromkeys(op.inputs):
                 self._users[name].append(op)
         self._bytes = np.fromfile(path, "uint8")
-        self._views = flatbuffer.views(self._bytes)
+        self._views = flatbuffer.views(self._bytes, index)
         self._readers = collections.Counter(
             self._place(name) for op in self.ops for name in op.inputs if name in self.constants)
 

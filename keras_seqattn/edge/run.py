@@ -17,12 +17,17 @@ def load(file, threads=2):
         threads: CPU threads to run on.
 
     Returns:
-        `Runner`.
+        `Runner`; a `writer.Writer` for a file that writes sequences.
 
     Raises:
         ValueError: the file is missing, damaged or of another kind.
     """
-    return Runner(file, threads)
+    runner = Runner(file, threads)
+    if "writer" in runner.contract:
+        from keras_seqattn.edge.writer import Writer
+
+        return Writer(file, threads)
+    return runner
 
 
 def backend(file, threads=2):

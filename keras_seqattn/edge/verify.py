@@ -5,33 +5,17 @@ import time
 
 import numpy as np
 
-from keras_seqattn.edge import checksum, compare
+from keras_seqattn.edge import checksum, compare, metadata
 from keras_seqattn.edge.benchmark import benchmark, random_inputs
 from keras_seqattn.edge.facts import onnx_facts, tflite_facts
+from keras_seqattn.edge.judge import judge_errors, judge_size
 from keras_seqattn.edge.precision import float32_copy
 from keras_seqattn.edge.report import Report
 from keras_seqattn.edge.run import load
 from keras_seqattn.errors import explain
 
 FACTS = {".tflite": tflite_facts, ".onnx": onnx_facts}
-# precision: root mean square of an output's errors that is still rounding, as a share of the root
-# mean square of the output; the largest error may be OUTLIER times that share of the largest
-# number. A file whose weights or ranges are wrong is off by more than half.
-TOLERANCES = {
-    "float32": 2e-5,            # sums in another order: 1e-6 and less
-    "float16": 5e-3,            # 11 bits of mantissa: 5e-4
-    "dynamic_wi8_afp32": 0.05,  # 255 levels of a weight: 0.005 to 0.015
-    "dynamic_wi4_afp32": 0.25,  # 15 levels of a weight: 0.06 to 0.17
-    "mixed_wi8_ai8": 0.1,       # 8-bit attention products on top of 8-bit weights: 0.01 to 0.04
-    "static_wi8_ai8": 0.3,      # 255 levels of what enters a product, clipping: 0.03 to 0.2
-    "static_wi8_ai16": 0.25,    # 8-bit weights, and clipping where ranges are means: 0.02 to 0.16
-}
-OUTLIER = 5
 FEWEST_RUNS, PATIENCE = 3, 20   # timed runs of a file so slow that all would take these seconds
-WEIGHT_BITS = {"float32": 32, "float16": 16, "dynamic_wi8_afp32": 8, "dynamic_wi4_afp32": 4,
-               "mixed_wi8_ai8": 8, "static_wi8_ai8": 8, "static_wi8_ai16": 8}
-SMALLEST_SCALE = 0.01   # below it only the errors of numbers near 1 inside are seen
-LEAST_WEIGHTS = 0.8     # of the matrices; folding removes vectors, and what no output reads
 ATTENTION_SUM = 0.01    # 16-bit floats and integers round each share
 
 
@@ -62,6 +46,10 @@ def verify(file, model, inputs=None, targets=None, threads=2, runs=50, mean=127.
             of other shapes than the model's.
     """
     runner = load(file, threads)
+    if "writer" in runner.contract:
+        from keras_seqattn.edge import generator
+
+        return generator.verify(file, model, inputs, threads)
     if _takes_pixels(runner, model):
         from keras_seqattn.edge import ports
 
@@ -75,10 +63,10 @@ def verify(file, model, inputs=None, targets=None, threads=2, runs=50, mean=127.
     report = Report(
         file=str(file), precision=runner.contract.get("precision", "unknown"),
         bytes=pathlib.Path(file).stat().st_size, sha256=checksum.sha256(file),
-        inputs=_describe(runner.inputs), outputs=_describe(runner.outputs),
+        inputs=metadata.facts_of(runner.inputs), outputs=metadata.facts_of(runner.outputs),
         flex_ops=[name for name in facts.custom_ops if name.startswith("Flex")], **vars(facts))
     _judge_interface(report, runner.contract, model)
-    _judge_size(report, model)
+    judge_size(report, model)
     if not report.custom_ops:
         start = time.perf_counter()
         _measure(report, runner, model, inputs, examples, targets)
@@ -102,34 +90,12 @@ def _measure(report, runner, model, inputs, examples, targets):
     again = [_by_name(runner(first), list(runner.outputs)) for _ in range(2)]
     expected = _match(report, _predict(model, inputs), actual)
     for name, array in expected.items():
-        _judge_errors(report, name, array, actual[name])
+        judge_errors(report, name, array, actual[name])
     report.max_abs_error = max(report.max_abs_errors.values())
     report.cosine = min(compare.cosine(array, actual[name]) for name, array in expected.items())
     logits = next(iter(expected))
     _measure_classes(report, expected[logits], actual[logits], targets)
     _judge_outputs(report, actual, again, set(actual) - set(expected))
-
-
-def _judge_errors(report, name, expected, actual):
-    largest = report.max_abs_errors[name] = compare.largest_error(expected, actual)
-    if expected.dtype != actual.dtype:
-        report.failures.append(
-            f"output {name} is {actual.dtype} in the file, {expected.dtype} in the model")
-    share = TOLERANCES.get(report.precision, max(TOLERANCES.values()))
-    error = compare.root_mean_square(expected - actual.astype(expected.dtype))
-    tolerance = share * max(SMALLEST_SCALE, compare.root_mean_square(expected))
-    if not error <= tolerance:
-        report.failures.append(
-            f"the mean error of {name}, {error:.3g}, exceeds {tolerance:.3g}")
-    if len(expected) > 1 and np.any(expected) and compare.root_mean_square(
-            expected - expected.mean(axis=0)) <= tolerance:
-        report.notes.append(
-            f"{name} hardly depends on these inputs, so a file that ignores them could pass; "
-            "verify with real ones")
-    tolerance = share * OUTLIER * max(SMALLEST_SCALE, float(np.abs(expected).max(initial=0.0)))
-    if not largest <= tolerance:
-        report.failures.append(
-            f"the largest error of {name}, {largest:.3g}, exceeds {tolerance:.3g}")
 
 
 def _measure_classes(report, expected, actual, targets):
@@ -179,18 +145,6 @@ def _judge_interface(report, contract, model):
         for name, dtype in wanted.items() if given.get(name, dtype) != dtype]
 
 
-def _judge_size(report, model):
-    """A file smaller than its weights has lost them on the way, and gives NaN or noise."""
-    weights = getattr(model, "weights", None)
-    count = 1 if weights is None else sum(
-        int(np.prod(weight.shape)) for weight in weights if len(weight.shape) > 1)
-    needed = count * WEIGHT_BITS.get(report.precision, min(WEIGHT_BITS.values())) / 8
-    if report.weight_bytes < LEAST_WEIGHTS * needed:
-        report.failures.append(
-            f"the file holds {report.weight_bytes:,} bytes of weights, {count:,} of the model's "
-            f"need {needed:,.0f}")
-
-
 def _predict(model, inputs):
     """The model's outputs as a dictionary, or as a list if they have no names."""
     if not hasattr(model, "predict"):
@@ -229,8 +183,3 @@ def _match(report, outputs, actual):
             file_shapes=given, model_shapes=wanted,
             fix="pass the model that the file was exported from"))
     return expected
-
-
-def _describe(details):
-    return [{"name": name, "shape": [int(n) for n in detail["shape"]],
-             "dtype": np.dtype(detail["dtype"]).name} for name, detail in details.items()]

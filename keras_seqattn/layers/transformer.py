@@ -177,15 +177,16 @@ class TransformerDecoderBlock(TransformerBlock):
             memory: Float, `(B, S, D_m)`, or `None`.
 
         Returns:
-            Dictionary of float tensors, `(B, K, T, H)` and `(B, K, S, H)`.
+            Dictionary of float tensors: keys, `(B, K, H, T)` and `(B, K, H, S)`, as the product
+            with a query reads them, and values, `(B, K, T, H)` and `(B, K, S, H)`.
         """
         attention = self._self_attention
         room = ops.zeros((batch_size, attention.num_kv_heads, max_length, attention.key_dim),
                          dtype=self.compute_dtype)
-        cache = {"key": room, "value": room}
+        cache = {"key": _turn(room), "value": room}
         if memory is not None:
             keys, values = self._cross_attention.keys_and_values(memory)
-            cache |= {"memory_key": keys, "memory_value": values}
+            cache |= {"memory_key": _turn(keys), "memory_value": values}
         return cache
 
     def step(self, inputs, cache, position, memory_mask=None, return_attention_scores=False):
@@ -204,17 +205,18 @@ class TransformerDecoderBlock(TransformerBlock):
         cache, scores = dict(cache), None
 
         def attend_tokens(x):
-            new = self._self_attention.keys_and_values(x)
-            for name, update in zip(("key", "value"), new, strict=True):
-                cache[name] = ops.slice_update(cache[name], (0, 0, position, 0), update)
-            written = ops.arange(cache["key"].shape[2], dtype="int32") <= position
-            return self._self_attention.read(x, cache["key"], cache["value"], written)
+            key, value = self._self_attention.keys_and_values(x)
+            cache["key"] = ops.slice_update(cache["key"], (0, 0, 0, position), _turn(key))
+            cache["value"] = ops.slice_update(cache["value"], (0, 0, position, 0), value)
+            written = ops.arange(cache["value"].shape[2], dtype="int32") <= position
+            return self._self_attention.read(x, _turn(cache["key"]), cache["value"], written)
 
         def attend_memory(x):
             nonlocal scores
             allowed = None if memory_mask is None else ops.expand_dims(memory_mask, (1, 2))
             x = self._cross_attention.read(
-                x, cache["memory_key"], cache["memory_value"], allowed, return_attention_scores)
+                x, _turn(cache["memory_key"]), cache["memory_value"], allowed,
+                return_attention_scores)
             if return_attention_scores:
                 x, scores = x
             return x
@@ -232,3 +234,8 @@ class TransformerDecoderBlock(TransformerBlock):
     self_attention_norm = property(lambda self: self._self_attention_norm)
     cross_attention = property(lambda self: self._cross_attention)
     cross_attention_norm = property(lambda self: self._cross_attention_norm)
+
+
+def _turn(keys):
+    """`(B, K, T, H)` to `(B, K, H, T)` and back: two in a row cost nothing once compiled."""
+    return ops.transpose(keys, (0, 1, 3, 2))
