@@ -1,15 +1,14 @@
 """Pictures with captions: from a pack or a folder to splits, and to batches for `model.fit`."""
 
 import csv
+import dataclasses
 import json
 import math
 import pathlib
 
-import keras
 import numpy as np
 
-from keras_seqattn.data.augment import AUGMENTATIONS
-from keras_seqattn.data.batches import scale
+from keras_seqattn.data.batches import Batches, scale
 from keras_seqattn.data.pairs import PAD, SPLITS, hundredth, pad
 from keras_seqattn.data.stored import StoredImages
 from keras_seqattn.errors import explain, nearest
@@ -81,15 +80,15 @@ def _checked(records, source, split, image_shape, skip_bad):
     if not len(examples):
         raise ValueError(explain("the split must hold a picture", source=str(source), split=split,
                                  skipped=examples.skipped, fix="pass another source or split"))
-    if image_shape is None:
-        object.__setattr__(examples, "image_shape", examples.first_shape())
-    return examples
+    return dataclasses.replace(
+        examples, image_shape=tuple(image_shape or examples.first_shape()))
 
 
 def _from_pack(path, split):
     with np.load(path, allow_pickle=False) as pack:
         blob, offset, test = pack["bytes"].tobytes(), pack["offset"], pack["test"]
-    rows = _table(path.with_name("captions.tsv"), "\t", csv.QUOTE_NONE)
+    with open(path.with_name("captions.tsv"), encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     styles = {}
     for row in rows:
         styles.setdefault(_concept(row), set()).add(row["style"])
@@ -116,7 +115,7 @@ def _place(row, styles):
 
 
 def _from_coco(folder, split):
-    part = {"train": "train", "validation": "val", "test": "test"}[split]
+    part = "val" if split == "validation" else split
     file = _first(folder, f"annotations/captions_{part}*.json", f"captions_{part}*.json")
     content = json.loads(file.read_text(encoding="utf-8"))
     pictures = folder / file.stem.removeprefix("captions_")
@@ -133,10 +132,9 @@ def _from_flickr(folder, split):
     for name, caption in _flickr_lines(file):
         captions.setdefault(name, []).append(caption)
     pictures = next((folder / each for each in FOLDERS if (folder / each).is_dir()), folder)
-    listed = {"train": "train", "validation": "dev", "test": "test"}[split]
-    lists = sorted(folder.glob(f"*_8k.{listed}Images.txt"))
-    if lists:
-        wanted = set(lists[0].read_text(encoding="utf-8").split())
+    listed = folder / f"Flickr_8k.{'dev' if split == 'validation' else split}Images.txt"
+    if listed.is_file():
+        wanted = set(listed.read_text(encoding="utf-8").split())
     else:
         first, last = SPLITS[split]
         wanted = {name for name in captions if first <= hundredth(name) < last}
@@ -163,16 +161,11 @@ def _first(folder, *patterns):
     raise FileNotFoundError(f"none of {', '.join(patterns)} in {folder}")
 
 
-def _table(path, delimiter, quoting):
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter=delimiter, quoting=quoting))
-
-
 _SCHEMES = {"pack": _from_pack, "coco": _from_coco, "flickr30k": _from_flickr,
             "flickr8k": _from_flickr}
 
 
-class CaptionBatches(keras.utils.PyDataset):
+class CaptionBatches(Batches):
     """Batches of captioned pictures, as a pure function of seed and step.
 
     Each caption is an example. Each batch is a triple: `{"images": float32 (b, height, width,
@@ -194,47 +187,29 @@ class CaptionBatches(keras.utils.PyDataset):
         share: `(index, count)`: which of `count` equal shares of each batch is made here.
 
     Raises:
-        ValueError: `count` does not divide `batch_size`, or a caption has no token.
+        ValueError: there is no caption, or `count` does not divide `batch_size`.
     """
 
     ROUND = 4
 
     def __init__(self, examples, captions, batch_size, augment=(), seed=None, first_step=0,
                  share=(0, 1)):
-        super().__init__()
-        self._share, shares = share
-        if batch_size % shares:
-            raise ValueError(explain(
-                "the replicas must divide `batch_size`, which counts examples over all of them",
-                batch_size=batch_size, replicas=shares,
-                fix=f"use batch_size={max(round(batch_size / shares), 1) * shares}"))
-        self._examples = examples
-        self._pairs = [(index, ids) for index, each in enumerate(captions) for ids in each]
-        self._batch_size = batch_size
-        self._size = batch_size // shares
-        self._augment = [AUGMENTATIONS[name] for name in augment] if seed is not None else []
-        self._seed = seed
-        self._first_step = first_step
-        self.steps_per_epoch = math.ceil(len(self._pairs) / batch_size)
-        self._words = sum(len(ids) - 1 for _, ids in self._pairs)
-
-    @property
-    def num_batches(self):
-        return self.steps_per_epoch if self._seed is None else None
+        pairs = [(index, ids) for index, each in enumerate(captions) for ids in each]
+        super().__init__(pairs, batch_size, augment, seed, first_step, share)
+        self._pictures = examples
+        self._words = sum(len(ids) - 1 for _, ids in pairs)
 
     @property
     def signature(self):
         """Shapes and types of a batch, `None` for what differs between batches."""
         tokens, weights = ((self._size, None), "int32"), ((self._size, None), "float32")
-        images = (self._size, *self._examples.image_shape), "float32"
+        images = (self._size, *self._pictures.image_shape), "float32"
         return {"images": images, "tokens": tokens}, tokens, weights
 
     def __getitem__(self, index):
         epoch, step = divmod(self._first_step + index, self.steps_per_epoch)
-        order = np.arange(len(self._pairs))
-        if self._seed is not None:
-            order = np.random.default_rng((self._seed, 0, epoch)).permutation(order)
-        chosen = [self._pairs[i] for i in order[step * self._batch_size:][:self._batch_size]]
+        order = self._epoch_order(epoch)[step * self._batch_size:(step + 1) * self._batch_size]
+        chosen = [self._examples[i] for i in order]
         longest = max(len(ids) for _, ids in chosen) - 1
         length = math.ceil(longest / self.ROUND) * self.ROUND
         # Over all batches of a validation together, the mean is that over all tokens.
@@ -243,10 +218,10 @@ class CaptionBatches(keras.utils.PyDataset):
             else self._words / self.steps_per_epoch)
         start = self._share * self._size
         own = chosen[start:start + self._size]
-        images = np.zeros((self._size, *self._examples.image_shape), "float32")
+        images = np.zeros((self._size, *self._pictures.image_shape), "float32")
         if own:
-            images[:len(own)] = scale(self._examples.read(np.array([i for i, _ in own]))[0])
-        for place in range(len(own) if self._augment else 0):
+            images[:len(own)] = scale(self._pictures.read(np.array([i for i, _ in own]))[0])
+        for place in range(0 if self._seed is None else len(own)):
             rng = np.random.default_rng((self._seed, 1 + epoch, step, start + place))
             for augment in self._augment:
                 images[place:place + 1], _ = augment(

@@ -12,22 +12,20 @@ PAD = 0
 class LSTMCaptioner(keras.layers.Layer):
     """Predicts the next word of a caption from image features and the words before it.
 
-    With attention it looks at the features anew for every word and weighs them (Show, Attend and
-    Tell); without, it sees their mean once, before the first word (Show and Tell). `call` reads
-    whole captions, as in training; `start` and `step` read one word at a time.
+    With attention it weighs the features anew for every word (Show, Attend and Tell); without, it
+    sees their mean once, before the first word (Show and Tell). `call` reads whole captions, as in
+    training; `start` and `step` one word at a time.
 
     Args:
         vocab_size: Number of tokens `V`; 0 is padding.
         embed_dim: Width `E` of the word embeddings.
         units: Width `U` of the LSTM.
         attention: Whether it attends to the features.
-        attention_dim: Width `A` in which features and LSTM state are compared. Defaults to
-            `units`.
+        attention_dim: Width `A` in which features and state are compared. Defaults to `units`.
         dropout: Share dropped of features, embeddings and outputs in training, in `[0, 1)`.
-        attention_penalty: Factor of `Σ_s (1 - Σ_t scores_ts)²`, averaged over the batch, in the
-            loss: asks that a caption looks at all of the picture.
-        scheduled_sampling: Share of the words read in training that are the layer's own likeliest
-            ones in place of the caption's, in `[0, 1)`.
+        attention_penalty: Factor of `Σ_s (1 - Σ_t scores_ts)²` in the loss, the mean over the
+            batch: asks that a caption looks at all of the picture.
+        scheduled_sampling: Share of words that are the layer's own likeliest ones in training.
         seed: Seed of dropout and sampling. `None` draws one.
 
     Call arguments:
@@ -42,8 +40,8 @@ class LSTMCaptioner(keras.layers.Layer):
         `(B, T, S)`.
 
     Raises:
-        ValueError: a size below 1; a share outside `[0, 1)`; the features are not of rank 3; scores
-            or a penalty are asked for without attention.
+        ValueError: a size below 1; a share outside `[0, 1)`; features not of rank 3; scores or a
+            penalty without attention.
 
     Example:
 
@@ -56,7 +54,6 @@ class LSTMCaptioner(keras.layers.Layer):
     U) + 4·U·(E + U) + D·E` without; a word `V·E` multiply-adds less, and `S·(A + D)` more.
     Paper: Vinyals et al. 2015, section 3.1; Xu et al. 2015, sections 3.1.2 and 4.2, with its deep
     output (equation 7) and gate β; Bengio et al. 2015, section 2.4, at a constant share.
-    Differences: the LSTM's gates have one input, the word beside what was looked at.
     """
 
     def __init__(self, vocab_size, embed_dim=256, units=512, attention=True, attention_dim=None,
@@ -122,9 +119,7 @@ class LSTMCaptioner(keras.layers.Layer):
             layer.build(shape)
 
     def call(self, features, tokens, return_attention_scores=False, training=None):
-        if return_attention_scores and not self.attention:
-            raise ValueError(explain("only a layer with attention has scores",
-                                     attention=self.attention, fix="use attention=True"))
+        self._check_scores(return_attention_scores)
         state = self.start(self._drop(features, training=training))
         carried = {name: state.pop(name) for name in ("hidden", "cell")}
         tokens = ops.transpose(ops.cast(tokens, "int32"))                        # (T, B)
@@ -133,7 +128,7 @@ class LSTMCaptioner(keras.layers.Layer):
         if self.attention:
             carried |= {"context": ops.zeros_like(state["features"][:, 0]),
                         "scores": ops.zeros_like(state["features"][:, :, 0])}
-        sampling = bool(self.scheduled_sampling and training)
+        sampling = self.scheduled_sampling and training
         if sampling:
             carried |= {"own": tokens[0], "embedded": embedded[0]}
             flags.append(self._replaced(tokens))
@@ -144,9 +139,8 @@ class LSTMCaptioner(keras.layers.Layer):
                 embedded = ops.where(flags[:, 1:], self._embedding(carried["own"]), embedded)
             read = self._read(embedded, flags[:, :1], state, carried)
             if sampling:
-                logits = self._write(read, embedded)
-                read["own"] = ops.cast(ops.argmax(logits, axis=-1), "int32")
-                read["embedded"] = embedded
+                own = ops.argmax(self._write(read, embedded), axis=-1)
+                read |= {"own": ops.cast(own, "int32"), "embedded": embedded}
             return read, read
 
         # All that is read lies in one tensor: on TensorFlow `scan` takes no more of unknown length.
@@ -160,8 +154,7 @@ class LSTMCaptioner(keras.layers.Layer):
         if self.attention_penalty:
             real = ops.cast(ops.not_equal(ops.transpose(tokens), PAD), "float32")
             looked = ops.sum(ops.cast(scores, "float32") * ops.expand_dims(real, -1), axis=1)
-            missed = ops.sum(ops.square(1.0 - looked), axis=-1)                  # (B,)
-            self.add_loss(self.attention_penalty * ops.mean(missed))
+            self.add_loss(self.attention_penalty * ops.mean(ops.sum(ops.square(1 - looked), -1)))
         return (logits, scores) if return_attention_scores else logits
 
     def start(self, features):
@@ -194,7 +187,7 @@ class LSTMCaptioner(keras.layers.Layer):
             Logits of the next word, float `(B, V)`, and the state; with scores, `(B, S)` as a
             third.
         """
-        tokens = ops.cast(tokens, "int32")
+        self._check_scores(return_attention_scores)
         embedded = self._embedding(tokens)
         real = ops.expand_dims(ops.not_equal(tokens, PAD), -1)
         new = self._read(embedded, real, state, state)
@@ -229,6 +222,11 @@ class LSTMCaptioner(keras.layers.Layer):
             return self._logits(self._drop(read["hidden"], training=training))
         x = embedded + self._from_state(read["hidden"]) + self._from_context(read["context"])
         return self._logits(self._drop(x, training=training))
+
+    def _check_scores(self, wanted):
+        if wanted and not self.attention:
+            raise ValueError(explain("only a layer with attention has scores",
+                                     attention=self.attention, fix="use attention=True"))
 
     def _replaced(self, tokens):
         """Which of the tokens `(T, B)` the layer's own take the place of: never the first."""

@@ -136,7 +136,7 @@ def captioner(encoder="conv", vocab_size=2_000, max_length=24, image_shape=(64, 
     Example:
 
     >>> captioner(vocab_size=11, embed_dim=3, units=5, attention_dim=2).count_params()
-    463894
+    468878
 
     Cost: that of the encoder and of `layers.LSTMCaptioner` with `S = GH·GW`.
     """

@@ -1,6 +1,7 @@
 """Models from pictures to captions from a recipe: data, model, optimizer, loss and metric."""
 
 import dataclasses
+import itertools
 
 from keras_seqattn.data import captions, pairs, tokenizer
 from keras_seqattn.data.stored import StoredImages
@@ -48,8 +49,14 @@ def load(recipe, skip_bad=False):
     known = tokenizer.learn((text for each in texts[0] for text in each), section.vocab_size,
                             words=True)
     return tuple(
-        Encoded(split, [pairs.encode(each, known, model.max_length, start=True) for each in own],
-                known) for split, own in zip(splits, texts, strict=True))
+        Encoded(split, encode(own, known, model.max_length), known)
+        for split, own in zip(splits, texts, strict=True))
+
+
+def encode(texts, known, max_length):
+    """Ids of the captions of each picture, as `pairs.encode` makes them."""
+    ids = iter(pairs.encode([text for each in texts for text in each], known, max_length, True))
+    return [list(itertools.islice(ids, len(each))) for each in texts]
 
 
 def texts_of(examples):
