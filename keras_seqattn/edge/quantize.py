@@ -127,7 +127,8 @@ def _requantize(graphs, source, out, plan, static, ranges):
     from ai_edge_quantizer import quantizer
 
     quantize = quantizer.Quantizer(str(source))
-    for graph, op in ((graph, op) for graph in graphs for op in graph.ops):
+    found = [(graph, op) for graph in graphs for op in graph.ops]
+    for graph, op in found:
         config = _config(graph, op, plan, op in static)
         key = "float_casting" if plan.weights == "float16" else "min_max_uniform_quantize"
         if config is not None and _has_kernel(op, config, key):

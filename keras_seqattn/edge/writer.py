@@ -114,6 +114,15 @@ class Writer(Runner):
         return Written(*(np.concatenate([row[name] for row in rows])
                          for name in Written._fields))
 
+    def write(self, sources, beam=1):
+        """The best sequence for each source, as `models.Generator.write` gives it."""
+        return self.run(sources, beam=beam).tokens
+
+    @property
+    def max_length(self):
+        """Largest number of tokens that it writes."""
+        return self.contract["writer"]["max_length"]
+
     def signature(self, name, *values, **named):
         """Runs one signature of the file; a single value goes to its first own input."""
         if name not in self._signatures:

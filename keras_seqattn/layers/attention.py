@@ -14,7 +14,7 @@ from keras_seqattn.layers import masks
 _FORBIDDEN = -1e30
 
 
-def attend(query, key, value, allowed=None, *, scale, causal=False, drop=None,
+def attend(query, key, value, allowed=None, *, scale, bias=None, causal=False, drop=None,
            flash_attention=None, return_attention_scores=False):
     """Reads `value` where `query` meets `key`: softmax(Q·Kᵀ·scale)·V, with masks.
 
@@ -28,6 +28,7 @@ def attend(query, key, value, allowed=None, *, scale, causal=False, drop=None,
         value: Float, `(B, K, S, H_v)`.
         allowed: Boolean, broadcasts to `(B, N, T, S)`; `True` may be read.
         scale: Factor on the query, usually `H**-0.5`.
+        bias: Float, broadcasts to `(B, N, T, S)`: added to the logits, or `None`.
         causal: If `True`, query `t` reads keys `0 … S-T+t` only.
         drop: Function applied to the scores before they weigh the values (dropout), or `None`.
         flash_attention: `False` keeps JAX and PyTorch off their flash kernels, `True` insists,
@@ -40,7 +41,7 @@ def attend(query, key, value, allowed=None, *, scale, causal=False, drop=None,
     Cost: `2·B·N·T·S·H` multiply-adds; fused kernels do not hold the `B·N·T·S` scores.
     """
     dtype = keras.backend.standardize_dtype(query.dtype)
-    if _fused_kernel_serves(query, value, drop, return_attention_scores):
+    if bias is None and _fused_kernel_serves(query, value, drop, return_attention_scores):
         output = _attend_fused(query, key, value, allowed, scale, causal, flash_attention)
         return finite(output), None
 
@@ -50,6 +51,8 @@ def attend(query, key, value, allowed=None, *, scale, causal=False, drop=None,
     query = ops.cast(query, wide) if scale == 1 else ops.cast(query, wide) * scale
     key = ops.transpose(ops.cast(key, wide), (0, 1, 3, 2))                   # (B, K, H, S)
     logits = _grouped_product(query, key)                                    # (B, N, T, S)
+    if bias is not None:
+        logits = logits + ops.cast(bias, wide)
     if allowed is None:
         scores = _softmax(logits)
     else:

@@ -55,6 +55,8 @@ class MultiHeadAttention(keras.layers.Layer):
         return_attention_scores: If `True`, also returns the scores.
         training: Whether dropout acts.
         use_causal_mask: If `True`, query `t` reads keys `0 … S-T+t` only.
+        attention_bias: Float of a shape as of `attention_mask`: added to the logits, such as a
+            relative position.
 
     Returns:
         Float, `(B, T, D)`; with scores, a pair whose second is `(B, N, T, S)`. Before the output
@@ -186,13 +188,14 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def call(self, query, value, key=None, query_mask=None, value_mask=None, key_mask=None,
              attention_mask=None, return_attention_scores=False, training=None,
-             use_causal_mask=False):
+             use_causal_mask=False, attention_bias=None):
         asked, read = ops.shape(query)[:-1], ops.shape(value)[:-1]
         allowed = join_masks(
             self._flat_mask(query_mask, asked), self._flat_mask(value_mask, read),
             self._flat_mask(key_mask, read), self._flat_scores_mask(attention_mask, asked, read))
         output, scores = self._read(
             query, *self.keys_and_values(value, key), allowed, causal=use_causal_mask,
+            bias=self._flat_scores_mask(attention_bias, asked, read),
             drop=self._dropout_layer if training and self.dropout else None,
             return_attention_scores=return_attention_scores)
         if not return_attention_scores:
@@ -230,7 +233,7 @@ class MultiHeadAttention(keras.layers.Layer):
                                     return_attention_scores=return_attention_scores)
         return (output, scores) if return_attention_scores else output
 
-    def _read(self, query, keys, values, allowed, causal=False, drop=None,
+    def _read(self, query, keys, values, allowed, bias=None, causal=False, drop=None,
               return_attention_scores=False):
         asked = ops.shape(query)[:-1]
         gate = _project(self._gate_dense, query) if self.use_gate else None
@@ -240,6 +243,7 @@ class MultiHeadAttention(keras.layers.Layer):
                 ops.shape(query)[2], ops.shape(keys)[2], window=self.sliding_window))
         output, scores = attend(
             query, keys, values, allowed, scale=self.key_dim ** -0.5, causal=causal, drop=drop,
+            bias=bias if bias is None or len(bias.shape) != 3 else ops.expand_dims(bias, 1),
             flash_attention=self.flash_attention, return_attention_scores=return_attention_scores)
         output = self._join_heads(output, asked)                        # (B, T, N, H_v)
         output = _project(self._output_dense, output if gate is None else output * gate)

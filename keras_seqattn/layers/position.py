@@ -107,6 +107,11 @@ class PositionalEncoding(keras.layers.Layer):
     def call(self, inputs, start=0):
         length = inputs.shape[1]
         if isinstance(length, int) and isinstance(start, int):
+            if start + length > len(self._table):
+                raise ValueError(explain(
+                    "the sequence must not be longer than `max_length`", length=length,
+                    start=start, max_length=len(self._table),
+                    fix="cut the sequence, or raise max_length"))
             waves = self._table[start:start + length]
         else:
             shape = (ops.shape(inputs)[1], self._table.shape[1])

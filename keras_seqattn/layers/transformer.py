@@ -113,6 +113,7 @@ class TransformerDecoderBlock(TransformerBlock):
             always.
         inputs_mask: Boolean, `(B, T)`; `True` is a real token. Keras fills it in.
         memory_mask: Boolean, `(B, S)`. Keras fills it in.
+        attention_mask: Boolean, `(T, T)`, `(B, T, T)` or `(B, N, T, T)`: which tokens read which.
         use_causal_mask: If `True`, position `t` reads positions `0 … t` only.
         return_attention_scores: If `True`, also returns the scores of the memory (without one,
             those of the tokens).
@@ -144,8 +145,8 @@ class TransformerDecoderBlock(TransformerBlock):
             read["cross_attention"] = memory_shape
         self._build_parts(inputs_shape, **read)
 
-    def call(self, inputs, memory=None, inputs_mask=None, memory_mask=None, use_causal_mask=True,
-             return_attention_scores=False, training=None):
+    def call(self, inputs, memory=None, inputs_mask=None, memory_mask=None, attention_mask=None,
+             use_causal_mask=True, return_attention_scores=False, training=None):
         scores = None
 
         def attend(attention, x, value, value_mask, **keywords):
@@ -159,6 +160,7 @@ class TransformerDecoderBlock(TransformerBlock):
 
         x = self._residual(
             inputs, lambda x: attend(self._self_attention, x, x, inputs_mask,
+                                     attention_mask=attention_mask,
                                      use_causal_mask=use_causal_mask),
             self._self_attention_norm, training)
         if memory is not None:

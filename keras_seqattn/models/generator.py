@@ -90,6 +90,17 @@ class Generator(keras.Model):
         written = self._writer(method, max_length, options)(*arguments)
         return decoding.Decoded(*(ops.convert_to_numpy(each) for each in written))
 
+    def write(self, source, beam=1):
+        """Writes the best sequence for each source: int32 `(B, max_length)`, 0 behind the end.
+
+        Args:
+            source: Batch of `B` sources.
+            beam: Number of beginnings that are followed; 1 is greedy decoding.
+        """
+        if beam == 1:
+            return self.generate(source).tokens
+        return self.generate(source, "beam", width=beam).tokens[:, 0]
+
     def _writer(self, method, max_length, options):
         key = (method, max_length, *sorted(options.items(), key=lambda item: item[0]))
         writers = self.__dict__.setdefault("_writers", {})

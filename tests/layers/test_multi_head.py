@@ -233,8 +233,18 @@ def test_every_argument_of_keras_layer_has_its_place():
     if KERAS_315:
         assert ours[:len(theirs) - 1] == theirs[:-1]
     assert set(theirs) <= set(ours)
-    assert (list(inspect.signature(keras.layers.MultiHeadAttention.call).parameters)
-            == list(inspect.signature(MultiHeadAttention.call).parameters))
+    theirs, ours = (list(inspect.signature(layer.call).parameters)
+                    for layer in (keras.layers.MultiHeadAttention, MultiHeadAttention))
+    assert ours == [*theirs, "attention_bias"]
+
+
+@pytest.mark.parametrize("shape", [(5, 13), (2, 5, 13), (2, 3, 5, 13)])
+def test_a_bias_far_below_all_logits_is_a_mask(rng, shape):
+    layer, query, value = MultiHeadAttention(3, 7), normal(rng, 2, 5, 11), normal(rng, 2, 13, 11)
+    allowed = rng.random(shape) < 0.6
+    allowed[..., 0] = True
+    masked = layer(query, value, attention_mask=allowed)
+    assert_close(layer(query, value, attention_bias=(allowed - 1.0) * 1e9), masked)
 
 
 def test_symbolic_scores_have_the_shape_of_the_eager_ones():

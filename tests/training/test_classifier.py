@@ -9,12 +9,12 @@ from keras_seqattn import data, models
 from keras_seqattn.data.batches import Batches, scale
 from keras_seqattn.training import classifier
 from keras_seqattn.training.classifier import (
-    UNDECAYED,
     Accuracy,
     compile_model,
     pixel_statistics,
     split,
 )
+from keras_seqattn.training.optimizer import UNDECAYED
 
 CLASSES = ("dark", "light")
 

@@ -1,0 +1,211 @@
+"""Weights of PyTorch's `nn.MultiheadAttention`, `nn.LSTM` and `nn.Transformer`.
+
+Every loader takes the module's `state_dict()`, or the path of a `.safetensors` file of it, and
+reads all sizes from the arrays. PyTorch's masks say `True` where nothing may be read; ours say
+`True` where something may: invert them. Batches come first, as with `batch_first=True`.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_seqattn.checkpoints.state import State, fill, fill_norm, linear
+from keras_seqattn.errors import check_count, explain
+from keras_seqattn.layers import (
+    MultiHeadAttention,
+    TransformerDecoderBlock,
+    TransformerEncoderBlock,
+)
+
+
+def multi_head_attention(state, num_heads):
+    """Loads `torch.nn.MultiheadAttention`, with any `kdim` and `vdim`, with biases or without.
+
+    Args:
+        state: State of the module: dictionary of arrays, or path of a `.safetensors` file.
+        num_heads: Number of heads `N`, which no array tells.
+
+    Returns:
+        `layers.MultiHeadAttention`, built. Called with `return_attention_scores=True` it also
+        returns PyTorch's weights per head. A padding mask is `key_mask`, inverted; a mask of shape
+        `(B·N, T, S)` is `attention_mask`, inverted and reshaped to `(B, N, T, S)`; a mask of
+        floats is `attention_bias`.
+
+    Raises:
+        ValueError: a key is missing, has no place or its array another shape; `num_heads` does
+            not divide the width.
+
+    Example:
+
+    >>> state = {"in_proj_weight": np.ones((18, 6)), "out_proj.weight": np.ones((6, 6))}
+    >>> multi_head_attention(state, num_heads=2).key_dim
+    3
+    """
+    state = State(state)
+    embed_dim = state.shape("out_proj.weight", 2)[0]
+    widths = [embed_dim] * 3
+    if _is_split(state):
+        widths = [state.shape(f"{name}_proj_weight", 2)[1] for name in "qkv"]
+    query, key, value = ((None, None, width) for width in widths)
+    layer = MultiHeadAttention(num_heads, _head_size(embed_dim, num_heads),
+                               use_bias="in_proj_bias" in state)
+    layer.build(query, value, key)
+    _fill_attention(layer, state, embed_dim, widths)
+    state.finish()
+    return layer
+
+
+def lstm(state):
+    """Loads `torch.nn.LSTM`, of any number of layers, in one direction or both.
+
+    Args:
+        state: State of the module: dictionary of arrays, or path of a `.safetensors` file.
+
+    Returns:
+        A functional `keras.Model` of Keras' own LSTMs: `inputs`, float `(B, T, D)`, and `mask`,
+        boolean `(B, T)` with `True` for a real token or `None`, to `outputs`, `(B, T, directions
+        · units)`, zero behind the end as of a packed sequence, and the final states `hidden` and
+        `cell`, `(B, layers · directions, units)`, in PyTorch's order. Padding stands at the end.
+
+    Raises:
+        ValueError: a key is missing, has no place (projections of the hidden state do not) or its
+            array another shape.
+    """
+    state = State(state)
+    num_layers, units = state.count("weight_ih_l"), state.shape("weight_hh_l0", 2)[1]
+    use_bias, ends = "bias_ih_l0" in state, [""]
+    if "weight_ih_l0_reverse" in state:
+        ends = ["", "_reverse"]
+    x = inputs = keras.Input((None, state.shape("weight_ih_l0", 2)[1]), name="inputs")
+    mask = keras.Input((None,), dtype="bool", name="mask", optional=True)
+    finals, filled = [], []
+    for number in range(num_layers):
+        outputs, width = [], x.shape[-1]
+        for end in ends:
+            layer = keras.layers.LSTM(
+                units, use_bias=use_bias, return_sequences=True, return_state=True,
+                zero_output_for_mask=True, go_backwards=bool(end),
+                name=f"lstm_{number}{end}")
+            output, *final = layer(x, mask=mask)
+            outputs.append(ops.flip(output, axis=1) if end else output)
+            finals.append(final)
+            filled.append((layer, f"l{number}{end}", width))
+        x = ops.concatenate(outputs, axis=-1) if len(ends) > 1 else outputs[0]
+    hidden, cell = (ops.stack(each, axis=1) for each in zip(*finals, strict=True))
+    model = keras.Model({"inputs": inputs, "mask": mask},
+                        {"outputs": x, "hidden": hidden, "cell": cell}, name="lstm")
+    for layer, end, width in filled:
+        layer.cell.kernel.assign(state.take(f"weight_ih_{end}", 4 * units, width).T)
+        layer.cell.recurrent_kernel.assign(state.take(f"weight_hh_{end}", 4 * units, units).T)
+        if use_bias:  # PyTorch adds two; both have the gates in Keras' order i, f, g, o
+            layer.cell.bias.assign(sum(
+                state.take(f"bias_{part}_{end}", 4 * units) for part in ("ih", "hh")))
+    state.finish()
+    return model
+
+
+def transformer(state, num_heads, norm="post", activation="relu", epsilon=1e-5,
+                use_causal_mask=True):
+    """Loads `torch.nn.Transformer`, encoder and decoder with their final norms.
+
+    Args:
+        state: State of the module: dictionary of arrays, or path of a `.safetensors` file.
+        num_heads: PyTorch's `nhead`.
+        norm: `"pre"` if PyTorch's `norm_first`, else `"post"`.
+        activation: Name of the function inside the feed-forward networks: PyTorch's.
+        epsilon: PyTorch's `layer_norm_eps`.
+        use_causal_mask: Whether a target position reads only those up to itself.
+
+    Returns:
+        A functional `keras.Model`: `source`, float `(B, S, D)`, `target`, float `(B, T, D)`, and
+        their masks `source_mask` and `target_mask`, boolean `(B, S)` and `(B, T)` with `True` for
+        a real token, to `memory`, `(B, S, D)`, and `output`, `(B, T, D)`.
+
+    Raises:
+        ValueError: a key is missing, has no place or its array another shape; `num_heads` does
+            not divide the width; `norm` is unknown.
+    """
+    state = State(state)
+    mlp_dim, embed_dim = state.shape("encoder.layers.0.linear1.weight", 2)
+    use_bias = "encoder.layers.0.linear1.bias" in state
+    _head_size(embed_dim, num_heads)
+    options = {"num_heads": num_heads, "mlp_dim": mlp_dim, "norm": norm, "use_bias": use_bias,
+               "activation": activation, "epsilon": epsilon}
+    stacks = {
+        stack: [block(name=f"{stack}_{i}", **options)
+                for i in range(state.count(f"{stack}.layers."))]
+        for stack, block in (("encoder", TransformerEncoderBlock),
+                             ("decoder", TransformerDecoderBlock))}
+    norms = {stack: keras.layers.LayerNormalization(epsilon=epsilon, name=f"{stack}_norm")
+             for stack in stacks}
+
+    source, target = (keras.Input((None, embed_dim), name=name) for name in ("source", "target"))
+    source_mask, target_mask = (keras.Input((None,), dtype="bool", name=name)
+                                for name in ("source_mask", "target_mask"))
+    # As PyTorch does, lets a padded position read too: only what is read is masked.
+    source_readable, target_readable = (
+        ops.expand_dims(mask, 1) for mask in (source_mask, target_mask))
+    memory, output = source, target
+    for block in stacks["encoder"]:
+        memory = block(memory, attention_mask=source_readable)
+    memory = norms["encoder"](memory)
+    for block in stacks["decoder"]:
+        output = block(output, memory, attention_mask=target_readable, memory_mask=source_mask,
+                       use_causal_mask=use_causal_mask)
+    output = norms["decoder"](output)
+    model = keras.Model(
+        {"source": source, "target": target, "source_mask": source_mask,
+         "target_mask": target_mask},
+        {"memory": memory, "output": output}, name="transformer")
+
+    for stack, blocks in stacks.items():
+        for i, block in enumerate(blocks):
+            _fill_block(block, state.under(f"{stack}.layers.{i}."), embed_dim, mlp_dim, use_bias)
+        fill_norm(norms[stack], state, f"{stack}.norm", embed_dim, use_bias)
+    state.finish()
+    return model
+
+
+def _fill_block(block, state, embed_dim, mlp_dim, use_bias):
+    if isinstance(block, TransformerEncoderBlock):
+        attentions = {"self_attn": block.attention}
+        norms = (block.attention_norm, block.feed_forward_norm)
+    else:
+        attentions = {"self_attn": block.self_attention, "multihead_attn": block.cross_attention}
+        norms = (block.self_attention_norm, block.cross_attention_norm, block.feed_forward_norm)
+    for name, attention in attentions.items():
+        _fill_attention(attention, state.under(f"{name}."), embed_dim, [embed_dim] * 3)
+    for i, norm in enumerate(norms, 1):
+        fill_norm(norm, state, f"norm{i}", embed_dim, use_bias)
+    fill(block.feed_forward.hidden_dense,
+         *linear(state, "linear1", embed_dim, mlp_dim, use_bias))
+    fill(block.feed_forward.output_dense,
+         *linear(state, "linear2", mlp_dim, embed_dim, use_bias))
+
+
+def _fill_attention(layer, state, embed_dim, widths):
+    if _is_split(state):
+        kernels = [state.take(f"{name}_proj_weight", embed_dim, width)
+                   for name, width in zip("qkv", widths, strict=True)]
+    else:
+        kernels = np.split(state.take("in_proj_weight", 3 * embed_dim, embed_dim), 3)
+    biases = (np.split(state.take("in_proj_bias", 3 * embed_dim), 3) if layer.use_bias
+              else [None] * 3)
+    projections = (layer.query_dense, layer.key_dense, layer.value_dense)
+    for dense, kernel, bias in zip(projections, kernels, biases, strict=True):
+        fill(dense, kernel.T, bias)
+    fill(layer.output_dense, *linear(state, "out_proj", embed_dim, embed_dim, layer.use_bias))
+
+
+def _is_split(state):
+    """Whether query, key and value, of different widths, have kernels of their own."""
+    return any(f"{name}_proj_weight" in state for name in "qkv")
+
+
+def _head_size(embed_dim, num_heads):
+    check_count(num_heads=num_heads)
+    if embed_dim % num_heads:
+        raise ValueError(explain(
+            "`num_heads` must divide the width of the checkpoint", num_heads=num_heads,
+            embed_dim=embed_dim, fix="pass the number of heads it was trained with"))
+    return embed_dim // num_heads

@@ -1,0 +1,168 @@
+"""A picture in, a text out: any image encoder, and a Transformer that writes what it sees.
+
+The decoder is that of GPT-2 with attention to the picture added: learned positions, the norm before
+each part and a last one behind, one table of embeddings for the tokens and the logits.
+Paper: Radford et al. 2019, section 2.3; Li et al. 2021, "TrOCR", sections 2.1 and 2.2, for an
+encoder of pictures before a decoder of text. Deviation: any encoder serves, and `"post"` as well.
+"""
+
+import keras
+from keras import ops
+
+from keras_seqattn.errors import check_count, explain
+from keras_seqattn.layers import LearnedPositionEmbedding, TransformerDecoderBlock
+from keras_seqattn.layers.patch import as_tokens
+from keras_seqattn.models.generator import END, PAD, START, Generator
+
+
+@keras.saving.register_keras_serializable(package="keras_seqattn")
+def gelu_tanh(x):
+    """GELU by its tanh formula, as GPT-2 has it; it differs from the exact one by up to 5e-4."""
+    return keras.activations.gelu(x, approximate=True)
+
+
+@keras.saving.register_keras_serializable(package="keras_seqattn")
+class VisionText(Generator):
+    """The model that `vision_text` builds; its arguments are all given."""
+
+    source_name = "images"
+
+    def __init__(self, encoder, vocab_size, max_length, num_layers, num_heads, embed_dim, mlp_dim,
+                 norm, activation, dropout, attention_dropout, epsilon, start_token, end_token,
+                 pad_token, seed, name="vision_text", **kwargs):
+        activation = keras.activations.get(activation)
+        options = {"num_heads": num_heads, "mlp_dim": mlp_dim, "norm": norm, "dropout": dropout,
+                   "attention_dropout": attention_dropout, "epsilon": epsilon, "seed": seed}
+        embedding = keras.layers.ReversibleEmbedding(
+            vocab_size, embed_dim, name="embedding", reverse_dtype="float32",
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02))
+        position = LearnedPositionEmbedding(max_length=max_length, name="position")
+        drop = keras.layers.Dropout(dropout, seed=seed, name="dropout")
+        blocks = [TransformerDecoderBlock(name=f"decoder_{i}", activation=activation, **options)
+                  for i in range(num_layers)]
+        last_norm = (keras.layers.LayerNormalization(epsilon=epsilon, name="norm")
+                     if norm == "pre" else keras.layers.Identity(name="norm"))
+        projection = (keras.layers.Identity(name="projection")
+                      if encoder.output_shape[-1] == embed_dim
+                      else keras.layers.Dense(embed_dim, name="projection"))
+
+        def look(images):
+            features = encoder(images)
+            return projection(as_tokens(features) if len(features.shape) == 4 else features)
+
+        def embed(tokens, start=0):
+            return position(embedding(tokens), start=start)
+
+        images = keras.Input(encoder.input_shape[1:], name="images")
+        tokens = keras.Input((None,), dtype="int32", name="tokens")
+        memory, x = look(images), drop(embed(tokens))
+        for block in blocks:  # padding stands behind the text, so that no token reads it
+            x = block(x, memory)
+        logits = embedding(last_norm(x), reverse=True)                           # (B, T, V)
+        super().__init__(
+            inputs={"images": images, "tokens": tokens}, outputs=logits, name=name, **kwargs)
+        self.vocab_size, self.max_length = vocab_size, max_length
+        self.start_token, self.end_token, self.pad_token = start_token, end_token, pad_token
+        self.encoder = encoder
+        self._arguments = {
+            "vocab_size": vocab_size, "max_length": max_length, "num_layers": num_layers,
+            "embed_dim": embed_dim, **options, "start_token": start_token,
+            "end_token": end_token, "pad_token": pad_token,
+            "activation": keras.activations.serialize(activation)}
+        self._look, self._embed, self._embedding = look, embed, embedding
+        self._blocks, self._last_norm = blocks, last_norm
+
+    def start(self, source):
+        memory = self._look(source)
+        state = {"position": ops.zeros((), "int32")}
+        for index, block in enumerate(self._blocks):
+            cache = block.start(ops.shape(source)[0], self.max_length, memory)
+            state |= {f"{name}_{index}": kept for name, kept in cache.items()}
+        return state
+
+    def step(self, tokens, state):
+        position, x = state["position"], ops.expand_dims(tokens, 1)
+        x, state = self._embed(x, position), dict(state)                         # (B, 1, D)
+        for index, block in enumerate(self._blocks):
+            names = {name: f"{name}_{index}"
+                     for name in ("key", "value", "memory_key", "memory_value")}
+            x, cache = block.step(
+                x, {name: state[full] for name, full in names.items()}, position)
+            state |= {full: cache[name] for name, full in names.items()}
+        logits = self._embedding(self._last_norm(x), reverse=True)               # (B, 1, V)
+        return ops.squeeze(logits, 1), {**state, "position": position + 1}
+
+    def get_config(self):
+        return {**self._arguments, "name": self.name,
+                "encoder": keras.saving.serialize_keras_object(self.encoder)}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        encoder = keras.saving.deserialize_keras_object(
+            config["encoder"], custom_objects=custom_objects)
+        return cls(**{**config, "encoder": encoder})
+
+
+def vision_text(encoder, vocab_size, max_length, num_layers=3, num_heads=4, embed_dim=256,
+                mlp_dim=None, *, norm="pre", activation="gelu", dropout=0.1,
+                attention_dropout=0.0, epsilon=1e-5, start_token=START, end_token=END,
+                pad_token=PAD, seed=None, name="vision_text"):
+    """Builds a model that writes about pictures, such as captions.
+
+    Args:
+        encoder: A `keras.Model` from images to tokens, `(B, S, D_m)`, such as a `vit` up to its
+            last norm, or to a grid of features, `(B, GH, GW, D_m)`, such as a model of
+            `keras.applications` without its top. Where `D_m` is not `D`, a dense layer maps it.
+        vocab_size: Number of tokens `V`.
+        max_length: Longest text in tokens, the end included.
+        num_layers: Number of decoder blocks `L`.
+        num_heads: Number of heads `N`.
+        embed_dim: Width `D` of the decoder.
+        mlp_dim: Inner width `F` of the feed-forward networks. Defaults to `4·D`.
+        norm: `"pre"` or `"post"`, as for `TransformerDecoderBlock`.
+        activation: Name or function inside the feed-forward networks; GPT-2's is `gelu_tanh`.
+        dropout: Share dropped of embeddings and after each part in training, in `[0, 1)`.
+        attention_dropout: Share of attention scores dropped in training, in `[0, 1)`.
+        epsilon: Added to the variance in the norms.
+        start_token: Token that is read first.
+        end_token: Token that ends a text.
+        pad_token: Token behind the end.
+        seed: Seed of the dropouts. `None` draws one.
+        name: Name of the model.
+
+    Returns:
+        `VisionText`: a functional model of `{"images": (B, height, width, channels), "tokens":
+        int32 (B, T)}` to logits, float32 `(B, T, V)`. Padding must stand behind the text.
+
+    Raises:
+        ValueError: a number is out of its range; `num_heads` does not divide `embed_dim`; a token
+            is not below `vocab_size`; the encoder does not return one tensor of rank 3 or 4.
+
+    Example:
+
+    >>> pictures = keras.Input((8, 8, 3))
+    >>> encoder = keras.Model(pictures, keras.layers.Conv2D(5, 4, strides=4)(pictures))
+    >>> vision_text(encoder, vocab_size=11, max_length=7, num_layers=1).output_shape
+    (None, None, 11)
+
+    Cost: `V·D + L·(8·D² + 2·D·F)` weights (+ biases and norms), besides the encoder's.
+    """
+    mlp_dim = 4 * embed_dim if mlp_dim is None else mlp_dim
+    check_count(vocab_size=vocab_size, max_length=max_length, num_layers=num_layers,
+                num_heads=num_heads, embed_dim=embed_dim, mlp_dim=mlp_dim)
+    for field, token in (("start_token", start_token), ("end_token", end_token),
+                         ("pad_token", pad_token)):
+        if not 0 <= token < vocab_size:
+            raise ValueError(explain(
+                f"`{field}` must be a token of the vocabulary", **{field: token},
+                vocab_size=vocab_size, fix="pass a number below vocab_size"))
+    shape = encoder.output_shape
+    if not isinstance(shape, tuple) or len(shape) not in (3, 4):
+        raise ValueError(explain(
+            "`encoder` must return one tensor of tokens, (B, S, D), or of a grid of features, "
+            "(B, GH, GW, D)", output_shape=shape,
+            fix="cut the model before its pooling, with include_top=False"))
+    return VisionText(
+        encoder, vocab_size, max_length, num_layers, num_heads, embed_dim, mlp_dim, norm,
+        activation, dropout, attention_dropout, epsilon, start_token, end_token, pad_token, seed,
+        name)

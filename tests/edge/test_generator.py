@@ -1,0 +1,162 @@
+"""`keras_seqattn.edge.generator`: one file that encodes, steps and decodes."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from keras_seqattn import edge
+from keras_seqattn.data.tokenizer import Tokenizer
+from keras_seqattn.edge import flatbuffer, generator
+from keras_seqattn.edge.export import ExportError
+from keras_seqattn.models.seq2seq import seq2seq
+from keras_seqattn.models.transformer import transformer
+from keras_seqattn.testing import check_error
+
+pytestmark = pytest.mark.edge
+LENGTH, WIDTH = 7, 3
+TOKENIZER = Tokenizer([f"▁w{i}" for i in range(37)])
+
+
+def drawn(model):
+    rng = np.random.default_rng(0)
+    for weight in model.trainable_weights:
+        weight.assign(rng.normal(scale=0.4, size=weight.shape))
+    return model
+
+
+@pytest.fixture(scope="module")
+def translator():
+    return drawn(transformer("nano", TOKENIZER.vocab_size, LENGTH, norm="pre", embed_dim=32))
+
+
+@pytest.fixture(scope="module")
+def files(translator, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("generator")
+    return {precision: (edge.export(translator, folder / f"{precision}.tflite", precision,
+                                    tokenizer=TOKENIZER, beam_width=WIDTH), folder)
+            for precision in generator.PRECISIONS}
+
+
+def sources(count=11):
+    rng = np.random.default_rng(5)
+    array = rng.integers(4, TOKENIZER.vocab_size, (count, LENGTH)).astype("int32")
+    array[::2, 4:] = [2, 0, 0]
+    return array
+
+
+def test_float32_writes_what_keras_writes(translator, files):
+    report, _ = files["float32"]
+    runner = edge.load(report.file)
+    greedy, beam = translator.generate(sources()), translator.generate(
+        sources(), "beam", width=WIDTH)
+    np.testing.assert_array_equal(runner.run(sources()).tokens, greedy.tokens)
+    np.testing.assert_allclose(runner.run(sources()).scores, greedy.scores, rtol=1e-4)
+    np.testing.assert_array_equal(runner.run(sources(), beam=WIDTH).tokens, beam.tokens[:, 0])
+    assert len({tuple(row) for row in greedy.tokens}) > 1  # the source matters
+    assert report.top1_agreement == 1.0
+    assert report.failures == []
+
+
+def test_state_is_explicit(translator, files):
+    """`encode`, then `decode_step` led by hand, without anything kept in the file."""
+    runner = edge.load(files["float32"][0].file)
+    source = sources(1)
+    state, token, written = runner.signature("encode", source), np.array([1], "int32"), []
+    for _ in range(LENGTH):
+        given = runner.signature("decode_step", token, **state)
+        token = given.pop("logits").argmax(-1).astype("int32")
+        state |= given
+        written.append(int(token[0]))
+        if written[-1] == 2:
+            break
+    expected = translator.generate(source).tokens[0]
+    assert written == list(expected[:len(written)])
+    assert "memory_key_0" not in given  # what a step does not change it does not give
+
+
+def test_signatures_share_their_weights(translator, files):
+    report, _ = files["float32"]
+    assert report.signatures == ["beam", "decode_step", "encode", "greedy"]
+    own = 4 * translator.count_params()
+    assert own <= report.weight_bytes < 1.5 * own
+
+
+def test_8_bits_hold_weights_and_embeddings_in_loops_too(translator, files):
+    """Every matrix of the model, in whichever graph, is int8; logits stay near."""
+    report, _ = files["dynamic_wi8_afp32"]
+    shapes = {tuple(sorted(weight.shape)) for weight in translator.weights
+              if len(weight.shape) == 2 and min(weight.shape) > 2}
+    wide = [tensor for tensor in flatbuffer.tensors(report.file)
+            if tensor.bytes and tensor.dtype == "float32"
+            and tuple(sorted(tensor.shape)) in shapes - {(LENGTH, 32)}]
+    assert wide == []
+    assert report.weight_bytes < 0.45 * files["float32"][0].weight_bytes
+    assert report.max_abs_errors["logits"] > 0
+    assert report.failures == []
+
+
+def test_the_file_says_how_it_writes(files):
+    report, folder = files["float32"]
+    contract = json.loads((folder / "float32.json").read_text())
+    assert contract["writer"] == {
+        "source": "tokens", "start": 1, "end": 2, "vocab_size": TOKENIZER.vocab_size,
+        "beam_width": WIDTH, "length_penalty": 0.6, "max_length": LENGTH}
+    with zipfile.ZipFile(report.file) as archive:
+        stored = Tokenizer.from_json(archive.read("tokenizer.json").decode())
+    assert stored.tokens == TOKENIZER.tokens
+
+
+def test_builtin_ops_of_rank_4_without_transpose_flags(files):
+    for report, _ in files.values():
+        assert not report.flex_ops
+        assert not report.custom_ops
+        assert report.max_rank <= 4
+        assert not any(op.transposed for op in flatbuffer.ops(report.file))
+
+
+def test_a_file_of_other_weights_fails_verification(translator, files):
+    other = drawn(transformer("nano", TOKENIZER.vocab_size, LENGTH, norm="pre", embed_dim=32))
+    weight = other.get_layer("decoder_0").cross_attention.value_dense.kernel
+    weight.assign(-np.asarray(weight))
+    report = edge.verify(files["float32"][0].file, other, sources())
+    assert any("logits" in failure for failure in report.failures)
+
+
+def test_tokens_per_second_are_told(files):
+    result = edge.benchmark(files["float32"][0].file, runs=3)
+    assert result["tokens_per_s"] > 0
+
+
+def test_a_recurrent_model_leaves_too(tmp_path):
+    model = drawn(seq2seq(TOKENIZER.vocab_size, LENGTH, embed_dim=11, units=13))
+    report = edge.export(model, tmp_path / "lstm.tflite", "float32", tokenizer=TOKENIZER,
+                         beam_width=2, inputs=sources(3))
+    assert report.top1_agreement == 1.0
+    assert {each["name"] for each in report.outputs} == {"tokens", "lengths", "scores"}
+
+
+@pytest.mark.parametrize(("options", "received"), [
+    ({"tokenizer": None}, {"tokenizer": None}),
+    ({"tokenizer": Tokenizer(["a"])}, {"tokenizer": 5, "model": TOKENIZER.vocab_size}),
+    ({"beam_width": 0}, {"beam_width": 0}), ({"beam_width": 99}, {"beam_width": 99}),
+    ({"precision": "static_wi8_ai8"}, {"precision": "static_wi8_ai8"})])
+def test_bad_settings(translator, tmp_path, options, received):
+    check_error(lambda: edge.export(translator, tmp_path / "x.tflite", **{
+        "precision": "float32", "tokenizer": TOKENIZER, **options}), **received)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_onnx_is_refused(translator, tmp_path):
+    check_error(lambda: edge.export(translator, tmp_path / "x.onnx", "float32",
+                                    tokenizer=TOKENIZER), path=str(tmp_path / "x.onnx"))
+
+
+def test_a_failing_file_is_not_left(translator, tmp_path, monkeypatch):
+    monkeypatch.setattr(generator, "judge_errors",
+                        lambda report, *_: (report.failures.append("wrong"),
+                                            report.max_abs_errors.update(logits=1.0)))
+    with pytest.raises(ExportError, match="wrong"):
+        edge.export(translator, tmp_path / "x.tflite", "float32", tokenizer=TOKENIZER)
+    assert list(tmp_path.iterdir()) == []
