@@ -13,8 +13,9 @@ from keras_seqattn.testing import check_error
 from keras_seqattn.training import captioning
 
 RECIPE = pathlib.Path(__file__).parents[2] / "models" / "captioner_emoji" / "recipe.yaml"
-SMALL = ("model.image_shape=[16, 16, 3]", "model.embed_dim=3", "model.units=5", "model.max_length=7",
-         "model.attention_dim=2", "data.vocab_size=9", "train.epochs=1", "train.batch_size=8")
+SMALL = ("model.image_shape=[16, 16, 3]", "model.embed_dim=3", "model.units=5",
+         "model.attention_dim=2", "model.max_length=7", "data.vocab_size=9", "train.epochs=1",
+         "train.batch_size=8")
 
 
 @pytest.fixture
