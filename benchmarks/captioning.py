@@ -47,14 +47,12 @@ def scores(written, examples):
         "exact_match": metrics.exact_match(hypotheses, references).corpus}.items()}
 
 
-def write(model, known, images, method, **options):
-    """Captions of all images, batch after batch of one size."""
+def write(model, known, images, beam):
+    """Captions of all images, by a model or a file, batch after batch of one size."""
     written = []
     for start in range(0, len(images), BATCH):
         batch = images[np.arange(start, start + BATCH) % len(images)]
-        tokens = model.generate(scale(batch), method, **options).tokens
-        tokens = tokens if method == "greedy" else tokens[:, 0]
-        written += [known.decode(row) for row in tokens]
+        written += [known.decode(row) for row in model.write(scale(batch), beam)]
     return written[:len(images)]
 
 
@@ -96,7 +94,7 @@ def measure(run, recipe):
     validation, chosen = read(load["validation"]), {}
     for name in ("model.keras", "best.keras"):
         model = models.load(run / name)
-        found = scores(write(model, known, validation, "beam", width=4), load["validation"])
+        found = scores(write(model, known, validation, beam=4), load["validation"])
         chosen[name] = found, model
     name = max(chosen, key=lambda each: chosen[each][0]["cider_d"])
     model, results = chosen[name][1], {"validation": {"beam_4": chosen[name][0]}}
@@ -105,8 +103,8 @@ def measure(run, recipe):
         images = read(load[split])
         results[split] = {
             title: scores(written, load[split]) for title, written in {
-                "beam_4": write(model, known, images, "beam", width=4),
-                "greedy": write(model, known, images, "greedy"),
+                "beam_4": write(model, known, images, beam=4),
+                "greedy": write(model, known, images, beam=1),
                 "nearest_features": nearest(images, trained, texts, by_features(model)),
                 "nearest_pixels": nearest(images, trained, texts, by_pixels)}.items()}
         results[split]["examples"] = len(images)
@@ -144,8 +142,8 @@ def page(name, folder, card, results):
         "words. Such names have 3.6 words on average; they are no sentences, and scores on them "
         "cannot be compared with those of captions of photographs.",
         "```python\nfrom keras_seqattn import models\n\n"
-        f"model = models.load(\"{name}\")      # float images in [-1, 1]\n"
-        "model.generate(images, \"beam\", width=4).tokens   # ids; tokenizer.json holds the words\n"
+        f"model = models.load(\"{name}\")\n"
+        "model.write(images, beam=4)   # float images in [-1, 1] to ids, words in tokenizer.json\n"
         "```", f"{size / 1e6:.1f} MB. The test splits chose nothing.",
         *(f"## {SPLITS[split].capitalize()}\n\n{compare(results, split)}\n\n"
           f"{table(results, split)}" for split in SPLITS),

@@ -9,7 +9,7 @@ PACKAGE = ROOT / "keras_seqattn"
 # Every file is one idea; the longest are listed here, so that growth is seen in review.
 LONGEST = {"layers/multi_head.py": 365, "layers/attention.py": 255,
            "cli.py": 430, "edge/lower.py": 295, "edge/onnx.py": 260,
-           "edge/quantize.py": 260}
+           "edge/quantize.py": 265}
 USUAL = 250
 
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_seqattn.decoding.greedy import Decoded, log_softmax
+from keras_seqattn.decoding.greedy import Decoded
 from keras_seqattn.errors import check_count, explain
 
 # Log-probability of what cannot be: finite, so that no difference of two is NaN.
@@ -106,7 +106,8 @@ class _Search:
         if width > vocab_size:
             raise ValueError(explain("`width` must not exceed the vocabulary", width=width,
                                      vocab_size=vocab_size, fix=f"use width={vocab_size}"))
-        gained = ops.reshape(log_softmax(logits), (-1, width, vocab_size))
+        gained = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        gained = ops.reshape(gained, (-1, width, vocab_size))
         total = ops.reshape(ops.expand_dims(scores, -1) + gained, (-1, width * vocab_size))
         total, place = ops.top_k(total, min(2 * width, width * vocab_size))      # (B, 2W)
         parent = ops.cast(place // vocab_size, "int32")

@@ -54,8 +54,15 @@ def greedy(step, tokens, state, *, end, max_length):
 
 
 def _likeliest(logits, _):
-    # `ops.argmax` looks at the bits of zeros on TensorFlow, for which LiteRT has no op.
-    return ops.squeeze(ops.top_k(logits, 1)[1], -1)
+    """Place of the largest logit, the first if there are several.
+
+    `ops.argmax` looks at the bits of zeros on TensorFlow, for which LiteRT has no op, and
+    `ops.top_k` sorts.
+    """
+    vocab_size = logits.shape[-1]
+    highest = ops.equal(logits, ops.max(logits, axis=-1, keepdims=True))
+    places = ops.arange(vocab_size, dtype="int32")
+    return ops.min(places + (1 - ops.cast(highest, "int32")) * vocab_size, axis=-1)
 
 
 def write(step, tokens, state, choose, end, max_length):
@@ -72,20 +79,17 @@ def write(step, tokens, state, choose, end, max_length):
     def write_one(index, tokens, state, ended, written):
         logits, state = step(tokens, state)
         chosen = ops.cast(choose(logits, index), "int32")                        # (B,)
+        logits = ops.cast(logits, "float32")
         gained = ops.take_along_axis(
-            log_softmax(logits), ops.expand_dims(chosen, -1), axis=-1)           # (B, 1)
+            logits, ops.expand_dims(chosen, -1), axis=-1)                        # (B, 1)
+        gained = ops.squeeze(gained, -1) - ops.logsumexp(logits, axis=-1)
         going = ops.cast(ops.logical_not(ended), "int32")
         chosen = chosen * going + PAD * (1 - going)
         written = Decoded(
             ops.slice_update(written.tokens, (0, index), ops.expand_dims(chosen, 1)),
             written.lengths + going,
-            written.scores + ops.squeeze(gained, -1) * ops.cast(going, "float32"))
+            written.scores + gained * ops.cast(going, "float32"))
         return index + 1, chosen, state, ops.logical_or(ended, ops.equal(chosen, end)), written
 
     loop = (ops.convert_to_tensor(0, "int32"), tokens, state, ops.zeros((rows,), "bool"), empty)
     return ops.while_loop(goes_on, write_one, loop, maximum_iterations=max_length)[-1]
-
-
-def log_softmax(logits):
-    """Log-probabilities in float32, whatever the compute dtype."""
-    return ops.log_softmax(ops.cast(logits, "float32"), axis=-1)

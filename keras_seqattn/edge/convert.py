@@ -15,6 +15,8 @@ from keras_seqattn.edge import embedding, flatbuffer, recurrent
 from keras_seqattn.edge.precisions import PRECISIONS
 from keras_seqattn.edge.quantize import quantize
 
+SIGNATURE = "serving_default"  # of a SavedModel that has one
+
 
 def convert(saved_model, out, precision, examples=None):
     """Writes a SavedModel as `.tflite` in the given precision.
@@ -60,8 +62,10 @@ def _signatures(saved_model):
 
     proto = saved_model_pb2.SavedModel()
     proto.ParseFromString((pathlib.Path(saved_model) / "saved_model.pb").read_bytes())
-    return [name for name in sorted(proto.meta_graphs[0].signature_def)
-            if not name.startswith("__")]
+    names = [name for name in sorted(proto.meta_graphs[0].signature_def)
+             if not name.startswith("__")]
+    # Keras repeats the first of several under the usual name.
+    return names if len(names) == 1 else [name for name in names if name != SIGNATURE]
 
 
 if __name__ == "__main__":

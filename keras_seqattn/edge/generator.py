@@ -56,9 +56,12 @@ def write(model, path, precision, tokenizer, convert, *, inputs=None, beam_width
               "start": model.start_token, "end": model.end_token,
               "vocab_size": model.vocab_size, "beam_width": beam_width,
               "length_penalty": LENGTH_PENALTY, "max_length": model.max_length}
-    contract = metadata.describe_writer(
-        Writer(path).backend, writer, name=pathlib.Path(path).stem, precision=precision, mean=mean,
-        std=std, licence=licence, minimum_runtime=runtimes.minimum(path))
+    contract = metadata.describe(
+        Writer(path).backend, name=pathlib.Path(path).stem, precision=precision, mean=mean,
+        std=std, licence=licence, minimum_runtime=runtimes.minimum(path)) | {"writer": writer}
+    for each in (*contract["inputs"], *contract["outputs"]):
+        if each["content"] != "image":
+            each["content"] = each["name"] if each["name"] in ("tokens", "scores") else "tensor"
     metadata.write(path, contract, tokenizer.to_json())
     return verify(path, model, inputs), contract
 

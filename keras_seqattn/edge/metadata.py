@@ -67,25 +67,6 @@ def describe(backend, *, name, precision, labels=None, mean=127.5, std=127.5, li
         "labels": labels, "golden": _golden(backend, inputs)}
 
 
-def describe_writer(backend, writer, **facts):
-    """Builds the contract of a file that writes sequences; its `greedy` has the golden values.
-
-    Args:
-        backend: As for `describe`.
-        writer: What decoding needs to know: `source` (`"tokens"` or `"image"`), `start`, `end`,
-            `vocab_size`, `max_length`, `beam_width`, `length_penalty`.
-        **facts: As for `describe`.
-
-    Returns:
-        Dictionary for JSON.
-    """
-    contract = describe(backend, **facts)
-    for each in (*contract["inputs"], *contract["outputs"]):
-        if each["content"] != "image":
-            each["content"] = each["name"] if each["name"] in ("tokens", "scores") else "tensor"
-    return {**contract, "writer": writer}
-
-
 def golden_input(shape, dtype, mean=None, std=None):
     """Makes the input that a file's golden outputs belong to.
 

@@ -2,7 +2,7 @@
 
 import keras
 
-SIGNATURE = "serving_default"
+from keras_seqattn.edge.convert import SIGNATURE
 
 
 def write(graph, inputs, folder):

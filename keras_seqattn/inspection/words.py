@@ -8,27 +8,25 @@ from keras import ops
 COLUMNS = 6
 
 
-def words(model, image, tokenizer, method="greedy", **options):
+def words(model, image, tokenizer, beam=1):
     """Writes a caption and keeps what was looked at for each word.
 
     Args:
         model: `models.Captioner` with attention.
         image: Float, `(height, width, channels)`, as the model takes it.
         tokenizer: `data.tokenizer.Tokenizer` that the model was trained with.
-        method: How to write, as for `generate`.
-        **options: Of the method, such as `width=4` of `"beam"`.
+        beam: Number of beginnings that are followed; 1 is greedy decoding.
 
     Returns:
         The tokens of the caption as texts, `T` of them, without the end; and the scores with which
         each was written, NumPy float `(T, GH, GW)`, each map with a sum of 1.
 
     Raises:
-        ValueError: the model has no attention; the method or an option is unknown or wrong.
+        ValueError: the model has no attention, or `beam` is out of its range.
     """
     images = np.asarray(image, "float32")[None]
-    written = model.generate(images, method, **options)
-    ids = written.tokens.reshape(-1, written.tokens.shape[-1])[0]                # the best one
-    ids = [int(token) for token in ids if token not in (model.pad_token, model.end_token)]
+    ids = [int(token) for token in model.write(images, beam)[0]
+           if token not in (model.pad_token, model.end_token)]
     state, scores = model.start(ops.convert_to_tensor(images)), []
     for token in (model.start_token, *ids):
         _, state, looked = model.step(

@@ -5,6 +5,7 @@ from keras_seqattn.models.generator import Generator
 from keras_seqattn.models.pretrained import labels, load
 from keras_seqattn.models.seq2seq import seq2seq
 from keras_seqattn.models.transformer import transformer
+from keras_seqattn.models.vision_text import vision_text
 from keras_seqattn.models.vit import pixel_statistics, vit
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "pixel_statistics",
     "seq2seq",
     "transformer",
+    "vision_text",
     "vit",
 ]

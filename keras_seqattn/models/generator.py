@@ -60,6 +60,9 @@ class Generator(keras.Model):
     def generate(self, source, method="greedy", max_length=None, **options):
         """Writes a sequence for each source; the whole loop is compiled.
 
+        On TensorFlow it is compiled with XLA where the model's `jit_compile` says so: by Keras'
+        rule on GPUs, or after `model.jit_compile = True`.
+
         Args:
             source: Batch of `B` sources, as the model is trained on.
             method: `"greedy"`, `"beam"` or `"sample"`.
@@ -112,5 +115,5 @@ class Generator(keras.Model):
                     self.step, self.first_tokens(state), state, end=self.end_token,
                     max_length=max_length, **options, **extra)
 
-            writers[key] = decoding.compiled(write, self.variables)
+            writers[key] = decoding.compiled(write, self.variables, self.jit_compile)
         return writers[key]

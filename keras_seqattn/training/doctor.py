@@ -59,6 +59,10 @@ def examine(recipe, replicas=8):
         ValueError: the data or the recipe are not as they must be, or the backend is PyTorch.
     """
     _check_backend()
+    if recipe.model.architecture != "vit":
+        raise ValueError(explain(
+            "only recipes of image classifiers can be examined",
+            architecture=recipe.model.architecture, fix="pass a recipe of a vit"))
     settings = recipe.train
     keras.utils.set_random_seed(settings.seed)
     training, validation = classifier.load(recipe)

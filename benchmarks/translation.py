@@ -1,0 +1,165 @@
+"""Ships a trained translator: its BLEU, that of a twin without attention, and its files.
+
+    python benchmarks/translation.py RUN --twin RUN --out models/NAME [data.source=pairs:FILE]
+
+Both runs are scored by sacrebleu on the test split, greedily and with a beam of 4; then the
+translator is exported in float32 and int8 and every test sentence is translated by both files, so
+that the card says how many come out as from Keras. The folder gets the model, its tokenizer, card
+and page; no number in them is typed, and the test split chose nothing.
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+import tempfile
+import time
+
+from keras_seqattn import edge, models, training
+from keras_seqattn.data import pairs, tokenizer
+from keras_seqattn.files import whole
+from keras_seqattn.training import journal, scoring, translation
+
+BEAM = 4
+SHOWN = 12
+
+
+def score(run, source):
+    """Test results of a run: scores by beam width, the model, its tokenizer, the translations."""
+    known = tokenizer.Tokenizer.from_json((run / translation.TOKENIZER).read_text("utf-8"))
+    model, examples, found, written = models.load(run), pairs.load(source, "test"), {}, {}
+    texts = list(examples.references())
+    for beam in (1, BEAM):
+        start = time.perf_counter()
+        written[beam] = scoring.translations(model, known, texts, beam)
+        scores = scoring.bleu_scores(written[beam], examples)
+        found[beam] = {**scores, "seconds": round(time.perf_counter() - start, 1)}
+    return found, model, known, written
+
+
+def edge_results(model, known, source, limit):
+    """How files of two precisions agree with Keras, over the first test sentences."""
+    examples = pairs.load(source, "test")
+    texts = list(examples.references())[:limit]
+    expected = scoring.translations(model, known, texts)
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for precision in ("float32", "dynamic_wi8_afp32"):
+            report = edge.export(model, pathlib.Path(folder) / f"{precision}.tflite", precision,
+                                 tokenizer=known)
+            runner = edge.load(report.file)
+            start = time.perf_counter()
+            written = scoring.translations(runner, known, texts)
+            seconds = time.perf_counter() - start
+            tokens = sum(len(known.encode(text)) + 1 for text in written)
+            found[precision] = {
+                "bytes": report.bytes, "sentences": len(texts),
+                "same_as_keras": sum(a == b for a, b in zip(expected, written, strict=True))
+                / len(texts), "tokens_per_s": round(tokens / seconds, 1)}
+    return found
+
+
+def flat(results):
+    """The test section of the card."""
+    ours, twin, files = results["ours"], results["twin"], results["files"]
+    section = {"sentences": ours[1]["sentences"], "pairs": ours[1]["pairs"],
+               "sacrebleu": ours[1]["signature"]}
+    for title, found in (("", ours), ("twin_", twin)):
+        for beam, name in ((1, "greedy"), (BEAM, f"beam_{BEAM}")):
+            section[f"{title}bleu_{name}"] = round(found[beam]["bleu"], 2)
+            section[f"{title}bleu_{name}_all_references"] = round(
+                found[beam]["bleu_all_references"], 2)
+    section |= {"twin_parameters": results["twin_parameters"],
+                "twin_training_seconds": results["twin_seconds"],
+                "twin_epochs": results["twin_epochs"]}
+    for precision, each in files.items():
+        section |= {f"{precision}_{key}": round(value, 4) for key, value in each.items()}
+    return section
+
+
+def page(name, folder, card, section, shown):
+    """The model's README."""
+    notice = folder / "NOTICE"
+    size = (folder / "model.keras").stat().st_size
+    samples = "\n".join(f"| {source} | {ours} | {twin} | {reference} |"
+                        for source, ours, twin, reference in shown)
+    return (
+        f"# {name}\n\nEnglish to French, short sentences as of a phrase book.\n\n"
+        "```python\nfrom keras_seqattn import models\n"
+        "from keras_seqattn.training import scoring\n\n"
+        f"model, tokenizer = models.load(\"{name}\"), models.tokenizer(\"{name}\")\n"
+        "scoring.translations(model, tokenizer, [\"We are here.\"], beam=4)\n```\n\n"
+        "| | parameters | training | BLEU greedy | BLEU beam 4 | against all translations, greedy "
+        "| beam 4 |\n|---|---|---|---|---|---|---|\n"
+        f"| Transformer | {shown_count(folder, card)} "
+        f"| {section['bleu_greedy']} | {section[f'bleu_beam_{BEAM}']} "
+        f"| {section['bleu_greedy_all_references']} "
+        f"| {section[f'bleu_beam_{BEAM}_all_references']} |\n"
+        f"| LSTM encoder-decoder, no attention | {section['twin_parameters']:,} "
+        f"| {section['twin_epochs']} epochs, {section['twin_training_seconds'] / 60:.0f} min "
+        f"| {section['twin_bleu_greedy']} | {section[f'twin_bleu_beam_{BEAM}']} "
+        f"| {section['twin_bleu_greedy_all_references']} "
+        f"| {section[f'twin_bleu_beam_{BEAM}_all_references']} |\n\n"
+        f"Corpus BLEU by sacrebleu (`{section['sacrebleu']}`) on the test split, "
+        f"{section['pairs']:,} pairs of {section['sentences']:,} distinct English sentences of "
+        "which none was trained on: each pair for itself, and each sentence against all its "
+        "translations. Both models saw the same pairs as often, with the same tokenizer, on two "
+        "CPU cores that did other work beside, which weighs on the times.\n\n"
+        f"As one `.tflite`, over the first {section['float32_sentences']:,} test sentences: "
+        f"float32 ({section['float32_bytes'] / 1e6:.1f} MB) translates "
+        f"{section['float32_same_as_keras']:.1%} as Keras does, int8 "
+        f"({section['dynamic_wi8_afp32_bytes'] / 1e6:.1f} MB) "
+        f"{section['dynamic_wi8_afp32_same_as_keras']:.1%}, at "
+        f"{section['dynamic_wi8_afp32_tokens_per_s']:.0f} tokens/s.\n\n"
+        "The first sentences of the test split, greedily:\n\n"
+        f"| English | Transformer | LSTM | a reference |\n|---|---|---|---|\n{samples}\n\n"
+        f"The Keras file has {size / 1e6:.1f} MB. Trained by `recipe.yaml`, its twin by "
+        "`lstm.yaml`; the card, written by `benchmarks/translation.py`:\n\n"
+        f"```toml\n{card.rstrip()}\n```\n"
+        + (f"\n{notice.read_text(encoding='utf-8')}" if notice.exists() else ""))
+
+
+def shown_count(folder, card):
+    """Parameters and training of the translator, from its card."""
+    values = dict(line.split(" = ", 1) for line in card.splitlines() if " = " in line)
+    return (f"{int(values['parameters']):,} | {values['epochs']} epochs, "
+            f"{float(values['seconds']) / 60:.0f} min")
+
+
+def main():
+    """Measures, copies and writes; see above."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=pathlib.Path)
+    parser.add_argument("overrides", nargs="*", help="SECTION.FIELD=VALUE")
+    parser.add_argument("--twin", type=pathlib.Path, required=True)
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--limit", type=int, default=None, help="Sentences for the files.")
+    arguments = parser.parse_args()
+    source = training.read(arguments.run / "recipe.yaml", arguments.overrides).data.source
+    ours, model, known, written = score(arguments.run, source)
+    twin, other, _, twins = score(arguments.twin, source)
+    run = training.read_run(arguments.twin)
+    section = flat({
+        "ours": ours, "twin": twin, "twin_parameters": other.count_params(),
+        "twin_seconds": round(run.seconds, 1), "twin_epochs": len(run.history["loss"]),
+        "files": edge_results(model, known, source, arguments.limit)})
+    references = pairs.load(source, "test").references()
+    shown = [(source, ours, twin, known_as[0]) for (source, known_as), ours, twin in list(zip(
+        references.items(), written[1], twins[1], strict=True))[:: len(references) // SHOWN]]
+    folder = arguments.out
+    folder.mkdir(parents=True, exist_ok=True)
+    best = arguments.run / "best.keras"
+    shutil.copyfile(best if best.exists() else arguments.run / "model.keras",
+                    folder / "model.keras")
+    shutil.copyfile(arguments.run / translation.TOKENIZER, folder / translation.TOKENIZER)
+    card = (arguments.run / journal.CARD).read_text(encoding="utf-8") + "\n[test]\n" + "".join(
+        f"{name} = {json.dumps(value)}\n" for name, value in section.items())
+    with whole(folder / journal.CARD) as path:
+        path.write_text(card, encoding="utf-8")
+    with whole(folder / "README.md") as path:
+        path.write_text(page(folder.name, folder, card, section, shown), encoding="utf-8")
+    print(json.dumps(section, indent=1))
+
+
+if __name__ == "__main__":
+    main()
