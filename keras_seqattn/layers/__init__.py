@@ -2,6 +2,7 @@
 
 from keras_seqattn.layers import masks
 from keras_seqattn.layers.attention import ScaledDotProductAttention
+from keras_seqattn.layers.captioner import LSTMCaptioner
 from keras_seqattn.layers.feed_forward import FeedForward
 from keras_seqattn.layers.last_step import LastStep
 from keras_seqattn.layers.multi_head import MultiHeadAttention
@@ -14,6 +15,7 @@ __all__ = [
     "ClassToken",
     "ConvStem",
     "FeedForward",
+    "LSTMCaptioner",
     "LastStep",
     "LearnedPositionEmbedding",
     "MultiHeadAttention",

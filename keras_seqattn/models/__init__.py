@@ -1,5 +1,6 @@
 """Models: one architecture per file, each a function that returns a functional `keras.Model`."""
 
+from keras_seqattn.models.captioner import captioner
 from keras_seqattn.models.generator import Generator
 from keras_seqattn.models.pretrained import labels, load, tokenizer
 from keras_seqattn.models.recurrent import recurrent
@@ -10,5 +11,5 @@ from keras_seqattn.models.transformer import transformer
 from keras_seqattn.models.vision_text import vision_text
 from keras_seqattn.models.vit import pixel_statistics, vit
 
-__all__ = ["Generator", "labels", "load", "pixel_statistics", "recurrent", "seq2seq", "streaming",
-           "temporal", "tokenizer", "transformer", "vision_text", "vit"]
+__all__ = ["Generator", "captioner", "labels", "load", "pixel_statistics", "recurrent", "seq2seq",
+           "streaming", "temporal", "tokenizer", "transformer", "vision_text", "vit"]
