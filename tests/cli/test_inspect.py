@@ -11,6 +11,16 @@ from keras_seqattn.data.tokenizer import Tokenizer
 
 
 @pytest.fixture(scope="module")
+def picture(tmp_path_factory):
+    from PIL import Image
+
+    path = tmp_path_factory.mktemp("picture") / "picture.png"
+    pixels = np.random.default_rng(2).integers(0, 256, size=(64, 64, 3), dtype="uint8")
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
 def captioner(tmp_path_factory):
     """A run folder of a captioner that writes something about any picture."""
     folder = tmp_path_factory.mktemp("captioner")
@@ -27,9 +37,9 @@ def captioner(tmp_path_factory):
     return folder
 
 
-def test_words_are_drawn(captioner, folder, seqattn, tmp_path):
+def test_words_are_drawn(captioner, picture, seqattn, tmp_path):
     out = tmp_path / "words.png"
-    code, text, _ = seqattn("inspect", captioner, folder / "grey.png", "--figure", "words",
+    code, text, _ = seqattn("inspect", captioner, picture, "--figure", "words",
                         "--out", out, "--json")
     assert code == 0
     model = models.load(captioner)
@@ -37,9 +47,9 @@ def test_words_are_drawn(captioner, folder, seqattn, tmp_path):
     assert out.read_bytes()[:4] == b"\x89PNG"
 
 
-def test_attention_is_drawn(folder, seqattn, tmp_path):
+def test_attention_is_drawn(folder, picture, seqattn, tmp_path):
     out = tmp_path / "attention.png"
-    code, text, _ = seqattn("inspect", folder, folder / "grey.png", "--out", out, "--json")
+    code, text, _ = seqattn("inspect", folder, picture, "--out", out, "--json")
     assert code == 0
     assert json.loads(text)["label"] in models.labels(folder)
     assert out.read_bytes()[:4] == b"\x89PNG"
@@ -48,9 +58,9 @@ def test_attention_is_drawn(folder, seqattn, tmp_path):
 @pytest.mark.parametrize("arguments", [
     ["--figure", "word", "--out", "x.png"], ["--figure", "words", "--out", "x.png"],
     ["--out", "x.jpg"]])
-def test_mistakes_are_one_line(folder, seqattn, tmp_path, monkeypatch, arguments):
+def test_mistakes_are_one_line(folder, picture, seqattn, tmp_path, monkeypatch, arguments):
     monkeypatch.chdir(tmp_path)
-    code, _, err = seqattn("inspect", folder, folder / "grey.png", *arguments)
+    code, _, err = seqattn("inspect", folder, picture, *arguments)
     assert code == 2
     assert len(err.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
