@@ -124,8 +124,8 @@ def page(name, folder, card, section, shown):
 def budget(section):
     """Whether both were trained as long, and how they stood when they had been."""
     epochs = section["twin_epochs"]
-    return (f"After {epochs} epochs, the twin's last, the validation loss of the Transformer, whose "
-            f"learning rate was still high then, was {section['loss_after_twin_epochs']:.3f}, the "
+    return (f"After {epochs} epochs, the twin's last, the validation loss of the Transformer, "
+            f"whose learning rate was still high then, was {section['loss_after_twin_epochs']:.3f}, the "
             f"twin's {section['twin_loss']:.3f}; the Transformer went on to "
             f"{section['epochs']} epochs." if epochs < section["epochs"] else
             "Both saw every pair as often.")
