@@ -7,18 +7,20 @@ pictures of known concepts). The nearest neighbour copies the caption of the tra
 is most alike: by the cosine of the captioner's own features, averaged over the picture, or by raw
 pixels. Words are compared in lower case and without punctuation; each picture has one reference.
 Of the run's two models (last epoch, lowest validation loss) the one with the higher CIDEr-D on the
-validation split is taken; the test splits choose nothing. With `--out` the model, its tokenizer,
-card and page are written to that folder.
+validation split is taken; the test splits choose nothing. With `--out` it is exported too, in
+float32 and int8, so that the card says how many of all test pictures get the caption that Keras
+writes, and the model, its tokenizer, card and page are written to that folder.
 """
 
 import argparse
 import json
 import pathlib
 import shutil
+import tempfile
 
 import numpy as np
 
-from keras_seqattn import models, training
+from keras_seqattn import edge, models, training
 from keras_seqattn.data import captions, tokenizer
 from keras_seqattn.data.batches import scale
 from keras_seqattn.files import whole
@@ -86,7 +88,7 @@ def read(examples):
 
 
 def measure(run, recipe):
-    """Chooses one of a run's models; returns its name, it, and every score on every test split."""
+    """Chooses one of a run's models; returns its name, it, its words, the pictures and scores."""
     source, shape = recipe.data.source, recipe.model.image_shape
     known = tokenizer.Tokenizer.from_json((run / captioning.TOKENIZER).read_text("utf-8"))
     load = {split: captions.load(source, split, shape) for split in
@@ -108,7 +110,24 @@ def measure(run, recipe):
                 "nearest_features": nearest(images, trained, texts, by_features(model)),
                 "nearest_pixels": nearest(images, trained, texts, by_pixels)}.items()}
         results[split]["examples"] = len(images)
-    return name, results
+    pictures = np.concatenate([read(load[split]) for split in SPLITS])
+    return name, model, known, pictures, results
+
+
+def edge_results(model, known, images):
+    """How files of two precisions agree with Keras over all test pictures, and their sizes."""
+    found = {}
+    expected = {beam: write(model, known, images, beam) for beam in (1, 4)}
+    with tempfile.TemporaryDirectory() as folder:
+        for precision in ("float32", "dynamic_wi8_afp32"):
+            report = edge.export(model, pathlib.Path(folder) / f"{precision}.tflite", precision,
+                                 tokenizer=known, inputs=scale(images[:BATCH]))
+            runner, found[precision] = edge.load(report.file), {"bytes": report.bytes}
+            for beam, name in ((1, "greedy"), (4, "beam_4")):
+                same = [ours == theirs for ours, theirs in zip(
+                    write(runner, known, images, beam), expected[beam], strict=True)]
+                found[precision][f"{name}_as_keras"] = round(sum(same) / len(same), 4)
+    return found
 
 
 def table(results, split):
@@ -135,20 +154,25 @@ def compare(results, split):
 
 def page(name, folder, card, results):
     """The model's README."""
-    size = (folder / "model.keras").stat().st_size
+    size, files = (folder / "model.keras").stat().st_size, results["tflite"]
     notice = folder / "NOTICE"
     parts = [
         f"# {name}", "Writes the name of an emoji: 64x64 RGB pictures, drawn on white, to English "
         "words. Such names have 3.6 words on average; they are no sentences, and scores on them "
         "cannot be compared with those of captions of photographs.",
         "```python\nfrom keras_seqattn import models\n\n"
-        f"model = models.load(\"{name}\")\n"
-        "model.write(images, beam=4)   # float images in [-1, 1] to ids, words in tokenizer.json\n"
+        f"model, tokenizer = models.load(\"{name}\"), models.tokenizer(\"{name}\")\n"
+        "[tokenizer.decode(ids) for ids in model.write(images, beam=4)]   # images in [-1, 1]\n"
         "```", f"{size / 1e6:.1f} MB. The test splits chose nothing.",
         *(f"## {SPLITS[split].capitalize()}\n\n{compare(results, split)}\n\n"
           f"{table(results, split)}" for split in SPLITS),
         "Words in lower case, without punctuation; one reference each. The nearest neighbour "
         "copies the caption of the most alike training picture.",
+        "As one `.tflite`, over all test pictures: " + "; ".join(
+            f"{title} has {files[precision]['bytes'] / 1e6:.1f} MB and writes "
+            f"{files[precision]['greedy_as_keras']:.1%} of the captions as Keras does, "
+            f"{files[precision]['beam_4_as_keras']:.1%} with a beam of 4"
+            for title, precision in (("float32", "float32"), ("int8", "dynamic_wi8_afp32"))) + ".",
         "Trained by `recipe.yaml`; the card, written by `benchmarks/captioning.py`:",
         f"```toml\n{card.rstrip()}\n```",
         *([notice.read_text("utf-8").rstrip()] if notice.exists() else [])]
@@ -163,11 +187,13 @@ def main():
     arguments.add_argument("--out", type=pathlib.Path)
     arguments = arguments.parse_args()
     run, out = arguments.run, arguments.out
-    name, results = measure(run, training.read(run / "recipe.yaml", arguments.overrides))
+    name, model, known, pictures, results = measure(
+        run, training.read(run / "recipe.yaml", arguments.overrides))
     for split in SPLITS:
         print(f"{compare(results, split)}\n\n{table(results, split)}\n")
     if out is None:
         return
+    results["tflite"] = edge_results(model, known, pictures)
     out.mkdir(exist_ok=True)
     shutil.copyfile(run / name, out / "model.keras")
     shutil.copyfile(run / captioning.TOKENIZER, out / captioning.TOKENIZER)
