@@ -125,9 +125,9 @@ def budget(section):
     """Whether both were trained as long, and how they stood when they had been."""
     epochs = section["twin_epochs"]
     return (f"After {epochs} epochs, the twin's last, the validation loss of the Transformer, "
-            f"whose learning rate was still high then, was {section['loss_after_twin_epochs']:.3f}, the "
-            f"twin's {section['twin_loss']:.3f}; the Transformer went on to "
-            f"{section['epochs']} epochs." if epochs < section["epochs"] else
+            "whose learning rate was still high then, was "
+            f"{section['loss_after_twin_epochs']:.3f}, the twin's {section['twin_loss']:.3f}; the "
+            f"Transformer went on to {section['epochs']} epochs." if epochs < section["epochs"] else
             "Both saw every pair as often.")
 
 
