@@ -1,6 +1,7 @@
-"""Ships a trained model: measures it on its test split and writes its folder in `models/`.
+"""Ships a trained classifier: measures it on its test split and writes its folder in `models/`.
 
     python benchmarks/ship.py RUN NAME [--before EARLIER_RUN] [--also "from scratch=OTHER_RUN"]
+    python benchmarks/ship.py      # lists what translation.py and captioning.py shipped, no more
 
 The folder gets `model.keras`, `labels.txt`, `card.toml` and `README.md`; then the list of shipped
 models in the package and the table in `models/README.md` are written anew. No number in them is
@@ -13,6 +14,8 @@ import json
 import pathlib
 import shutil
 
+import tomllib
+
 from keras_seqattn import data, models, training
 from keras_seqattn.data.batches import scale
 from keras_seqattn.files import whole
@@ -21,6 +24,12 @@ from keras_seqattn.training import journal
 
 ROOT = pathlib.Path(__file__).parents[1]
 SHIPPED = ROOT / "keras_seqattn" / "models" / "shipped.json"
+# How the result of a kind of model is told, and where its card has it.
+RESULTS = {
+    "accuracy {:.4f}": ("test", "accuracy"),
+    "BLEU {:.1f} greedy": ("test", "bleu_greedy"),
+    "CIDEr-D {:.2f} on unseen pictures of known concepts": ("styles", "beam_4", "cider_d"),
+}
 
 
 def measure(run):
@@ -34,11 +43,18 @@ def measure(run):
 def main():
     """Measures, copies and writes; see above."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("run", type=pathlib.Path)
-    arguments.add_argument("name")
+    arguments.add_argument("run", type=pathlib.Path, nargs="?")
+    arguments.add_argument("name", nargs="?")
     arguments.add_argument("--also", action="append", default=[], metavar="TITLE=RUN")
     arguments.add_argument("--before", action="append", default=[], metavar="RUN")
     arguments = arguments.parse_args()
+    if arguments.run is not None:
+        ship(arguments)
+    write_lists()
+
+
+def ship(arguments):
+    """Measures a run and writes its folder."""
     folder = ROOT / "models" / arguments.name
     folder.mkdir(exist_ok=True)
     best = arguments.run / "best.keras"
@@ -61,6 +77,10 @@ def main():
         path.write_text(card + "\n" + "\n".join(lines) + "\n", encoding="utf-8")
     with whole(folder / "README.md") as path:
         path.write_text(page(arguments.name, folder, card, results), encoding="utf-8")
+
+
+def write_lists():
+    """Writes the list in the package and the table of `models/`."""
     listing = json.loads(SHIPPED.read_text(encoding="utf-8"))
     listing["models"] = pretrained.list_shipped(ROOT / "models")
     with whole(SHIPPED) as path:
@@ -94,22 +114,29 @@ def index(shipped):
     """The table of all shipped models."""
     lines = ["# Trained models", "",
              "Written by `benchmarks/ship.py`; `models.load(NAME)` loads one.", "",
-             "| model | parameters | bytes | test accuracy | epochs | training time |",
+             "| model | parameters | bytes | test result | epochs | training time |",
              "|---|---|---|---|---|---|"]
     for name, files in sorted(shipped.items()):
-        card = (ROOT / "models" / name / journal.CARD).read_text(encoding="utf-8")
-        values = {}
-        for line in card.splitlines():
-            key, equals, value = line.partition(" = ")
-            if equals:
-                values[key] = json.loads(value)
+        card = tomllib.loads((ROOT / "models" / name / journal.CARD).read_text(encoding="utf-8"))
+        before = card.get("before", {"epochs_before": 0, "seconds_before": 0.0})
+        seconds = card["training"]["seconds"] + before["seconds_before"]
         lines.append(
-            f"| [{name}]({name}/README.md) | {values['parameters']:,} "
-            f"| {files['model.keras']['bytes']:,} | {values['accuracy']:.4f} "
-            f"| {values['epochs'] + values.get('epochs_before', 0)} "
-            f"| {(values['seconds'] + values.get('seconds_before', 0)) / 60:.0f} min "
-            "on 2 shared CPU cores |")
+            f"| [{name}]({name}/README.md) | {card['model']['parameters']:,} "
+            f"| {files['model.keras']['bytes']:,} | {result(card)} "
+            f"| {card['training']['epochs'] + before['epochs_before']} "
+            f"| {seconds / 60:.0f} min on 2 shared CPU cores |")
     return "\n".join(lines) + "\n"
+
+
+def result(card):
+    """The figure that a kind of model is known by."""
+    for text, place in RESULTS.items():
+        value = card
+        for key in place:
+            value = value.get(key, {}) if isinstance(value, dict) else {}
+        if value != {}:
+            return text.format(value)
+    raise ValueError(f"the card has none of {list(RESULTS.values())}")
 
 
 if __name__ == "__main__":

@@ -35,4 +35,4 @@ def test_tests_mirror_the_package():
         assert (module.exists() or module.with_suffix("").is_dir()
                 or module.stem == module.parent.name
                 or path.name in ("test_layout.py", "test_readme.py", "test_killed.py",
-                                 "test_mediapipe.py", "test_web.py")), path
+                                 "test_mediapipe.py", "test_temporal.py", "test_web.py")), path

@@ -14,6 +14,7 @@ except ImportError:
     sys.exit("The command needs the extra `cli`. To fix: pip install 'keras_seqattn[cli]'.")
 
 from keras_seqattn.cli.export import export
+from keras_seqattn.cli.inspect import inspect
 from keras_seqattn.cli.measure import benchmark, evaluate, verify
 from keras_seqattn.cli.screen import notes
 from keras_seqattn.cli.train import demo, doctor, train
@@ -23,7 +24,7 @@ app = typer.Typer(
     name="seqattn", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
     help="Train sequence and attention models with Keras 3 and take them to the edge.")
 for verb in (demo, train, doctor, evaluate, export, verify, benchmark, classify, caption,
-             translate):
+             translate, inspect):
     app.command()(verb)
 
 

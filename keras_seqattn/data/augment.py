@@ -9,6 +9,7 @@ without the rest (see `batches`).
 
 import numpy as np
 
+from keras_seqattn.data.jitter import jitter
 from keras_seqattn.data.rand_augment import rand_augment
 
 
@@ -113,4 +114,4 @@ def _crop(image, rows, columns):
 
 
 AUGMENTATIONS = {function.__name__: function for function in (
-    flip, rot90, shift, resized_crop, rand_augment, erase, mixup, cutmix)}
+    flip, rot90, shift, jitter, resized_crop, rand_augment, erase, mixup, cutmix)}

@@ -76,7 +76,7 @@ def load(source, split="train", skip_bad=False):
                                  lines=bad[:20], count=len(bad),
                                  fix="mend them, or pass skip_bad (--skip-bad)"))
     first, last = SPLITS[split]
-    chosen = [pair for pair in pairs if pair is not None and first <= _hundredth(pair[0]) < last]
+    chosen = [pair for pair in pairs if pair is not None and first <= hundredth(pair[0]) < last]
     if not chosen:
         raise ValueError(explain("the split must hold a pair", source=str(source), split=split,
                                  fix="pass another source or split"))
@@ -112,7 +112,7 @@ def _entry(line):
     return (" ".join(re.sub(r"\(\d+\)$", "", word)), " ".join(phonemes)) if phonemes else None
 
 
-def _hundredth(text):
+def hundredth(text):
     return int.from_bytes(hashlib.sha1(text.encode(), usedforsecurity=False).digest()) % 100
 
 

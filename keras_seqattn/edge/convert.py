@@ -11,7 +11,7 @@ import tempfile
 
 import numpy as np
 
-from keras_seqattn.edge import embedding, flatbuffer, recurrent
+from keras_seqattn.edge import embedding, flatbuffer, recurrent, unread
 from keras_seqattn.edge.precisions import PRECISIONS
 from keras_seqattn.edge.quantize import quantize
 
@@ -45,6 +45,8 @@ def _rewrite(path, integers):
     if recurrent.OP in ops:
         flat = recurrent.unclipped(path.read_bytes())
         path.write_bytes(recurrent.quantised(flat) if integers else flat)
+    if ops & {"WHILE"}:
+        path.write_bytes(unread.without(path.read_bytes()))
 
 
 def _float32(saved_model):

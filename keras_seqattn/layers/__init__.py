@@ -2,21 +2,28 @@
 
 from keras_seqattn.layers import masks
 from keras_seqattn.layers.attention import ScaledDotProductAttention
+from keras_seqattn.layers.captioner import LSTMCaptioner
 from keras_seqattn.layers.feed_forward import FeedForward
+from keras_seqattn.layers.last_step import LastStep
 from keras_seqattn.layers.multi_head import MultiHeadAttention
 from keras_seqattn.layers.patch import ClassToken, ConvStem, PatchEmbedding
 from keras_seqattn.layers.position import LearnedPositionEmbedding, PositionalEncoding
+from keras_seqattn.layers.temporal import TemporalConvBlock, TemporalConvNet
 from keras_seqattn.layers.transformer import TransformerDecoderBlock, TransformerEncoderBlock
 
 __all__ = [
     "ClassToken",
     "ConvStem",
     "FeedForward",
+    "LSTMCaptioner",
+    "LastStep",
     "LearnedPositionEmbedding",
     "MultiHeadAttention",
     "PatchEmbedding",
     "PositionalEncoding",
     "ScaledDotProductAttention",
+    "TemporalConvBlock",
+    "TemporalConvNet",
     "TransformerDecoderBlock",
     "TransformerEncoderBlock",
     "masks",

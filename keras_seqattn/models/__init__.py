@@ -1,11 +1,15 @@
 """Models: one architecture per file, each a function that returns a functional `keras.Model`."""
 
+from keras_seqattn.models.captioner import captioner
 from keras_seqattn.models.generator import Generator
 from keras_seqattn.models.pretrained import labels, load, tokenizer
+from keras_seqattn.models.recurrent import recurrent
 from keras_seqattn.models.seq2seq import seq2seq
+from keras_seqattn.models.sequence import streaming
+from keras_seqattn.models.temporal import temporal
 from keras_seqattn.models.transformer import transformer
 from keras_seqattn.models.vision_text import vision_text
 from keras_seqattn.models.vit import pixel_statistics, vit
 
-__all__ = ["Generator", "labels", "load", "pixel_statistics", "seq2seq", "tokenizer",
-           "transformer", "vision_text", "vit"]
+__all__ = ["Generator", "captioner", "labels", "load", "pixel_statistics", "recurrent", "seq2seq",
+           "streaming", "temporal", "tokenizer", "transformer", "vision_text", "vit"]

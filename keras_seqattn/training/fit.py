@@ -13,7 +13,7 @@ import keras
 from keras_seqattn import models
 from keras_seqattn.errors import explain
 from keras_seqattn.files import output_folder
-from keras_seqattn.training import classifier, journal, states, translation
+from keras_seqattn.training import captioning, classifier, journal, states, translation
 from keras_seqattn.training.board import Board
 from keras_seqattn.training.optimizer import averaged
 from keras_seqattn.training.preemption import Preemption
@@ -22,7 +22,8 @@ from keras_seqattn.training.steps import Steps
 from keras_seqattn.training.strategy import strategy as choose_devices
 
 # architecture: the module that knows its data, model, loss and card
-TASKS = {"vit": classifier, "transformer": translation, "seq2seq": translation}
+TASKS = {"vit": classifier, "transformer": translation, "seq2seq": translation,
+         "captioner": captioning}
 BETWEEN_PICTURES_S = 30.0  # drawing takes a second, which short epochs would feel
 
 

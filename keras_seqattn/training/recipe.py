@@ -39,8 +39,22 @@ class TranslationRecipe(Recipe):
     data: sections.PairSection
 
 
+class CaptioningRecipe(Recipe):
+    """A training run of a model from pictures to captions.
+
+    Attributes:
+        model: `sections.CaptionerSection`.
+        data: `sections.CaptionSection`.
+        train: `sections.TrainSection`.
+    """
+
+    model: sections.CaptionerSection
+    data: sections.CaptionSection
+
+
 # architecture: what a recipe of it looks like
-RECIPES = {"vit": Recipe, "transformer": TranslationRecipe, "seq2seq": TranslationRecipe}
+RECIPES = {"vit": Recipe, "transformer": TranslationRecipe, "seq2seq": TranslationRecipe,
+           "captioner": CaptioningRecipe}
 
 
 def read(recipe, overrides=()):

@@ -101,6 +101,37 @@ class Seq2SeqSection(Section):
                               vocab_size=vocab_size, **others)
 
 
+class CaptionerSection(Section):
+    """Which model: the arguments of `models.captioner`, but for the vocabulary."""
+
+    architecture: typing.Literal["captioner"]
+    encoder: typing.Literal[("conv", *SIZES)] = "conv"
+    image_shape: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt]
+    patch_size: pydantic.PositiveInt = 16
+    max_length: pydantic.PositiveInt = 24
+    embed_dim: pydantic.PositiveInt = 256
+    units: pydantic.PositiveInt = 512
+    attention: bool = True
+    attention_dim: pydantic.PositiveInt | None = None
+    dropout: Share = 0.0
+    attention_penalty: typing.Annotated[float, pydantic.Field(ge=0)] = 0.0
+    scheduled_sampling: Share = 0.0
+
+    def build(self, vocab_size, **others):
+        """Builds the model with fresh weights."""
+        return models.captioner(**self.model_dump(exclude={"architecture"}),
+                                vocab_size=vocab_size, **others)
+
+
+class CaptionSection(Section):
+    """Which captioned pictures: a source, the largest vocabulary, augmentation of each picture."""
+
+    source: str
+    vocab_size: pydantic.PositiveInt = 10_000
+    augment: tuple[typing.Literal[tuple(
+        name for name in AUGMENTATIONS if name not in ("mixup", "cutmix"))], ...] = ()
+
+
 class PairSection(Section):
     """Which pairs of sentences: a source, and the largest vocabulary learned from its train split.
 

@@ -10,7 +10,7 @@ import tiny_tflite
 from converted import converted
 
 from keras_seqattn import edge, models
-from keras_seqattn.edge.verify import TOLERANCES, WEIGHT_BITS
+from keras_seqattn.edge.judge import TOLERANCES, WEIGHT_BITS
 from keras_seqattn.testing import check_error
 
 pytestmark = pytest.mark.edge

@@ -1,0 +1,66 @@
+"""Which part of a picture a captioner looks at for each word, as arrays and as a figure."""
+
+import math
+
+import numpy as np
+from keras import ops
+
+COLUMNS = 6
+
+
+def words(model, image, tokenizer, beam=1):
+    """Writes a caption and keeps what was looked at for each word.
+
+    Args:
+        model: `models.Captioner` with attention.
+        image: Float, `(height, width, channels)`, as the model takes it.
+        tokenizer: `data.tokenizer.Tokenizer` that the model was trained with.
+        beam: Number of beginnings that are followed; 1 is greedy decoding.
+
+    Returns:
+        The tokens of the caption as texts, `T` of them, without the end; and the scores with which
+        each was written, NumPy float `(T, GH, GW)`, each map with a sum of 1.
+
+    Raises:
+        ValueError: the model has no attention, or `beam` is out of its range.
+    """
+    images = np.asarray(image, "float32")[None]
+    ids = [int(token) for token in model.write(images, beam)[0]
+           if token not in (model.pad_token, model.end_token)]
+    state, scores = model.start(ops.convert_to_tensor(images)), []
+    for token in (model.start_token, *ids):
+        _, state, looked = model.step(
+            ops.array([token], "int32"), state, return_attention_scores=True)
+        scores.append(ops.convert_to_numpy(looked)[0])
+    return ([tokenizer.decode([token]) for token in ids],
+            np.reshape(scores[:len(ids)], (-1, *model.grid)))
+
+
+def words_figure(image, tokens, scores):
+    """Draws the picture once for each word, with what was looked at for that word over it.
+
+    Args:
+        image: `(height, width, 3)`, uint8.
+        tokens: Texts, as of `words`.
+        scores: Float, `(T, GH, GW)`, as of `words`.
+
+    Returns:
+        `matplotlib.figure.Figure`: the picture and `T` panels, read row by row. All panels share
+        one scale of colours.
+    """
+    from matplotlib.figure import Figure
+
+    columns = min(COLUMNS, len(tokens) + 1)
+    rows = math.ceil((len(tokens) + 1) / columns)
+    figure = Figure(figsize=(2.0 * columns, 2.3 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    height, width = image.shape[:2]
+    for axis in axes:
+        axis.set_axis_off()
+    for axis in axes[:len(tokens) + 1]:
+        axis.imshow(image, extent=(0, width, height, 0), interpolation="bicubic")
+    for axis, token, looked in zip(axes[1:], tokens, scores, strict=False):
+        axis.set_title(token, fontsize=10)
+        axis.imshow(looked, extent=(0, width, height, 0), cmap="magma", alpha=0.6, vmin=0.0,
+                    vmax=scores.max(), interpolation="bilinear")
+    return figure

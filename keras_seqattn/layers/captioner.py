@@ -1,0 +1,250 @@
+"""Words about a picture: an LSTM that reads image features and writes a caption."""
+
+import keras
+from keras import ops
+
+from keras_seqattn.errors import check_count, check_sequence, check_share, explain
+
+PAD = 0
+
+
+@keras.saving.register_keras_serializable(package="keras_seqattn")
+class LSTMCaptioner(keras.layers.Layer):
+    """Predicts the next word of a caption from image features and the words before it.
+
+    With attention it weighs the features anew for every word (Show, Attend and Tell); without, it
+    sees their mean once, before the first word (Show and Tell). `call` reads whole captions, as in
+    training; `start` and `step` one word at a time.
+
+    Args:
+        vocab_size: Number of tokens `V`; 0 is padding.
+        embed_dim: Width `E` of the word embeddings.
+        units: Width `U` of the LSTM.
+        attention: Whether it attends to the features.
+        attention_dim: Width `A` in which features and state are compared. Defaults to `units`.
+        dropout: Share dropped of features, embeddings and outputs in training, in `[0, 1)`.
+        attention_penalty: Factor of `Σ_s (1 - Σ_t scores_ts)²` in the loss, the mean over the
+            batch: asks that a caption looks at all of the picture.
+        scheduled_sampling: Share of words that are the layer's own likeliest ones in training.
+        seed: Seed of dropout and sampling. `None` draws one.
+
+    Call arguments:
+        features: Float, `(B, S, D)`: one vector for each part of the picture.
+        tokens: Integer, `(B, T)`: words read so far, the start token first. A padding token leaves
+            the state as it is and is not counted in the penalty.
+        return_attention_scores: If `True`, also returns the scores.
+        training: Whether dropout and scheduled sampling act.
+
+    Returns:
+        Logits of the words that follow, float `(B, T, V)`; with scores, a pair whose second is
+        `(B, T, S)`.
+
+    Raises:
+        ValueError: a size below 1; a share outside `[0, 1)`; features not of rank 3; scores or a
+            penalty without attention.
+
+    Example:
+
+    >>> captioner = LSTMCaptioner(vocab_size=11, embed_dim=3, units=5)
+    >>> tuple(captioner(ops.ones((2, 7, 4)), ops.ones((2, 6), "int32")).shape)
+    (2, 6, 11)
+
+    Masking: reads none; padding is known by its token.
+    Cost: `2·V·E + 4·U·(E + D + U) + A·(D + U) + 2·U·D + E·(U + D)` weights with attention, `V·(E +
+    U) + 4·U·(E + U) + D·E` without; a word `V·E` multiply-adds less, and `S·(A + D)` more.
+    Paper: Vinyals et al. 2015, section 3.1; Xu et al. 2015, sections 3.1.2 and 4.2, with its deep
+    output (equation 7) and gate β; Bengio et al. 2015, section 2.4, at a constant share.
+    """
+
+    def __init__(self, vocab_size, embed_dim=256, units=512, attention=True, attention_dim=None,
+                 dropout=0.0, attention_penalty=0.0, scheduled_sampling=0.0, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        attention_dim = units if attention_dim is None else attention_dim
+        check_count(vocab_size=vocab_size, embed_dim=embed_dim, units=units,
+                    attention_dim=attention_dim)
+        check_share(dropout=dropout, scheduled_sampling=scheduled_sampling)
+        if attention_penalty < 0 or (attention_penalty and not attention):
+            raise ValueError(explain(
+                "`attention_penalty` must not be below 0, and 0 without attention",
+                attention_penalty=attention_penalty, attention=attention, fix="leave it out"))
+        self.vocab_size = vocab_size
+        self.embed_dim = embed_dim
+        self.units = units
+        self.attention = attention
+        self.attention_dim = attention_dim
+        self.dropout = dropout
+        self.attention_penalty = attention_penalty
+        self.scheduled_sampling = scheduled_sampling
+        self.seed = seed
+
+        policy = {"dtype": self.dtype_policy}
+
+        def dense(width, name, **keywords):
+            return keras.layers.Dense(width, name=name, **policy, **keywords)
+
+        # A loop over words and its gradient: more than TensorFlow's XLA can compile.
+        self.supports_jit = keras.backend.backend() != "tensorflow"
+        self._seeds = keras.random.SeedGenerator(seed)
+        self._drop = keras.layers.Dropout(dropout, seed=seed, name="dropout", **policy)
+        self._embedding = keras.layers.Embedding(vocab_size, embed_dim, name="embedding", **policy)
+        self._cell = keras.layers.LSTMCell(units, name="lstm", **policy)
+        self._logits = dense(vocab_size, "logits")
+        if attention:
+            self._hidden = dense(units, "hidden", activation="tanh")
+            self._memory_cell = dense(units, "cell", activation="tanh")
+            self._key = dense(attention_dim, "key", use_bias=False)
+            self._query = dense(attention_dim, "query")
+            self._compare = keras.layers.AdditiveAttention(name="compare", **policy)
+            self._gate = dense(1, "gate", activation="sigmoid")
+            self._from_state = dense(embed_dim, "from_state", use_bias=False)
+            self._from_context = dense(embed_dim, "from_context", use_bias=False)
+        else:
+            self._image = dense(embed_dim, "image")
+
+    def build(self, features_shape, tokens_shape=None):
+        check_sequence(features_shape, "LSTMCaptioner, `features`,")
+        width, units = (None, features_shape[-1]), (None, self.units)
+        self._embedding.build((None, None))
+        if not self.attention:
+            shapes = {self._image: width, self._cell: (None, self.embed_dim), self._logits: units}
+        else:
+            shapes = {
+                **dict.fromkeys((self._hidden, self._memory_cell, self._key, self._from_context),
+                                width),
+                **dict.fromkeys((self._query, self._gate, self._from_state), units),
+                self._compare: [(None, 1, self.attention_dim)] * 2,
+                self._cell: (None, self.embed_dim + features_shape[-1]),
+                self._logits: (None, self.embed_dim)}
+        for layer, shape in shapes.items():
+            layer.build(shape)
+
+    def call(self, features, tokens, return_attention_scores=False, training=None):
+        self._check_scores(return_attention_scores)
+        state = self.start(self._drop(features, training=training))
+        carried = {name: state.pop(name) for name in ("hidden", "cell")}
+        tokens = ops.transpose(ops.cast(tokens, "int32"))                        # (T, B)
+        embedded = self._drop(self._embedding(tokens), training=training)        # (T, B, E)
+        flags = [ops.not_equal(tokens, PAD)]
+        if self.attention:
+            carried |= {"context": ops.zeros_like(state["features"][:, 0]),
+                        "scores": ops.zeros_like(state["features"][:, :, 0])}
+        sampling = self.scheduled_sampling and training
+        if sampling:
+            carried |= {"own": tokens[0], "embedded": embedded[0]}
+            flags.append(self._replaced(tokens))
+
+        def read_one(carried, new):
+            embedded, flags = new[:, :self.embed_dim], new[:, self.embed_dim:] > 0
+            if sampling:
+                embedded = ops.where(flags[:, 1:], self._embedding(carried["own"]), embedded)
+            read = self._read(embedded, flags[:, :1], state, carried)
+            if sampling:
+                own = ops.argmax(self._write(read, embedded), axis=-1)
+                read |= {"own": ops.cast(own, "int32"), "embedded": embedded}
+            return read, read
+
+        # All that is read lies in one tensor: on TensorFlow `scan` takes no more of unknown length.
+        flags = ops.cast(ops.stack(flags, axis=-1), embedded.dtype)              # (T, B, 1 or 2)
+        _, read = ops.scan(read_one, carried, ops.concatenate([embedded, flags], axis=-1))
+        logits = self._write(read, read.get("embedded", embedded), training)
+        logits = ops.transpose(logits, (1, 0, 2))                                # (B, T, V)
+        if not self.attention:
+            return logits
+        scores = ops.transpose(read["scores"], (1, 0, 2))                        # (B, T, S)
+        if self.attention_penalty:
+            real = ops.cast(ops.not_equal(ops.transpose(tokens), PAD), "float32")
+            looked = ops.sum(ops.cast(scores, "float32") * ops.expand_dims(real, -1), axis=1)
+            self.add_loss(self.attention_penalty * ops.mean(ops.sum(ops.square(1 - looked), -1)))
+        return (logits, scores) if return_attention_scores else logits
+
+    def start(self, features):
+        """Looks at the picture before the first word.
+
+        Args:
+            features: Float, `(B, S, D)`.
+
+        Returns:
+            State: dictionary of float tensors, each with `B` as first axis.
+        """
+        features = ops.cast(features, self.compute_dtype)
+        mean = ops.mean(features, axis=1)
+        if self.attention:
+            return {"hidden": self._hidden(mean), "cell": self._memory_cell(mean),
+                    "features": features, "keys": self._key(features)}
+        empty = ops.zeros((ops.shape(features)[0], self.units), mean.dtype)
+        _, (hidden, cell) = self._cell(self._image(mean), [empty, empty])
+        return {"hidden": hidden, "cell": cell}
+
+    def step(self, tokens, state, return_attention_scores=False):
+        """Reads one more word of each caption: the last column of `call`, at the cost of one.
+
+        Args:
+            tokens: Integer, `(B,)`.
+            state: As of `start` or the step before.
+            return_attention_scores: If `True`, also returns the scores.
+
+        Returns:
+            Logits of the next word, float `(B, V)`, and the state; with scores, `(B, S)` as a
+            third.
+        """
+        self._check_scores(return_attention_scores)
+        embedded = self._embedding(tokens)
+        real = ops.expand_dims(ops.not_equal(tokens, PAD), -1)
+        new = self._read(embedded, real, state, state)
+        logits = self._write(new, embedded)
+        state = {**state, "hidden": new["hidden"], "cell": new["cell"]}
+        return (logits, state, new["scores"]) if return_attention_scores else (logits, state)
+
+    def compute_output_shape(self, features_shape, tokens_shape):
+        return (*tokens_shape, self.vocab_size)
+
+    def compute_output_spec(self, *args, **kwargs):
+        # Traced rather than told by the shape above, so that scores come out right.
+        return keras.Operation.compute_output_spec(self, *args, **kwargs)
+
+    def _read(self, embedded, real, state, carried):
+        """One step of the LSTM: `hidden` and `cell`, with attention `context` and `scores` too."""
+        hidden, cell, new = carried["hidden"], carried["cell"], {}
+        if self.attention:
+            query = ops.expand_dims(self._query(hidden), 1)                      # (B, 1, A)
+            context, scores = self._compare(
+                [query, state["features"], state["keys"]], return_attention_scores=True)
+            new["context"] = self._gate(hidden) * ops.squeeze(context, 1)        # (B, D)
+            new["scores"] = ops.squeeze(scores, 1)                               # (B, S)
+            embedded = ops.concatenate([embedded, new["context"]], axis=-1)
+        _, (next_hidden, next_cell) = self._cell(embedded, [hidden, cell])
+        return {**new, "hidden": ops.where(real, next_hidden, hidden),
+                "cell": ops.where(real, next_cell, cell)}
+
+    def _write(self, read, embedded, training=False):
+        """Logits from what was read."""
+        if not self.attention:
+            return self._logits(self._drop(read["hidden"], training=training))
+        x = embedded + self._from_state(read["hidden"]) + self._from_context(read["context"])
+        return self._logits(self._drop(x, training=training))
+
+    def _check_scores(self, wanted):
+        if wanted and not self.attention:
+            raise ValueError(explain("only a layer with attention has scores",
+                                     attention=self.attention, fix="use attention=True"))
+
+    def _replaced(self, tokens):
+        """Which of the tokens `(T, B)` the layer's own take the place of: never the first."""
+        drawn = keras.random.uniform(ops.shape(tokens), seed=self._seeds)
+        real = ops.logical_and(ops.not_equal(tokens, PAD), drawn < self.scheduled_sampling)
+        later = ops.expand_dims(ops.arange(ops.shape(tokens)[0]) > 0, -1)
+        return ops.logical_and(real, later)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocab_size": self.vocab_size,
+            "embed_dim": self.embed_dim,
+            "units": self.units,
+            "attention": self.attention,
+            "attention_dim": self.attention_dim,
+            "dropout": self.dropout,
+            "attention_penalty": self.attention_penalty,
+            "scheduled_sampling": self.scheduled_sampling,
+            "seed": self.seed,
+        }

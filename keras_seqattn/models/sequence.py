@@ -1,0 +1,115 @@
+"""What models over sequences share: how steps enter, how answers leave, how a stream runs."""
+
+import keras
+
+from keras_seqattn import layers
+from keras_seqattn.errors import check_count, explain
+
+
+def enter(input_shape, vocab_size, embed_dim, mask_value, dtype):
+    """The input of a model over sequences, and its steps as vectors.
+
+    Args:
+        input_shape: `(T, D)` for vectors, `(T,)` for tokens; `T` may be `None`.
+        vocab_size: Number of tokens `V`, of which 0 is padding; `None` for vectors.
+        embed_dim: Width of a token's vector.
+        mask_value: Steps whose features all are this number are padding; `None` for no padding.
+        dtype: Dtype policy of the layers.
+
+    Returns:
+        Pair of the symbolic input and the symbolic steps, `(B, T, D)`.
+    """
+    tokens = vocab_size is not None
+    if len(input_shape) != (1 if tokens else 2) or (tokens and mask_value is not None):
+        raise ValueError(explain(
+            "a model reads vectors, or tokens of which 0 is padding",
+            input_shape=tuple(input_shape), vocab_size=vocab_size, mask_value=mask_value,
+            fix="pass (T, D), or (T,) with vocab_size and without mask_value"))
+    if tokens:
+        check_count(vocab_size=vocab_size, embed_dim=embed_dim)
+        inputs = keras.Input(input_shape, dtype="int32", name="inputs")
+        return inputs, keras.layers.Embedding(
+            vocab_size, embed_dim, mask_zero=True, dtype=dtype, name="embedding")(inputs)
+    inputs = keras.Input(input_shape, name="inputs")
+    if mask_value is None:
+        return inputs, inputs
+    return inputs, keras.layers.Masking(mask_value, dtype=dtype, name="masking")(inputs)
+
+
+def answer(x, num_outputs):
+    """Turns vectors into logits or numbers, in float32."""
+    check_count(num_outputs=num_outputs)
+    return keras.layers.Dense(num_outputs, dtype="float32", name="outputs")(x)
+
+
+def streaming(model, length=1):
+    """Makes a copy of a model that reads a sequence chunk by chunk.
+
+    All state is in the open: the copy takes it and gives it back, so that it can run for several
+    sequences at once, and on a device from one file. A sequence starts with zeros for every state.
+    Any division into chunks gives the outputs of the whole at the real steps.
+
+    Args:
+        model: Model made by `models.recurrent`, not bidirectional, or by `models.temporal`.
+        length: Number of steps `T` of a chunk; `None` for any, which cannot be exported.
+
+    Returns:
+        A functional `keras.Model`: a dictionary of `inputs`, `(B, T, …)`, and `state_0`, `state_1`,
+        … to one of `outputs`, `(B, T, num_outputs)`, and the states after. Of a model with one
+        answer per sequence the outputs are what it would answer if the sequence ended there.
+
+    Raises:
+        ValueError: a layer of the model needs steps that are yet to come, or is not known.
+
+    >>> from keras_seqattn.models import recurrent
+    >>> stream = streaming(recurrent("lstm", 5, num_outputs=2, input_shape=(None, 3)))
+    >>> {name: tuple(output.shape) for name, output in stream.output.items()}
+    {'outputs': (None, 1, 2), 'state_0': (None, 5), 'state_1': (None, 5)}
+    """
+    if length is not None:
+        check_count(length=length)
+    first, *others = model.layers
+    x = inputs = keras.Input(
+        (length, *first.batch_shape[2:]), dtype=first.dtype, name=first.name)
+    before, after, copies = [], [], []
+    for layer in others:
+        if isinstance(layer, layers.LastStep):
+            continue
+        config = layer.get_config()
+        if isinstance(layer, keras.layers.RNN):
+            config.update(return_sequences=True, return_state=True)
+        copy = type(layer).from_config(config)
+        if isinstance(layer, layers.TemporalConvNet):
+            copy.build(x.shape)
+            state = _state_inputs(copy.initial_state(1), before)
+            x, ended = copy(x, state=state)
+        elif isinstance(layer, keras.layers.RNN):
+            state = _state_inputs(layer.get_initial_state(1), before)
+            # Keras fills a mask in only where there is no state.
+            x, *ended = copy(x, initial_state=state, mask=getattr(x, "_keras_mask", None))
+        elif isinstance(layer, (keras.layers.Embedding, keras.layers.Masking, keras.layers.Dense)):
+            x, ended = copy(x), []
+        else:
+            raise ValueError(explain(
+                "a stream needs layers that read the past alone", layer=layer.name,
+                layer_class=type(layer).__name__, fix="pass a model of one direction"))
+        after += keras.tree.flatten(ended)
+        copies.append((copy, layer))
+    names = [each.name for each in before]
+    stream = keras.Model(
+        {"inputs": inputs, **dict(zip(names, before, strict=True))},
+        {"outputs": x, **dict(zip(names, after, strict=True))}, name=f"{model.name}_stream")
+    for copy, layer in copies:
+        copy.set_weights(layer.get_weights())
+    return stream
+
+
+def _state_inputs(zeros, before):
+    """Symbolic inputs of the shapes of a state of one example; adds them to those before."""
+    def make(zero):
+        before.append(keras.Input(
+            zero.shape[1:], dtype=keras.backend.standardize_dtype(zero.dtype),
+            name=f"state_{len(before)}"))
+        return before[-1]
+
+    return keras.tree.map_structure(make, zeros)
