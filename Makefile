@@ -33,6 +33,10 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/edge_accuracy.py
 	$(BIN)/python benchmarks/export_cost.py
 	$(BIN)/python benchmarks/recurrent.py
+	$(BIN)/python benchmarks/decoding.py
+	$(BIN)/python benchmarks/decoding.py --batch 8
+	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/parallelism.py
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -46,7 +50,8 @@ bench: .venv/installed
 test-jax:
 	$(PYTHON) -m venv .venv-jax
 	.venv-jax/bin/pip install --quiet --editable . jax pillow pydantic pyyaml pytest safetensors
-	KERAS_BACKEND=jax .venv-jax/bin/pytest tests/layers tests/models tests/inspection keras_seqattn/layers keras_seqattn/models \
+	KERAS_BACKEND=jax .venv-jax/bin/pytest tests/layers tests/decoding tests/models tests/checkpoints tests/inspection \
+	    keras_seqattn/layers keras_seqattn/decoding keras_seqattn/models keras_seqattn/checkpoints \
 	    tests/data/test_batches.py tests/data/test_augment.py tests/training/test_strategy.py
 
 clean:

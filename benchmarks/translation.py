@@ -71,6 +71,8 @@ def flat(results):
                 found[beam]["bleu_all_references"], 2)
     section |= {"twin_parameters": results["twin_parameters"],
                 "twin_training_seconds": results["twin_seconds"],
+                "epochs": len(results["losses"]), "twin_loss": results["twin_losses"][-1],
+                "loss_after_twin_epochs": results["losses"][results["twin_epochs"] - 1],
                 "twin_epochs": results["twin_epochs"]}
     for precision, each in files.items():
         section |= {f"{precision}_{key}": round(value, 4) for key, value in each.items()}
@@ -103,8 +105,8 @@ def page(name, folder, card, section, shown):
         f"Corpus BLEU by sacrebleu (`{section['sacrebleu']}`) on the test split, "
         f"{section['pairs']:,} pairs of {section['sentences']:,} distinct English sentences of "
         "which none was trained on: each pair for itself, and each sentence against all its "
-        "translations. Both models saw the same pairs as often, with the same tokenizer, on two "
-        "CPU cores that did other work beside, which weighs on the times.\n\n"
+        "translations. Both read the same pairs with the same tokenizer, on two CPU cores that did "
+        f"other work beside, which weighs on the times. {budget(section)}\n\n"
         f"As one `.tflite`, over the first {section['float32_sentences']:,} test sentences: "
         f"float32 ({section['float32_bytes'] / 1e6:.1f} MB) translates "
         f"{section['float32_same_as_keras']:.1%} as Keras does, int8 "
@@ -117,6 +119,16 @@ def page(name, folder, card, section, shown):
         "`lstm.yaml`; the card, written by `benchmarks/translation.py`:\n\n"
         f"```toml\n{card.rstrip()}\n```\n"
         + (f"\n{notice.read_text(encoding='utf-8')}" if notice.exists() else ""))
+
+
+def budget(section):
+    """Whether both were trained as long, and how they stood when they had been."""
+    epochs = section["twin_epochs"]
+    return (f"After {epochs} epochs, the twin's last, the validation loss of the Transformer, "
+            "whose learning rate was still high then, was "
+            f"{section['loss_after_twin_epochs']:.3f}, the twin's {section['twin_loss']:.3f}; the "
+            f"Transformer went on to {section['epochs']} epochs." if epochs < section["epochs"] else
+            "Both saw every pair as often.")
 
 
 def shown_count(folder, card):
@@ -142,6 +154,8 @@ def main():
     section = flat({
         "ours": ours, "twin": twin, "twin_parameters": other.count_params(),
         "twin_seconds": round(run.seconds, 1), "twin_epochs": len(run.history["loss"]),
+        "twin_losses": run.history["val_loss"],
+        "losses": training.read_run(arguments.run).history["val_loss"],
         "files": edge_results(model, known, source, arguments.limit)})
     references = pairs.load(source, "test").references()
     shown = [(source, ours, twin, known_as[0]) for (source, known_as), ours, twin in list(zip(

@@ -34,7 +34,8 @@ def evaluate(model: Annotated[str, typer.Argument(
     """Measure a Keras model or an exported file: accuracy of classes, BLEU of translations.
 
     `bleu` takes each pair as an example of its own, `bleu_all_references` each distinct sentence
-    once, against all its translations. Tokens are those of the translations, the ends included.
+    once, against all its translations. Tokens are those of the translations, the ends included;
+    the seconds are all that pass, compiling a Keras model included.
 
     Example: `seqattn evaluate runs/demo --data sample:eurosat`
 

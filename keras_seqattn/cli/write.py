@@ -1,5 +1,6 @@
 """The commands that use a file on what they are given; they need NumPy and LiteRT only."""
 
+import pathlib
 import sys
 import warnings
 from typing import Annotated
@@ -61,7 +62,7 @@ def _load(file, writes):
     """The file, if it does what the command is about: write sequences, or tell classes apart."""
     from keras_seqattn import edge
 
-    if file.endswith(".keras"):
+    if file.endswith(".keras") or pathlib.Path(file).is_dir():
         raise ValueError(explain("the command runs exported files", file=file,
                                  fix=f"export it first: seqattn export {file} --out FILE.tflite"))
     runner = edge.load(file)

@@ -80,6 +80,7 @@ def test_every_text_has_its_notes(translator, seqattn):
     (["caption", "{pictures}", "{file}"], "readable picture"),
     (["caption", "{pictures}", "nowhere.png"], "image='nowhere.png'"),
     (["translate", "{folder}/model.keras", "we"], "seqattn export {folder}/model.keras"),
+    (["translate", "{folder}", "we"], "seqattn export {folder} --out"),
     (["translate", "nowhere.tflite", "we"], "file='nowhere.tflite'"),
     (["classify", "{pictures}", "x.png"], "`caption` for pictures"),
 ])
