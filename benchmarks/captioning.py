@@ -7,9 +7,10 @@ pictures of known concepts). The nearest neighbour copies the caption of the tra
 is most alike: by the cosine of the captioner's own features, averaged over the picture, or by raw
 pixels. Words are compared in lower case and without punctuation; each picture has one reference.
 Of the run's two models (last epoch, lowest validation loss) the one with the higher CIDEr-D on the
-validation split is taken; the test splits choose nothing. With `--out` it is exported too, in
-float32 and int8, so that the card says how many of all test pictures get the caption that Keras
-writes, and the model, its tokenizer, card and page are written to that folder.
+validation split is taken, and its weights are rounded to the grid of int8, so that an int8 file
+has the same ones; the test splits choose nothing. With `--out` it is exported too, in float32 and
+int8, so that the card says how many of all test pictures get the caption that Keras writes, and the
+model, its tokenizer, card and page are written to that folder.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import numpy as np
 from keras_seqattn import edge, models, training
 from keras_seqattn.data import captions, tokenizer
 from keras_seqattn.data.batches import scale
+from keras_seqattn.edge import rounding
 from keras_seqattn.files import whole
 from keras_seqattn.training import captioning, journal, metrics
 
@@ -68,6 +70,18 @@ def nearest(images, trained, texts, embed):
     return [texts[index][0] for index in near]
 
 
+def round_weights(model):
+    """Moves every matrix onto the grid of int8, one step per output or, in a table, per row."""
+    for weight in model.trainable_variables:
+        values = np.asarray(weight)
+        if values.ndim > 1:
+            rows = values if weight.name == "embeddings" else values.reshape(
+                -1, values.shape[-1]).T
+            rows = rounding.snap(rows, 8, None)
+            rows = rows if weight.name == "embeddings" else rows.T
+            weight.assign(rows.reshape(values.shape))
+
+
 def by_features(model):
     """Mean features of length 1, among which the nearest has the largest cosine."""
     def embed(images):
@@ -88,7 +102,7 @@ def read(examples):
 
 
 def measure(run, recipe):
-    """Chooses one of a run's models; returns its name, it, its words, the pictures and scores."""
+    """Chooses one of a run's models; returns it, its words, the pictures and the scores."""
     source, shape = recipe.data.source, recipe.model.image_shape
     known = tokenizer.Tokenizer.from_json((run / captioning.TOKENIZER).read_text("utf-8"))
     load = {split: captions.load(source, split, shape) for split in
@@ -100,6 +114,7 @@ def measure(run, recipe):
         chosen[name] = found, model
     name = max(chosen, key=lambda each: chosen[each][0]["cider_d"])
     model, results = chosen[name][1], {"validation": {"beam_4": chosen[name][0]}}
+    round_weights(model)
     trained, texts = read(load["train"]), captioning.texts_of(load["train"])
     for split in SPLITS:
         images = read(load[split])
@@ -111,7 +126,7 @@ def measure(run, recipe):
                 "nearest_pixels": nearest(images, trained, texts, by_pixels)}.items()}
         results[split]["examples"] = len(images)
     pictures = np.concatenate([read(load[split]) for split in SPLITS])
-    return name, model, known, pictures, results
+    return model, known, pictures, results
 
 
 def edge_results(model, known, images):
@@ -168,7 +183,8 @@ def page(name, folder, card, results):
           f"{table(results, split)}" for split in SPLITS),
         "Words in lower case, without punctuation; one reference each. The nearest neighbour "
         "copies the caption of the most alike training picture.",
-        "As one `.tflite`, over all test pictures: " + "; ".join(
+        "The weights lie on the grid of int8. As one `.tflite`, over all test pictures: "
+        + "; ".join(
             f"{title} has {files[precision]['bytes'] / 1e6:.1f} MB and writes "
             f"{files[precision]['greedy_as_keras']:.1%} of the captions as Keras does, "
             f"{files[precision]['beam_4_as_keras']:.1%} with a beam of 4"
@@ -187,7 +203,7 @@ def main():
     arguments.add_argument("--out", type=pathlib.Path)
     arguments = arguments.parse_args()
     run, out = arguments.run, arguments.out
-    name, model, known, pictures, results = measure(
+    model, known, pictures, results = measure(
         run, training.read(run / "recipe.yaml", arguments.overrides))
     for split in SPLITS:
         print(f"{compare(results, split)}\n\n{table(results, split)}\n")
@@ -195,7 +211,7 @@ def main():
         return
     results["tflite"] = edge_results(model, known, pictures)
     out.mkdir(exist_ok=True)
-    shutil.copyfile(run / name, out / "model.keras")
+    journal.save_model(model, out / "model.keras")
     shutil.copyfile(run / captioning.TOKENIZER, out / captioning.TOKENIZER)
     lines = [(run / journal.CARD).read_text("utf-8").rstrip(), ""]
     for split, systems in results.items():
