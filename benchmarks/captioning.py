@@ -8,7 +8,8 @@ is most alike: by the cosine of the captioner's own features, averaged over the 
 pixels. Words are compared in lower case and without punctuation; each picture has one reference.
 Of the run's two models (last epoch, lowest validation loss) the one with the higher CIDEr-D on the
 validation split is taken, and its weights are rounded to the grid of int8, so that an int8 file
-has the same ones; the test splits choose nothing. With `--out` it is exported too, in float32 and
+has the same ones; no score on a test split chooses anything (that weights are rounded was decided
+on how many test pictures an int8 file captions as Keras does). With `--out` it is exported too, in float32 and
 int8, so that the card says how many of all test pictures get the caption that Keras writes, and the
 model, its tokenizer, card and page are written to that folder.
 """
@@ -178,13 +179,14 @@ def page(name, folder, card, results):
         "```python\nfrom keras_seqattn import models\n\n"
         f"model, tokenizer = models.load(\"{name}\"), models.tokenizer(\"{name}\")\n"
         "[tokenizer.decode(ids) for ids in model.write(images, beam=4)]   # images in [-1, 1]\n"
-        "```", f"{size / 1e6:.1f} MB. The test splits chose nothing.",
+        "```", f"{size / 1e6:.1f} MB. No score on a test split chose anything; that the weights "
+        "are rounded to the grid of int8 was decided when too few test pictures got the caption "
+        "of Keras from an int8 file without it.",
         *(f"## {SPLITS[split].capitalize()}\n\n{compare(results, split)}\n\n"
           f"{table(results, split)}" for split in SPLITS),
         "Words in lower case, without punctuation; one reference each. The nearest neighbour "
         "copies the caption of the most alike training picture.",
-        "The weights lie on the grid of int8. As one `.tflite`, over all test pictures: "
-        + "; ".join(
+        "As one `.tflite`, over all test pictures: " + "; ".join(
             f"{title} has {files[precision]['bytes'] / 1e6:.1f} MB and writes "
             f"{files[precision]['greedy_as_keras']:.1%} of the captions as Keras does, "
             f"{files[precision]['beam_4_as_keras']:.1%} with a beam of 4"
