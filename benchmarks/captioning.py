@@ -9,9 +9,9 @@ pixels. Words are compared in lower case and without punctuation; each picture h
 Of the run's two models (last epoch, lowest validation loss) the one with the higher CIDEr-D on the
 validation split is taken, and its weights are rounded to the grid of int8, so that an int8 file
 has the same ones; no score on a test split chooses anything (that weights are rounded was decided
-on how many test pictures an int8 file captions as Keras does). With `--out` it is exported too, in float32 and
-int8, so that the card says how many of all test pictures get the caption that Keras writes, and the
-model, its tokenizer, card and page are written to that folder.
+on how many test pictures an int8 file captions as Keras does). With `--out` it is exported too, in
+float32 and int8, so that the card says how many of all test pictures get the caption that Keras
+writes, and the model, its tokenizer, card and page are written to that folder.
 """
 
 import argparse
