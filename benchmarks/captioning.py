@@ -71,18 +71,6 @@ def nearest(images, trained, texts, embed):
     return [texts[index][0] for index in near]
 
 
-def round_weights(model):
-    """Moves every matrix onto the grid of int8, one step per output or, in a table, per row."""
-    for weight in model.trainable_variables:
-        values = np.asarray(weight)
-        if values.ndim > 1:
-            rows = values if weight.name == "embeddings" else values.reshape(
-                -1, values.shape[-1]).T
-            rows = rounding.snap(rows, 8, None)
-            rows = rows if weight.name == "embeddings" else rows.T
-            weight.assign(rows.reshape(values.shape))
-
-
 def by_features(model):
     """Mean features of length 1, among which the nearest has the largest cosine."""
     def embed(images):
@@ -115,7 +103,7 @@ def measure(run, recipe):
         chosen[name] = found, model
     name = max(chosen, key=lambda each: chosen[each][0]["cider_d"])
     model, results = chosen[name][1], {"validation": {"beam_4": chosen[name][0]}}
-    round_weights(model)
+    rounding.round_weights(model)
     trained, texts = read(load["train"]), captioning.texts_of(load["train"])
     for split in SPLITS:
         images = read(load[split])

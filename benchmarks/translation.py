@@ -3,9 +3,11 @@
     python benchmarks/translation.py RUN --twin RUN --out models/NAME [data.source=pairs:FILE]
 
 Both runs are scored by sacrebleu on the test split, greedily and with a beam of 4; then the
-translator is exported in float32 and int8 and every test sentence is translated by both files, so
-that the card says how many come out as from Keras. The folder gets the model, its tokenizer, card
-and page; no number in them is typed, and the test split chose nothing.
+translator is exported and test sentences are translated by its files, so that the card says how
+many come out as from Keras. Before anything is measured the translator's weights are rounded to the
+grid of int8, so that int8 files lose nothing by them. The folder gets the model, its tokenizer,
+card and page; no number in them is typed, and the test split chose nothing. What a run scored is
+kept in it as `test.json`, for the next call; delete that file to measure again.
 """
 
 import argparse
@@ -17,6 +19,8 @@ import time
 
 from keras_seqattn import edge, models, training
 from keras_seqattn.data import pairs, tokenizer
+from keras_seqattn.edge import rounding
+from keras_seqattn.edge.precisions import WRITER_PRECISIONS
 from keras_seqattn.files import whole
 from keras_seqattn.training import journal, scoring, translation
 
@@ -24,27 +28,29 @@ BEAM = 4
 SHOWN = 12
 
 
-def score(run, source):
-    """Test results of a run: scores by beam width, the model, its tokenizer, the translations."""
-    known = tokenizer.Tokenizer.from_json((run / translation.TOKENIZER).read_text("utf-8"))
-    model, examples, found, written = models.load(run), pairs.load(source, "test"), {}, {}
-    texts = list(examples.references())
-    for beam in (1, BEAM):
-        start = time.perf_counter()
-        written[beam] = scoring.translations(model, known, texts, beam)
-        scores = scoring.bleu_scores(written[beam], examples)
-        found[beam] = {**scores, "seconds": round(time.perf_counter() - start, 1)}
-    return found, model, known, written
+def score(run, known, source, rounded=False):
+    """Test results of a run: scores by beam width, the model, its greedy translations."""
+    model, examples = models.load(run), pairs.load(source, "test")
+    if rounded:
+        rounding.round_weights(model)
+    kept = run / "test.json"
+    if not kept.is_file():
+        written = {beam: scoring.translations(
+            model, known, list(examples.references()), int(beam)) for beam in ("1", str(BEAM))}
+        kept.write_text(json.dumps(written), encoding="utf-8")
+    written = json.loads(kept.read_text(encoding="utf-8"))
+    found = {int(beam): scoring.bleu_scores(texts, examples) for beam, texts in written.items()}
+    return found, model, written["1"]
 
 
 def edge_results(model, known, source, limit):
-    """How files of two precisions agree with Keras, over the first test sentences."""
-    examples = pairs.load(source, "test")
-    texts = list(examples.references())[:limit]
+    """How files of each precision agree with Keras, over test sentences of all lengths."""
+    texts = list(pairs.load(source, "test").references())
+    texts = texts[::max(len(texts) // (limit or len(texts)), 1)]
     expected = scoring.translations(model, known, texts)
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        for precision in ("float32", "dynamic_wi8_afp32"):
+        for precision in WRITER_PRECISIONS:
             report = edge.export(model, pathlib.Path(folder) / f"{precision}.tflite", precision,
                                  tokenizer=known)
             runner = edge.load(report.file)
@@ -107,12 +113,16 @@ def page(name, folder, card, section, shown):
         "which none was trained on: each pair for itself, and each sentence against all its "
         "translations. Both read the same pairs with the same tokenizer, on two CPU cores that did "
         f"other work beside, which weighs on the times. {budget(section)}\n\n"
-        f"As one `.tflite`, over the first {section['float32_sentences']:,} test sentences: "
+        f"As one `.tflite`, over {section['float32_sentences']:,} test sentences of all lengths: "
         f"float32 ({section['float32_bytes'] / 1e6:.1f} MB) translates "
         f"{section['float32_same_as_keras']:.1%} as Keras does, int8 "
         f"({section['dynamic_wi8_afp32_bytes'] / 1e6:.1f} MB) "
         f"{section['dynamic_wi8_afp32_same_as_keras']:.1%}, at "
-        f"{section['dynamic_wi8_afp32_tokens_per_s']:.0f} tokens/s.\n\n"
+        f"{section['dynamic_wi8_afp32_tokens_per_s']:.0f} tokens/s, and `weight_only_wi8_afp32` "
+        f"{section['weight_only_wi8_afp32_same_as_keras']:.1%} at "
+        f"{section['weight_only_wi8_afp32_tokens_per_s']:.0f} (float32: "
+        f"{section['float32_tokens_per_s']:.0f}). The weights of this model lie on the grid of "
+        "int8: they were rounded after training, before anything was measured.\n\n"
         "The first sentences of the test split, greedily:\n\n"
         f"| English | Transformer | LSTM | a reference |\n|---|---|---|---|\n{samples}\n\n"
         f"The Keras file has {size / 1e6:.1f} MB. Trained by `recipe.yaml`, its twin by "
@@ -145,11 +155,13 @@ def main():
     parser.add_argument("overrides", nargs="*", help="SECTION.FIELD=VALUE")
     parser.add_argument("--twin", type=pathlib.Path, required=True)
     parser.add_argument("--out", type=pathlib.Path, required=True)
-    parser.add_argument("--limit", type=int, default=None, help="Sentences for the files.")
+    parser.add_argument("--limit", type=int, help="About how many sentences files translate.")
     arguments = parser.parse_args()
     source = training.read(arguments.run / "recipe.yaml", arguments.overrides).data.source
-    ours, model, known, written = score(arguments.run, source)
-    twin, other, _, twins = score(arguments.twin, source)
+    known = tokenizer.Tokenizer.from_json(
+        (arguments.run / translation.TOKENIZER).read_text("utf-8"))
+    ours, model, written = score(arguments.run, known, source, rounded=True)
+    twin, other, twins = score(arguments.twin, known, source)
     run = training.read_run(arguments.twin)
     section = flat({
         "ours": ours, "twin": twin, "twin_parameters": other.count_params(),
@@ -159,12 +171,11 @@ def main():
         "files": edge_results(model, known, source, arguments.limit)})
     references = pairs.load(source, "test").references()
     shown = [(source, ours, twin, known_as[0]) for (source, known_as), ours, twin in list(zip(
-        references.items(), written[1], twins[1], strict=True))[:: len(references) // SHOWN]]
+        references.items(), written, twins, strict=True))[:: len(references) // SHOWN]]
     folder = arguments.out
     folder.mkdir(parents=True, exist_ok=True)
-    best = arguments.run / "best.keras"
-    shutil.copyfile(best if best.exists() else arguments.run / "model.keras",
-                    folder / "model.keras")
+    with whole(folder / "model.keras") as path:
+        model.save(path)
     shutil.copyfile(arguments.run / translation.TOKENIZER, folder / translation.TOKENIZER)
     card = (arguments.run / journal.CARD).read_text(encoding="utf-8") + "\n[test]\n" + "".join(
         f"{name} = {json.dumps(value)}\n" for name, value in section.items())

@@ -12,7 +12,7 @@ import tempfile
 import numpy as np
 
 from keras_seqattn.edge import embedding, flatbuffer, recurrent, unread
-from keras_seqattn.edge.precisions import PRECISIONS
+from keras_seqattn.edge.precisions import ALL_PRECISIONS
 from keras_seqattn.edge.quantize import quantize
 
 SIGNATURE = "serving_default"  # of a SavedModel that has one
@@ -24,13 +24,13 @@ def convert(saved_model, out, precision, examples=None):
     Args:
         saved_model: Folder of the SavedModel, with static shapes.
         out: Path of the `.tflite` file.
-        precision: A key of `precisions.PRECISIONS`.
+        precision: A key of `precisions.ALL_PRECISIONS`.
         examples: Path of an `.npz` with an array `(n, …)` for each input, to calibrate on.
     """
     with tempfile.TemporaryDirectory(dir=pathlib.Path(out).parent) as folder:
         path = pathlib.Path(folder) / "float32.tflite"
         path.write_bytes(_float32(saved_model))
-        _rewrite(path, isinstance(PRECISIONS[precision].weights, int))
+        _rewrite(path, isinstance(ALL_PRECISIONS[precision].weights, int))
         if examples is not None:
             with np.load(examples) as arrays:
                 examples = dict(arrays)

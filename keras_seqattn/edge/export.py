@@ -10,7 +10,7 @@ import numpy as np
 from keras_seqattn.edge import calibrate, metadata, onnx, process, runtimes
 from keras_seqattn.edge.flatbuffer import check_size
 from keras_seqattn.edge.precision import float32_copy
-from keras_seqattn.edge.precisions import PRECISIONS
+from keras_seqattn.edge.precisions import PRECISIONS, WRITER_PRECISIONS
 from keras_seqattn.edge.run import backend
 from keras_seqattn.edge.verify import verify
 from keras_seqattn.errors import explain, nearest
@@ -79,8 +79,8 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
             models whose features differ by orders of magnitude.
         force: Whether to keep a file that fails verification, as `path` + `.rejected`.
         tokenizer: `data.tokenizer.Tokenizer` of a `models.Generator`, which leaves with the
-            signatures `encode`, `decode_step`, `greedy` and `beam`, unfolded, in float32 or
-            dynamic_wi8_afp32.
+            signatures `encode`, `decode_step`, `greedy` and `beam`, unfolded, in a precision of
+            `precisions.WRITER_PRECISIONS`.
         beam_width: Width of the signature `beam`.
 
     Returns:
@@ -150,7 +150,7 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
 def _export_generator(model, path, precision, force, **options):
     from keras_seqattn.edge import generator
 
-    _check_place(path, precision)
+    _check_place(path, precision, WRITER_PRECISIONS)
     if path.suffix != ".tflite":
         raise ValueError(explain("a model that writes sequences leaves as .tflite",
                                  path=str(path), fix="change the suffix"))
@@ -179,13 +179,13 @@ def _reject(report, temporary, path, force):
         precision=report.precision, failures=report.failures, fix=f"see the failures; {kept}"))
 
 
-def _check_place(path, precision):
+def _check_place(path, precision, known=None):
     import keras
 
     if path.suffix not in FORMATS:
         raise ValueError(explain("the suffix of `path` must be that of a known format",
                                  path=str(path), fix=nearest(path.suffix, FORMATS)))
-    known = FORMATS[path.suffix].precisions
+    known = FORMATS[path.suffix].precisions if known is None else known
     if precision not in known:
         raise ValueError(explain("`precision` is not known", precision=precision,
                                  fix=nearest(precision, known)))

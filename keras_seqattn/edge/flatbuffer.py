@@ -87,6 +87,12 @@ def subgraphs(path):
         return [_subgraph(model, model.Subgraphs(i), codes) for i in range(model.SubgraphsLength())]
 
 
+def signature_graphs(path):
+    """Returns the numbers of the graphs that signatures run; the others belong to loops."""
+    with _mapped(path) as model:
+        return {model.SignatureDefs(i).SubgraphIndex() for i in range(model.SignatureDefsLength())}
+
+
 def ops(path):
     """Returns the `Op` of all graphs of a file."""
     return [op for graph in subgraphs(path) for op in graph.ops]

@@ -18,11 +18,11 @@ from keras_seqattn.edge.benchmark import benchmark, random_inputs
 from keras_seqattn.edge.facts import tflite_facts
 from keras_seqattn.edge.judge import judge_errors, judge_size
 from keras_seqattn.edge.precision import float32_copy
+from keras_seqattn.edge.precisions import WRITER_PRECISIONS
 from keras_seqattn.edge.report import Report
 from keras_seqattn.edge.writer import Writer
 from keras_seqattn.errors import check_count, explain, nearest
 
-PRECISIONS = ("float32", "dynamic_wi8_afp32")
 VERIFIED = 4
 LENGTH_PENALTY = 0.6
 
@@ -34,7 +34,7 @@ def write(model, path, precision, tokenizer, convert, *, inputs=None, beam_width
     Args:
         model: `models.Generator`.
         path: Path of the file to write.
-        precision: One of `PRECISIONS`.
+        precision: A key of `precisions.WRITER_PRECISIONS`.
         tokenizer: `data.tokenizer.Tokenizer`.
         convert: Function `(SavedModel, out)` that runs the converter.
         inputs: Sources to verify with.
@@ -68,9 +68,9 @@ def write(model, path, precision, tokenizer, convert, *, inputs=None, beam_width
 
 def check(model, precision, tokenizer, beam_width):
     """Refuses what cannot become a file that writes."""
-    if precision not in PRECISIONS:
+    if precision not in WRITER_PRECISIONS:
         raise ValueError(explain("a model that writes sequences leaves in few precisions",
-                                 precision=precision, fix=nearest(precision, PRECISIONS)))
+                                 precision=precision, fix=nearest(precision, WRITER_PRECISIONS)))
     if tokenizer is None or tokenizer.vocab_size != model.vocab_size:
         raise ValueError(explain(
             "`tokenizer` must have the vocabulary of the model",

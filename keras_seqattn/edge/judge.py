@@ -10,6 +10,7 @@ from keras_seqattn.edge import compare
 TOLERANCES = {
     "float32": 2e-5,            # sums in another order: 1e-6 and less
     "float16": 5e-3,            # 11 bits of mantissa: 5e-4
+    "weight_only_wi8_afp32": 0.05,
     "dynamic_wi8_afp32": 0.05,  # 255 levels of a weight: 0.005 to 0.015
     "dynamic_wi4_afp32": 0.25,  # 15 levels of a weight: 0.06 to 0.17
     "mixed_wi8_ai8": 0.1,       # 8-bit attention products on top of 8-bit weights: 0.01 to 0.04
@@ -17,8 +18,9 @@ TOLERANCES = {
     "static_wi8_ai16": 0.25,    # 8-bit weights, and clipping where ranges are means: 0.02 to 0.16
 }
 OUTLIER = 5
-WEIGHT_BITS = {"float32": 32, "float16": 16, "dynamic_wi8_afp32": 8, "dynamic_wi4_afp32": 4,
-               "mixed_wi8_ai8": 8, "static_wi8_ai8": 8, "static_wi8_ai16": 8}
+WEIGHT_BITS = {"float32": 32, "float16": 16, "weight_only_wi8_afp32": 8, "dynamic_wi8_afp32": 8,
+               "dynamic_wi4_afp32": 4, "mixed_wi8_ai8": 8, "static_wi8_ai8": 8,
+               "static_wi8_ai16": 8}
 SMALLEST_SCALE = 0.01   # below it only the errors of numbers near 1 inside are seen
 LEAST_WEIGHTS = 0.8     # of the matrices; folding removes vectors, and what no output reads
 

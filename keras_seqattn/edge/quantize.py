@@ -14,7 +14,7 @@ import shutil
 import numpy as np
 
 from keras_seqattn.edge import calibrate, flatbuffer, rounding
-from keras_seqattn.edge.precisions import PRECISIONS
+from keras_seqattn.edge.precisions import ALL_PRECISIONS
 
 DENSE, CONV, PRODUCT = "FULLY_CONNECTED", "CONV_2D", "BATCH_MATMUL"
 LAYOUT = ("TRANSPOSE", "RESHAPE")
@@ -27,11 +27,11 @@ def quantize(source, out, precision, examples=None):
     Args:
         source: Path of the float file; its weights change in place.
         out: Path of the quantised file.
-        precision: A key of `PRECISIONS`.
+        precision: A key of `ALL_PRECISIONS`.
         examples: `{input: array (n, …)}` to calibrate on. Static precisions need them; the others
             round their weights better with them.
     """
-    plan = PRECISIONS[precision]
+    plan = ALL_PRECISIONS[precision]
     if plan.weights is None:
         shutil.copyfile(source, out)
         return
@@ -127,9 +127,11 @@ def _requantize(graphs, source, out, plan, static, ranges):
     from ai_edge_quantizer import quantizer
 
     quantize = quantizer.Quantizer(str(source))
+    looped = _weights_in_loops(graphs, flatbuffer.signature_graphs(source))
     found = [(graph, op) for graph in graphs for op in graph.ops]
     for graph, op in found:
-        config = _config(graph, op, plan, op in static)
+        stored = len(graphs) > 1 and _is_delicate(graph, op, looped)
+        config = _config(graph, op, plan, op in static, stored)
         key = "float_casting" if plan.weights == "float16" else "min_max_uniform_quantize"
         if config is not None and _has_kernel(op, config, key):
             quantize.update_quantization_recipe(
@@ -153,7 +155,25 @@ def _has_kernel(op, config, key):
     return True
 
 
-def _config(file, op, plan, static):
+def _weights_in_loops(graphs, mains):
+    """Places in the file of the weights that a loop reads: those of a step, wherever it is run."""
+    return {graph.place(op.inputs[1]) for index, graph in enumerate(graphs) if index not in mains
+            for op in graph.ops if op.name == DENSE and op.inputs[1] in graph.constants}
+
+
+def _is_delicate(graph, op, looped):
+    """Whether an op of a model that writes keeps its activations in float.
+
+    What runs for each token does, since an error feeds back, and so do projections of one width,
+    which attention's softmax follows; left are the wide layers of what runs once.
+    """
+    if op.name != DENSE or op.inputs[1] not in graph.constants:
+        return False
+    outputs, inputs = graph.shape(op.inputs[1])
+    return outputs == inputs or graph.place(op.inputs[1]) in looped
+
+
+def _config(file, op, plan, static, stored=False):
     """AI Edge Quantizer's settings for one op, or `None` to leave it in float."""
     from ai_edge_quantizer.qtyping import (
         ComputePrecision,
@@ -171,6 +191,12 @@ def _config(file, op, plan, static):
             weight_tensor_config=TensorQuantizationConfig(16, dtype=TensorDataType.FLOAT),
             compute_precision=ComputePrecision.FLOAT, explicit_dequantize=True)
     bits, block = _grid(file, op, plan) if weighted else (8, None)
+    stored = stored or (plan.dense == "weight_only" and op.name == DENSE)
+    if stored and bits == 8:
+        return OpQuantizationConfig(
+            weight_tensor_config=TensorQuantizationConfig(
+                8, symmetric=True, granularity=QuantGranularity.CHANNELWISE),
+            compute_precision=ComputePrecision.FLOAT, explicit_dequantize=True)
     granularity = QuantGranularity[f"BLOCKWISE_{block}" if block else "CHANNELWISE"]
     activation = None
     if static:
@@ -231,17 +257,19 @@ class _File:
         self._bytes = np.fromfile(path, "uint8")
         self._views = flatbuffer.views(self._bytes, index)
         self._readers = collections.Counter(
-            self._place(name) for op in self.ops for name in op.inputs if name in self.constants)
+            self.place(name) for op in self.ops for name in op.inputs if name in self.constants)
 
-    def _place(self, name):
-        return self._views[self._tensors[name].index].__array_interface__["data"][0]
+    def place(self, name):
+        """Where the bytes of a tensor begin in the file: the same for all that share them."""
+        start = self._views[self._tensors[name].index].__array_interface__["data"][0]
+        return start - self._bytes.__array_interface__["data"][0]
 
     def users(self, name):
         return self._users[name]
 
     def is_shared(self, name):
         """Whether several ops read the bytes of a constant, under whatever names."""
-        return self._readers[self._place(name)] > 1
+        return self._readers[self.place(name)] > 1
 
     def shape(self, name):
         return self._tensors[name].shape

@@ -84,3 +84,34 @@ def _carry(weights, spread, hessian, top, damping):
     restored = np.empty_like(levels)
     restored[:, order] = levels
     return restored
+
+
+def round_weights(model):
+    """Moves a model's matrices onto the grid of int8, so that its int8 file holds the very same.
+
+    One step per output, or in a table of embeddings per row, such that the largest is 127 steps.
+    What is left between model and file then comes from activations alone.
+
+    Args:
+        model: `keras.Model`; its weights change in place.
+    """
+    for layer in model._flatten_layers():
+        for weight in layer._trainable_variables:
+            values = np.asarray(weight)
+            if values.ndim > 1:
+                summed = _summed_axes(layer, weight, values.ndim)
+                kept = [axis for axis in range(values.ndim) if axis not in summed]
+                rows = values.transpose(*kept, *summed)
+                snapped = snap(rows.reshape(-1, int(np.prod([values.shape[i] for i in summed]))),
+                               8, None).reshape(rows.shape)
+                weight.assign(snapped.transpose(np.argsort((*kept, *summed))))
+
+
+def _summed_axes(layer, weight, rank):
+    """Axes of a weight that a product sums over; of a table, those of a row."""
+    if weight.name == "embeddings":
+        return list(range(1, rank))
+    if hasattr(layer, "equation"):
+        operands, result = layer.equation.split("->")
+        return [axis for axis, letter in enumerate(operands.split(",")[1]) if letter not in result]
+    return list(range(rank - 1))

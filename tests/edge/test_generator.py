@@ -8,8 +8,9 @@ import pytest
 
 from keras_seqattn import edge
 from keras_seqattn.data.tokenizer import Tokenizer
-from keras_seqattn.edge import flatbuffer, generator
+from keras_seqattn.edge import flatbuffer, generator, rounding
 from keras_seqattn.edge.export import ExportError
+from keras_seqattn.edge.precisions import WRITER_PRECISIONS
 from keras_seqattn.models.seq2seq import seq2seq
 from keras_seqattn.models.transformer import transformer
 from keras_seqattn.testing import check_error
@@ -36,7 +37,7 @@ def files(translator, tmp_path_factory):
     folder = tmp_path_factory.mktemp("generator")
     return {precision: (edge.export(translator, folder / f"{precision}.tflite", precision,
                                     tokenizer=TOKENIZER, beam_width=WIDTH), folder)
-            for precision in generator.PRECISIONS}
+            for precision in WRITER_PRECISIONS}
 
 
 def sources(count=11):
@@ -95,6 +96,19 @@ def test_8_bits_hold_weights_and_embeddings_in_loops_too(translator, files):
     assert report.weight_bytes < 0.45 * files["float32"][0].weight_bytes
     assert report.max_abs_errors["logits"] > 0
     assert report.failures == []
+
+
+def test_weights_on_their_grid_lose_nothing_where_only_they_are_integers(translator, files):
+    """Each row's largest is 127 steps, so the file holds the very weights of the model."""
+    model = transformer("nano", TOKENIZER.vocab_size, LENGTH, norm="pre", embed_dim=32)
+    model.set_weights(translator.get_weights())
+    rounding.round_weights(model)
+    runner = edge.load(edge.export(
+        model, files["float32"][1] / "rounded.tflite", "weight_only_wi8_afp32",
+        tokenizer=TOKENIZER, beam_width=2).file)
+    np.testing.assert_allclose(runner.run(sources()).scores, model.generate(sources()).scores,
+                               rtol=1e-5)
+    assert np.abs(np.asarray(model.weights[0]) - np.asarray(translator.weights[0])).max() > 0
 
 
 def test_the_file_says_how_it_writes(files):

@@ -11,6 +11,7 @@ from converted import converted
 
 from keras_seqattn import edge, models
 from keras_seqattn.edge.judge import TOLERANCES, WEIGHT_BITS
+from keras_seqattn.edge.precisions import ALL_PRECISIONS
 from keras_seqattn.testing import check_error
 
 pytestmark = pytest.mark.edge
@@ -52,7 +53,7 @@ def files(model, images, tmp_path_factory):
 
 
 def test_every_precision_has_its_bar():
-    assert set(TOLERANCES) == set(WEIGHT_BITS) == set(tiny_tflite.PRECISIONS)
+    assert set(TOLERANCES) == set(WEIGHT_BITS) == set(ALL_PRECISIONS)
 
 
 @pytest.mark.parametrize("precision", tiny_tflite.PRECISIONS)
