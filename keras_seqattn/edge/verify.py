@@ -46,7 +46,12 @@ def verify(file, model, inputs=None, targets=None, threads=2, runs=50, mean=127.
             of other shapes than the model's.
     """
     runner = load(file, threads)
-    if "writer" in runner.contract:
+    writes = "writer" in runner.contract
+    if writes != hasattr(model, "generate"):
+        raise ValueError(explain(
+            "file and model must both write sequences, or neither", file=str(file),
+            file_writes=writes, fix="pass the model that the file was exported from"))
+    if writes:
         from keras_seqattn.edge import generator
 
         return generator.verify(file, model, inputs, threads)

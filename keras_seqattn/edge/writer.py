@@ -55,6 +55,7 @@ class Writer(Runner):
             ValueError: the file reads pictures, or was exported with another width.
         """
         self._needs("tokens")
+        self._check_beam(beam)
         if not text.strip():
             return ""
         unknown = self.tokenizer.unknown(text)
@@ -101,12 +102,7 @@ class Writer(Runner):
             ValueError: `beam` is neither 1 nor the width that the file was exported with.
         """
         if method is None:
-            check_count(beam=beam)
-            width = self.contract["writer"]["beam_width"]
-            if beam not in (1, width):
-                raise ValueError(explain(
-                    "`beam` must be 1 or the width that the file was exported with", beam=beam,
-                    beam_width=width, fix=f"pass {width}, or export again with --beam {beam}"))
+            self._check_beam(beam)
             method = "greedy" if beam == 1 else "beam"
         rows = [self.signature(method, source[None]) for source in np.asarray(sources)]
         if method == "beam":
@@ -141,6 +137,20 @@ class Writer(Runner):
             source = np.asarray(source)[:shape[1]]
             row[:len(source)] = source
         return array
+
+    def classify(self, image, top=5):
+        """Refuses: what this file gives are sequences."""
+        raise ValueError(explain(
+            "the file must tell classes apart", file=str(self.file),
+            fix="use `caption` for pictures, `translate` for text"))
+
+    def _check_beam(self, beam):
+        check_count(beam=beam)
+        width = self.contract["writer"]["beam_width"]
+        if beam not in (1, width):
+            raise ValueError(explain(
+                "`beam` must be 1 or the width that the file was exported with", beam=beam,
+                beam_width=width, fix=f"pass {width}, or export again with --beam-width {beam}"))
 
     def _longest(self):
         return int(next(iter(self.inputs.values()))["shape"][1])
