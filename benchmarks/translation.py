@@ -7,7 +7,7 @@ translator is exported and test sentences are translated by its files, so that t
 many come out as from Keras. Before anything is measured the translator's weights are rounded to the
 grid of int8, so that int8 files lose nothing by them. The folder gets the model, its tokenizer,
 card and page; no number in them is typed, and the test split chose nothing. What a run scored is
-kept in it as `test.json`, for the next call; delete that file to measure again.
+kept in it as `test.json` and `files.json`, for the next call; delete them to measure again.
 """
 
 import argparse
@@ -43,8 +43,11 @@ def score(run, known, source, rounded=False):
     return found, model, written["1"]
 
 
-def edge_results(model, known, source, limit):
+def edge_results(run, model, known, source, limit):
     """How files of each precision agree with Keras, over test sentences of all lengths."""
+    kept = run / "files.json"
+    if kept.is_file():
+        return json.loads(kept.read_text(encoding="utf-8"))
     texts = list(pairs.load(source, "test").references())
     texts = texts[::max(len(texts) // (limit or len(texts)), 1)]
     expected = scoring.translations(model, known, texts)
@@ -55,13 +58,14 @@ def edge_results(model, known, source, limit):
                                  tokenizer=known)
             runner = edge.load(report.file)
             start = time.perf_counter()
-            written = scoring.translations(runner, known, texts)
+            written = scoring.translations(runner, known, texts, batch_size=1)
             seconds = time.perf_counter() - start
             tokens = sum(len(known.encode(text)) + 1 for text in written)
             found[precision] = {
                 "bytes": report.bytes, "sentences": len(texts),
                 "same_as_keras": sum(a == b for a, b in zip(expected, written, strict=True))
                 / len(texts), "tokens_per_s": round(tokens / seconds, 1)}
+    kept.write_text(json.dumps(found), encoding="utf-8")
     return found
 
 
@@ -168,7 +172,7 @@ def main():
         "twin_seconds": round(run.seconds, 1), "twin_epochs": len(run.history["loss"]),
         "twin_losses": run.history["val_loss"],
         "losses": training.read_run(arguments.run).history["val_loss"],
-        "files": edge_results(model, known, source, arguments.limit)})
+        "files": edge_results(arguments.run, model, known, source, arguments.limit)})
     references = pairs.load(source, "test").references()
     shown = [(source, ours, twin, known_as[0]) for (source, known_as), ours, twin in list(zip(
         references.items(), written, twins, strict=True))[:: len(references) // SHOWN]]

@@ -23,7 +23,7 @@ def recipe(tmp_path):
 @pytest.mark.parametrize("name", [file.stem for file in FOLDER.glob("*.yaml")])
 def test_every_recipe_that_comes_along_is_valid_and_builds(name):
     recipe = read(name)
-    assert recipe.model.build(7).output_shape == (None, 7)
+    assert recipe.model.build(7).output_shape[-1] == 7
 
 
 def test_a_file_its_defaults_and_overrides(recipe):
