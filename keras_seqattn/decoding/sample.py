@@ -44,11 +44,11 @@ def sample(step, tokens, state, *, end, max_length, temperature=1.0, top_k=None,
         vocab_size = logits.shape[-1]
         ordered, order = ops.top_k(ops.cast(logits, "float32") / temperature,
                                    min(top_k or vocab_size, vocab_size))
-        shares = ops.softmax(ordered, axis=-1)
+        shares = _softmax(ordered)
         before = ops.cumsum(shares, axis=-1) - shares
         if top_p is not None:
             kept = ops.cast(before < top_p, "float32")
-            shares = ops.softmax(ordered + (1.0 - kept) * _NEVER, axis=-1)
+            shares = _softmax(ordered + (1.0 - kept) * _NEVER)
             before = ops.cumsum(shares, axis=-1) - shares
         point = ops.slice(seed, (0, index), (ops.shape(seed)[0], 1))             # (B, 1)
         passed = ops.logical_and(before <= point, shares > 0)
@@ -56,6 +56,11 @@ def sample(step, tokens, state, *, end, max_length, temperature=1.0, top_k=None,
         return ops.squeeze(ops.take_along_axis(order, place, axis=-1), -1)
 
     return write(step, tokens, state, draw, end, max_length)
+
+
+def _softmax(logits):
+    """Softmax over the tokens; of a single one it is 1, of which `ops.softmax` would warn."""
+    return ops.ones_like(logits) if logits.shape[-1] == 1 else ops.softmax(logits, axis=-1)
 
 
 def check_sampling(temperature, top_k, top_p):

@@ -39,6 +39,10 @@ def test_top_k_draws_from_the_likeliest_only():
     np.testing.assert_allclose(found[1], 0.4 / 0.65, atol=0.05)
 
 
+def test_of_one_token_it_is_greedy():
+    assert shares(seed=7, top_k=1)[1] == 1
+
+
 def test_top_p_keeps_the_fewest_that_reach_the_share():
     found = shares(seed=6, top_p=0.6)  # 0.4 + 0.25 reach it
     assert found[[0, 3, 4]].sum() == 0
