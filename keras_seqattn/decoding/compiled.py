@@ -19,7 +19,8 @@ def compiled(function, variables=(), xla=False):
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function, jit_compile=xla, reduce_retracing=not xla)
+        return tf.function(
+            function, jit_compile=xla, reduce_retracing=not xla, autograph=False)
     if backend == "jax":
         import jax
 
