@@ -127,7 +127,7 @@ def page(name, folder, card, section, shown):
         f"{section['weight_only_wi8_afp32_tokens_per_s']:.0f} (float32: "
         f"{section['float32_tokens_per_s']:.0f}). The weights of this model lie on the grid of "
         "int8: they were rounded after training, before anything was measured.\n\n"
-        "The first sentences of the test split, greedily:\n\n"
+        "Sentences of the test split from short to long, greedily:\n\n"
         f"| English | Transformer | LSTM | a reference |\n|---|---|---|---|\n{samples}\n\n"
         f"The Keras file has {size / 1e6:.1f} MB. Trained by `recipe.yaml`, its twin by "
         "`lstm.yaml`; the card, written by `benchmarks/translation.py`:\n\n"

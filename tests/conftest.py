@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_seqattn import cli, edge, models
+from keras_seqattn import models
 from keras_seqattn.data import pairs, tokenizer
 
 LENGTH, WIDTH = 13, 3
@@ -55,6 +55,8 @@ def translator(tmp_path_factory):
 
     The file is what `seqattn export` writes; one target in two has another beside it.
     """
+    from keras_seqattn import cli  # not where the command is not installed
+
     folder = tmp_path_factory.mktemp("translator")
     words = ["the cat", "we", "low mats"], ["sat", "are", "lower"], [
         "here", "there", "on the mat", "lowest"], ["", "?", ", are you?", " and here"]
@@ -82,6 +84,8 @@ def translator(tmp_path_factory):
 def describer(tmp_path_factory):
     """A model that writes about pictures, its export, and a picture of another size."""
     from PIL import Image
+
+    from keras_seqattn import edge
 
     folder = tmp_path_factory.mktemp("describer")
     known = tokenizer.Tokenizer([f"▁w{i}" for i in range(23)])
