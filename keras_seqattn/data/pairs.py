@@ -113,7 +113,7 @@ def _entry(line):
 
 
 def hundredth(text):
-    return int.from_bytes(hashlib.sha1(text.encode(), usedforsecurity=False).digest()) % 100
+    return int.from_bytes(hashlib.sha1(text.encode(), usedforsecurity=False).digest(), "big") % 100
 
 
 _SCHEMES = {"pairs": _pair, "cmudict": _entry}
