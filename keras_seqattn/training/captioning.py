@@ -5,10 +5,8 @@ import itertools
 
 from keras_seqattn.data import captions, pairs, tokenizer
 from keras_seqattn.data.stored import StoredImages
-from keras_seqattn.errors import explain
 from keras_seqattn.files import whole
-from keras_seqattn.training.losses import TokenAccuracy, TokenCrossentropy
-from keras_seqattn.training.optimizer import make
+from keras_seqattn.training import translation
 from keras_seqattn.training.translation import TOKENIZER
 
 
@@ -71,31 +69,8 @@ def batches(recipe, examples, training=True, step=0, share=(0, 1)):
         recipe.train.seed if training else None, step, share)
 
 
-def build(recipe, examples):
-    """Builds the model of a recipe with fresh weights.
-
-    Args:
-        recipe: `CaptioningRecipe`.
-        examples: Training examples.
-
-    Returns:
-        `models.Generator`, not compiled.
-
-    Raises:
-        ValueError: the recipe asks for what only classifiers have.
-    """
-    settings = recipe.train
-    if settings.start is not None or settings.freeze or settings.lora_rank is not None:
-        raise ValueError(explain(
-            "`start`, `freeze` and `lora_rank` are for classifiers", start=settings.start,
-            freeze=settings.freeze, lora_rank=settings.lora_rank, fix="leave them out"))
-    return recipe.model.build(examples.tokenizer.vocab_size, seed=settings.seed)
-
-
-def compile_model(model, settings, num_steps):
-    """Gives the model its optimizer, loss and metric; arguments as of `classifier`."""
-    model.compile(make(model, settings, num_steps), TokenCrossentropy(settings.label_smoothing),
-                  weighted_metrics=[TokenAccuracy()], jit_compile=settings.xla)
+# A captioner is built and compiled as any model that writes.
+build, compile_model = translation.build, translation.compile_model
 
 
 def finish(recipe, examples, model, out):

@@ -70,12 +70,12 @@ def build(recipe, examples):
         `models.Generator`, not compiled.
 
     Raises:
-        ValueError: the recipe asks for what only image models have.
+        ValueError: the recipe asks for what only classifiers have.
     """
     settings = recipe.train
     if settings.start is not None or settings.freeze or settings.lora_rank is not None:
         raise ValueError(explain(
-            "`start`, `freeze` and `lora_rank` are for image models", start=settings.start,
+            "`start`, `freeze` and `lora_rank` are for classifiers", start=settings.start,
             freeze=settings.freeze, lora_rank=settings.lora_rank, fix="leave them out"))
     return recipe.model.build(examples.tokenizer.vocab_size, seed=settings.seed)
 
