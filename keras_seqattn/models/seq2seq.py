@@ -104,9 +104,9 @@ def seq2seq(vocab_size, max_length=128, embed_dim=256, units=512, num_layers=1, 
     Example:
 
     >>> seq2seq(vocab_size=11, max_length=7, embed_dim=3, units=5).count_params()
-    420
+    411
 
-    Cost: `V·D + U·D + 8·U·(D + U + 1)` weights with one layer; a step costs as many multiply-adds
+    Cost: `V·D + U·D + D + 8·U·(D + U + 1)` weights with one layer; a step costs as many multiply-adds
     as its weights, one step after the other.
     """
     check_count(vocab_size=vocab_size, max_length=max_length, embed_dim=embed_dim, units=units,
