@@ -14,7 +14,8 @@ import numpy as np
 
 from keras_seqattn.checkpoints.state import State, fill, fill_norm, linear
 from keras_seqattn.errors import explain, nearest
-from keras_seqattn.models.vision_text import gelu_tanh, vision_text
+from keras_seqattn.layers import gelu_tanh
+from keras_seqattn.models.vision_text import vision_text
 from keras_seqattn.models.vit import vit
 
 ACTIVATIONS = {"gelu": "gelu", "gelu_new": gelu_tanh, "gelu_pytorch_tanh": gelu_tanh,

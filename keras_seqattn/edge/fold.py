@@ -78,7 +78,7 @@ def _stream(graph, norm):
             return writers, readers, "the stream enters or leaves the model"
         if maker.kind in ("dense", "conv") and maker.settings.get("activation") is None:
             writers.append(maker)
-        elif maker.kind in ("add", "shift", "prepend", "tokens", "first"):
+        elif maker.kind in ("add", "shift", "prepend", "tokens", "first", "rest"):
             todo += maker.inputs
             writers += [maker] if maker.weights else []
         else:
@@ -86,7 +86,7 @@ def _stream(graph, norm):
         for user in graph.users(value):
             if user.kind == "norm":
                 readers += [user] if user not in readers else []
-            elif user.kind in ("add", "shift", "prepend", "tokens", "first"):
+            elif user.kind in ("add", "shift", "prepend", "tokens", "first", "rest"):
                 todo += user.outputs
             else:
                 return writers, readers, f"a {user.kind} reads its stream ({user.name})"

@@ -14,7 +14,7 @@ from keras import ops
 from keras_seqattn.layers import masks
 from keras_seqattn.layers.attention import attend
 
-LINEAR_READS = {"mean", "first", "flatten"}  # what an affine map of the features passes through
+LINEAR_READS = {"mean", "first", "rest", "flatten"}  # affine maps pass through them
 
 
 @dataclasses.dataclass(eq=False)
@@ -173,10 +173,10 @@ def _attention(query, key, value, num_heads, num_kv_heads, scale, causal, window
     return [output, scores] if with_scores else output
 
 
-def _received(scores, grid, has_token):
+def _received(scores, grid, num_prefix, has_token):
     """How much attention each patch receives, `(B, GH, GW)`: of the class token, else of all."""
-    read = ops.mean(scores, axis=1)                                           # (B, T, S)
-    read = read[:, 0, 1:] if has_token else ops.mean(read, axis=1)
+    read = ops.mean(scores, axis=1)[:, :, num_prefix:]                        # (B, T, GH·GW)
+    read = read[:, 0] if has_token else ops.mean(read[:, num_prefix:], axis=1)
     read = read / ops.sum(read, axis=-1, keepdims=True)
     return ops.reshape(read, (-1, *grid))
 
@@ -211,6 +211,7 @@ KINDS = {
     "prepend": _prepend,
     "tokens": lambda x, grid: ops.reshape(x, (-1, grid[0] * grid[1], x.shape[3])),
     "first": lambda x, count: x[:, :count],
+    "rest": lambda x, count: x[:, count:],
     "mean": lambda x: ops.mean(x, axis=1),
     "flatten": lambda x: ops.reshape(x, (-1, x.shape[-1])),
     "scale": _scale,

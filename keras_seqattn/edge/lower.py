@@ -122,10 +122,13 @@ class _Lowering:
             total = self.graph.add("add", operation.name, [total, value])
         return total
 
-    def dense(self, layer, inputs, node=None, name=None, kernel=None):
+    def dense(self, layer, inputs, node=None, name=None, kernel=None, scale=None):
         name = name or layer.name
         kernel = self.array(layer.kernel) if kernel is None else kernel
         bias = None if layer.bias is None else self.array(layer.bias, -1)
+        if scale is not None:  # a LayerScale behind it
+            factors = self.array(scale.gamma)
+            kernel, bias = kernel * factors, bias if bias is None else bias * factors
         return self.graph.add("dense", name, inputs, {"kernel": kernel, "bias": bias},
                               activation=_activation(layer))
 
@@ -149,10 +152,13 @@ class _Lowering:
         return self.graph.add("prepend", layer.name, inputs, {"token": self.array(layer.token)})
 
     def positions(self, layer, inputs, node):
-        length = node.outputs[0].shape[1]
-        if length is None or set(_arguments(node)) - {"inputs"}:  # a `start` that is not 0
+        length, given = node.outputs[0].shape[1], _arguments(node)
+        if length is None or set(given) - {"inputs", "images"}:  # a `start` that is not 0
             return None
-        table = layer.embeddings if hasattr(layer, "embeddings") else layer._table
+        if "images" in given:
+            table, inputs = layer.resized(**given), inputs[:1]
+        else:
+            table = layer.embeddings if hasattr(layer, "embeddings") else layer._table
         table = self.array(table)[None, :length]
         return self.graph.add("shift", layer.name, inputs, {"table": table})
 
@@ -175,7 +181,7 @@ class _Lowering:
         key = known[id(given.get("key", given["value"]))]
         return self.projected_attention(layer, layer.name, query, value, key, causal)
 
-    def projected_attention(self, layer, name, query, value, key, causal):
+    def projected_attention(self, layer, name, query, value, key, causal, scale=None):
         """Four dense nodes and the product between them, `None` for unusual forms."""
         gated = getattr(layer, "use_gate", False) or getattr(layer, "_use_gate", False)
         # Keras' own layer aligns windows and causal masks to the start, not to the end.
@@ -195,7 +201,7 @@ class _Lowering:
             window=getattr(layer, "sliding_window", None), with_scores=False)
         out = layer.output_dense
         kernel = self.array(out.kernel, -1, out.kernel.shape[-1])
-        return self.dense(out, [read], name=f"{name}/output", kernel=kernel)
+        return self.dense(out, [read], name=f"{name}/output", kernel=kernel, scale=scale)
 
     def encoder_block(self, block, inputs, node):
         given = _arguments(node)
@@ -206,10 +212,11 @@ class _Lowering:
 
         def attention(y):
             return self.projected_attention(
-                block.attention, f"{name}/attention", y, y, y, causal)
+                block.attention, f"{name}/attention", y, y, y, causal, block.attention_scale)
 
         def feed_forward(y):
-            return self.feed_forward(block.feed_forward, [y], name=f"{name}/feed_forward")
+            return self.feed_forward(block.feed_forward, [y], name=f"{name}/feed_forward",
+                                     scale=block.feed_forward_scale)
 
         for norm, branch in ((block.attention_norm, attention),
                              (block.feed_forward_norm, feed_forward)):
@@ -223,18 +230,23 @@ class _Lowering:
                 x = normed(self.graph.add("add", branch_name, [x, branch(x)]))
         return x
 
-    def feed_forward(self, layer, inputs, node=None, name=None):
+    def feed_forward(self, layer, inputs, node=None, name=None, scale=None):
         name = name or layer.name
         hidden = self.dense(layer.hidden_dense, inputs, name=f"{name}/hidden")
-        return self.dense(layer.output_dense, [hidden], name=f"{name}/output")
+        return self.dense(layer.output_dense, [hidden], name=f"{name}/output", scale=scale)
 
     def mean(self, layer, inputs, node):
         plain = layer.data_format == "channels_last" and not layer.keepdims
         return self.graph.add("mean", layer.name, inputs) if plain else None
 
-    def first(self, layer, inputs, node):
-        start, _ = layer.cropping
+    def first_tokens(self, layer, inputs, node):
+        return self.graph.add("first", layer.name, inputs, count=layer.num_tokens)
+
+    def cropping(self, layer, inputs, node):
+        start, end = layer.cropping
         length = node.outputs[0].shape[1]
+        if not end:
+            return self.graph.add("rest", layer.name, inputs, count=start)
         if start or length is None:
             return None
         return self.graph.add("first", layer.name, inputs, count=length)
@@ -287,7 +299,8 @@ _HANDLERS = {
     keras.layers.Dropout: _Lowering.same,
     keras.layers.Identity: _Lowering.same,
     keras.layers.GlobalAveragePooling1D: _Lowering.mean,
-    keras.layers.Cropping1D: _Lowering.first,
+    layers.FirstTokens: _Lowering.first_tokens,
+    keras.layers.Cropping1D: _Lowering.cropping,
     keras.layers.Flatten: _Lowering.flatten,
     keras.layers.Rescaling: _Lowering.scale,
     _add_operation(): _Lowering.add,

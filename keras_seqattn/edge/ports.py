@@ -47,7 +47,9 @@ def attention_map(graph):
     last.outputs.append(graph.new_value())
     graph.outputs[ATTENTION] = graph.add(
         "received", ATTENTION, [last.outputs[1]], grid=patches[-1].settings["grid"],
-        has_token=any(node.kind == "prepend" for node in graph.nodes))
+        num_prefix=sum(node.weights["token"].shape[1] for node in graph.nodes
+                       if node.kind == "prepend"),
+        has_token=any(node.kind == "first" for node in graph.nodes))
 
 
 def as_pixels(array, mean, std):

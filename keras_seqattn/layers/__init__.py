@@ -1,22 +1,30 @@
 """Layers for sequences and attention: they import keras only and run on every backend."""
 
 from keras_seqattn.layers import masks
+from keras_seqattn.layers.activations import gelu_tanh
 from keras_seqattn.layers.attention import ScaledDotProductAttention
 from keras_seqattn.layers.captioner import LSTMCaptioner
 from keras_seqattn.layers.feed_forward import FeedForward
 from keras_seqattn.layers.last_step import LastStep
+from keras_seqattn.layers.layer_scale import LayerScale
+from keras_seqattn.layers.learned_position import LearnedPositionEmbedding
 from keras_seqattn.layers.multi_head import MultiHeadAttention
-from keras_seqattn.layers.patch import ClassToken, ConvStem, PatchEmbedding
-from keras_seqattn.layers.position import LearnedPositionEmbedding, PositionalEncoding
+from keras_seqattn.layers.patch import ConvStem, PatchEmbedding
+from keras_seqattn.layers.pooling import AttentionPooling
+from keras_seqattn.layers.position import PositionalEncoding
 from keras_seqattn.layers.temporal import TemporalConvBlock, TemporalConvNet
+from keras_seqattn.layers.tokens import ClassToken, FirstTokens
 from keras_seqattn.layers.transformer import TransformerDecoderBlock, TransformerEncoderBlock
 
 __all__ = [
+    "AttentionPooling",
     "ClassToken",
     "ConvStem",
     "FeedForward",
+    "FirstTokens",
     "LSTMCaptioner",
     "LastStep",
+    "LayerScale",
     "LearnedPositionEmbedding",
     "MultiHeadAttention",
     "PatchEmbedding",
@@ -26,5 +34,6 @@ __all__ = [
     "TemporalConvNet",
     "TransformerDecoderBlock",
     "TransformerEncoderBlock",
+    "gelu_tanh",
     "masks",
 ]

@@ -4,6 +4,7 @@ import keras
 
 from keras_seqattn.errors import check_count, check_sequence, check_share, explain, nearest
 from keras_seqattn.layers.feed_forward import FeedForward
+from keras_seqattn.layers.layer_scale import LayerScale
 from keras_seqattn.layers.multi_head import MultiHeadAttention
 
 NORMS = ("pre", "post")
@@ -18,7 +19,7 @@ class TransformerBlock(keras.layers.Layer):
     def __init__(self, num_heads, mlp_dim, norm="pre", activation="gelu", dropout=0.0,
                  attention_dropout=0.0, drop_path=0.0, key_dim=None, num_kv_heads=None,
                  use_bias=True, epsilon=1e-6, kernel_initializer="glorot_uniform", seed=None,
-                 **kwargs):
+                 layer_scale=None, use_qkv_bias=None, **kwargs):
         super().__init__(**kwargs)
         check_count(num_heads=num_heads, mlp_dim=mlp_dim)
         check_share(dropout=dropout, attention_dropout=attention_dropout, drop_path=drop_path)
@@ -37,6 +38,8 @@ class TransformerBlock(keras.layers.Layer):
         self.epsilon = epsilon
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.seed = seed
+        self.layer_scale = layer_scale
+        self.use_qkv_bias = use_qkv_bias
         self.supports_masking = True
 
     def _build_parts(self, inputs_shape, **read):
@@ -52,8 +55,8 @@ class TransformerBlock(keras.layers.Layer):
         for name, shape in read.items():
             attention = MultiHeadAttention(
                 self.num_heads, self.key_dim or embed_dim // self.num_heads,
-                dropout=self.attention_dropout, num_kv_heads=self.num_kv_heads, name=name,
-                **common)
+                dropout=self.attention_dropout, num_kv_heads=self.num_kv_heads,
+                use_qkv_bias=self.use_qkv_bias, name=name, **common)
             attention.build(inputs_shape, shape)
             setattr(self, f"_{name}", attention)
         self._feed_forward = FeedForward(
@@ -65,19 +68,26 @@ class TransformerBlock(keras.layers.Layer):
                 epsilon=self.epsilon, name=f"{name}_norm", dtype=self.dtype_policy)
             norm.build(inputs_shape)
             setattr(self, f"_{name}_norm", norm)
+            scale = None
+            if self.layer_scale is not None:
+                scale = LayerScale(
+                    self.layer_scale, name=f"{name}_scale", dtype=self.dtype_policy)
+                scale.build(inputs_shape)
+            setattr(self, f"_{name}_scale", scale)
         self._drop = keras.layers.Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
         self._drop_path = keras.layers.Dropout(
             self.drop_path, noise_shape=(None, 1, 1), seed=self.seed, dtype=self.dtype_policy)
 
     def _transform(self, x, training):
         return self._residual(
-            x, lambda x: self._feed_forward(x, training=training), self._feed_forward_norm,
-            training)
+            x, lambda x: self._feed_forward(x, training=training), "feed_forward", training)
 
-    def _residual(self, x, branch, norm, training):
-        if self.norm == "pre":
-            return x + self._drop_path(branch(norm(x)), training=training)
-        return norm(x + self._drop_path(branch(x), training=training))
+    def _residual(self, x, branch, name, training):
+        """Adds what a branch makes of `x`, with the norm and the scale of that name."""
+        norm, scale = getattr(self, f"_{name}_norm"), getattr(self, f"_{name}_scale")
+        made = branch(norm(x) if self.norm == "pre" else x)
+        made = self._drop_path(made if scale is None else scale(made), training=training)
+        return x + made if self.norm == "pre" else norm(x + made)
 
     def compute_output_spec(self, *args, **kwargs):
         # Traced rather than told by the shape above, so that scores come out right.
@@ -85,6 +95,7 @@ class TransformerBlock(keras.layers.Layer):
 
     feed_forward = property(lambda self: self._feed_forward)
     feed_forward_norm = property(lambda self: self._feed_forward_norm)
+    feed_forward_scale = property(lambda self: self._feed_forward_scale)
 
     def get_config(self):
         return {
@@ -102,4 +113,6 @@ class TransformerBlock(keras.layers.Layer):
             "epsilon": self.epsilon,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "seed": self.seed,
+            "layer_scale": self.layer_scale,
+            "use_qkv_bias": self.use_qkv_bias,
         }

@@ -43,6 +43,8 @@ class MultiHeadAttention(keras.layers.Layer):
         seed: Seed of the dropout. `None` draws one.
         num_kv_heads: Number `K` of key/value heads, a divisor of `num_heads`. Defaults to
             `num_heads`; 1 is multi-query attention.
+        use_qkv_bias: Whether the projections of query, key, value and gate have biases, if not as
+            `use_bias` says for the output.
 
     Call arguments:
         query: Float, `(B, T, D)`; with more axes, see `attention_axes`.
@@ -85,7 +87,7 @@ class MultiHeadAttention(keras.layers.Layer):
                  flash_attention=None, kernel_initializer="glorot_uniform",
                  bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None,
                  activity_regularizer=None, kernel_constraint=None, bias_constraint=None,
-                 use_gate=False, seed=None, num_kv_heads=None, **kwargs):
+                 use_gate=False, seed=None, num_kv_heads=None, use_qkv_bias=None, **kwargs):
         super().__init__(**kwargs)
         value_dim = key_dim if value_dim is None else value_dim
         num_kv_heads = num_heads if num_kv_heads is None else num_kv_heads
@@ -118,6 +120,7 @@ class MultiHeadAttention(keras.layers.Layer):
         self.use_gate = use_gate
         self.seed = seed
         self.num_kv_heads = num_kv_heads
+        self.use_qkv_bias = use_qkv_bias
         self.supports_masking = True
         self._dropout_layer = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
 
@@ -170,12 +173,14 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def _projection(self, name, input_shape, *output_dims, inputs=1, activation=None):
         """Builds an `EinsumDense` from the last `inputs` axes to `output_dims`."""
+        is_output = inputs == 2
+        use_bias = self.use_bias if is_output or self.use_qkv_bias is None else self.use_qkv_bias
         free = "abcdefghijkl"[:len(input_shape) - inputs]
         bound, made = "mnop"[:inputs], "uvwxyz"[:len(output_dims)]
         dense = keras.layers.EinsumDense(
             f"{free}{bound},{bound}{made}->{free}{made}",
             output_shape=(*(None,) * (len(free) - 1), *output_dims),
-            bias_axes=made if self.use_bias else None, activation=activation, name=name,
+            bias_axes=made if use_bias else None, activation=activation, name=name,
             kernel_initializer=self.kernel_initializer.clone(),
             bias_initializer=self.bias_initializer.clone(),
             kernel_regularizer=self.kernel_regularizer, bias_regularizer=self.bias_regularizer,
@@ -334,6 +339,7 @@ class MultiHeadAttention(keras.layers.Layer):
             "use_gate": self.use_gate,
             "seed": self.seed,
             "num_kv_heads": self.num_kv_heads,
+            "use_qkv_bias": self.use_qkv_bias,
         }
 
 

@@ -1,9 +1,9 @@
-"""Images as sequences: square patches become tokens, one more token stands for the whole."""
+"""Images as sequences: square patches become tokens."""
 
 import keras
 from keras import ops
 
-from keras_seqattn.errors import check_count, check_sequence, explain
+from keras_seqattn.errors import check_count, explain
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
@@ -177,65 +177,3 @@ def token_shape(input_shape, patch_size, embed_dim):
     batch, height, width, _ = input_shape
     known = height is not None and width is not None
     return (batch, height * width // patch_size ** 2 if known else None, embed_dim)
-
-
-@keras.saving.register_keras_serializable(package="keras_seqattn")
-class ClassToken(keras.layers.Layer):
-    """Puts one learned token in front of a sequence; its final state stands for the whole.
-
-    Where no weights of others are to be loaded, averaging all tokens does as well and is cheaper
-    on device (Beyer et al. 2022).
-
-    Args:
-        initializer: Initializer of the token.
-
-    Call arguments:
-        inputs: Float, `(B, T, D)`.
-        mask: Boolean, `(B, T)`; `True` is a real token. Keras fills it in.
-
-    Returns:
-        Float, `(B, 1 + T, D)`.
-
-    Raises:
-        ValueError: the input is not of rank 3.
-
-    Example:
-
-    >>> tuple(ClassToken()(keras.ops.zeros((2, 5, 3))).shape)
-    (2, 6, 3)
-
-    Masking: passes the mask on with `True` in front.
-    Cost: `D` weights.
-    On device: one CONCATENATION with a constant.
-    Paper: Dosovitskiy et al. 2021, section 3.1, equation 1.
-    """
-
-    def __init__(self, initializer="zeros", **kwargs):
-        super().__init__(**kwargs)
-        self.initializer = keras.initializers.get(initializer)
-        self.supports_masking = True
-
-    def build(self, input_shape):
-        check_sequence(input_shape, "ClassToken")
-        self.token = self.add_weight(
-            shape=(1, 1, input_shape[-1]), initializer=self.initializer, name="token")
-
-    def call(self, inputs, mask=None):
-        shape = (ops.shape(inputs)[0], 1, inputs.shape[-1])
-        token = ops.broadcast_to(ops.cast(self.token, inputs.dtype), shape)
-        return ops.concatenate([token, inputs], axis=1)
-
-    def compute_mask(self, inputs, mask=None):
-        if mask is None:
-            return None
-        return ops.concatenate([ops.ones_like(mask[:, :1]), mask], axis=1)
-
-    def compute_output_shape(self, input_shape):
-        batch, length, embed_dim = input_shape
-        return (batch, None if length is None else length + 1, embed_dim)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "initializer": keras.initializers.serialize(self.initializer),
-        }

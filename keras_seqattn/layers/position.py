@@ -1,4 +1,4 @@
-"""Positions: what tells attention, which sees a set, where each token stands."""
+"""Fixed positions: what tells attention, which sees a set, where each token stands."""
 
 import keras
 import numpy as np
@@ -128,78 +128,4 @@ class PositionalEncoding(keras.layers.Layer):
             "max_wavelength": self.max_wavelength,
             "grid": self.grid,
             "max_length": self.max_length,
-        }
-
-
-@keras.saving.register_keras_serializable(package="keras_seqattn")
-class LearnedPositionEmbedding(keras.layers.Layer):
-    """Adds a learned vector to each position of a sequence.
-
-    Args:
-        max_length: Number of positions that have a vector. Defaults to the `T` it is built with.
-        initializer: Initializer of the vectors. Defaults to a normal of deviation 0.02, the Vision
-            Transformer's.
-
-    Call arguments:
-        inputs: Float, `(B, T, D)`, `T` at most `max_length`.
-        start: Position of the first token: an integer or an integer tensor.
-
-    Returns:
-        Float, `(B, T, D)`.
-
-    Raises:
-        ValueError: `T` is greater than `max_length`, or unknown while `max_length` is unset.
-
-    Example:
-
-    >>> tuple(LearnedPositionEmbedding(max_length=7)(keras.ops.zeros((2, 5, 3))).shape)
-    (2, 5, 3)
-
-    Masking: passes the mask on.
-    Cost: `max_length·D` weights, `T·D` additions per example.
-    On device: one ADD of a constant.
-    Paper: Dosovitskiy et al. 2021, section 3.1, equation 1.
-    """
-
-    def __init__(self, max_length=None, initializer=None, **kwargs):
-        super().__init__(**kwargs)
-        if max_length is not None:
-            check_count(max_length=max_length)
-        self.max_length = max_length
-        self.initializer = keras.initializers.get(
-            keras.initializers.RandomNormal(stddev=0.02) if initializer is None else initializer)
-        self.supports_masking = True
-
-    def build(self, input_shape):
-        check_sequence(input_shape, "LearnedPositionEmbedding")
-        length, embed_dim = input_shape[1:]
-        rows = self.max_length or length
-        if rows is None:
-            raise ValueError(explain(
-                "`max_length` is needed, since the length of the input is unknown",
-                max_length=self.max_length, input_shape=tuple(input_shape),
-                fix="pass max_length"))
-        if length is not None and length > rows:
-            raise ValueError(explain(
-                "the sequence must not be longer than `max_length`", length=length,
-                max_length=self.max_length, fix="raise max_length"))
-        self.embeddings = self.add_weight(
-            shape=(rows, embed_dim), initializer=self.initializer, name="embeddings")
-
-    def call(self, inputs, start=0):
-        rows, embed_dim = self.embeddings.shape
-        if isinstance(start, int) and start == 0 and inputs.shape[1] == rows:
-            return inputs + ops.expand_dims(self.embeddings, 0)
-        vectors = ops.slice(
-            ops.convert_to_tensor(self.embeddings), (start, 0), (ops.shape(inputs)[1], embed_dim))
-        return inputs + ops.expand_dims(vectors, 0)
-
-    def compute_output_shape(self, input_shape):
-        return tuple(input_shape)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "max_length": self.max_length,
-            "initializer": keras.initializers.serialize(self.initializer),
         }

@@ -26,6 +26,9 @@ class TransformerEncoderBlock(TransformerBlock):
         epsilon: Added to the variance in the norms.
         kernel_initializer: Initializer of the kernels.
         seed: Seed of the dropouts. `None` draws one.
+        layer_scale: First value of the learned factors at the end of each branch (`LayerScale`),
+            such as 1e-5. `None` has no factors.
+        use_qkv_bias: Whether query, key and value have biases, if not as `use_bias` says.
 
     Call arguments:
         inputs: Float, `(B, T, D)`.
@@ -74,7 +77,7 @@ class TransformerEncoderBlock(TransformerBlock):
                 x, scores = x
             return self._drop(x, training=training)
 
-        x = self._residual(inputs, attention, self._attention_norm, training)
+        x = self._residual(inputs, attention, "attention", training)
         x = self._transform(x, training)
         return (x, scores) if return_attention_scores else x
 
@@ -83,6 +86,7 @@ class TransformerEncoderBlock(TransformerBlock):
 
     attention = property(lambda self: self._attention)
     attention_norm = property(lambda self: self._attention_norm)
+    attention_scale = property(lambda self: self._attention_scale)
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
@@ -106,6 +110,9 @@ class TransformerDecoderBlock(TransformerBlock):
         epsilon: Added to the variance in the norms.
         kernel_initializer: Initializer of the kernels.
         seed: Seed of the dropouts. `None` draws one.
+        layer_scale: First value of the learned factors at the end of each branch (`LayerScale`),
+            such as 1e-5. `None` has no factors.
+        use_qkv_bias: Whether query, key and value have biases, if not as `use_bias` says.
 
     Call arguments:
         inputs: Float, `(B, T, D)`.
@@ -162,11 +169,11 @@ class TransformerDecoderBlock(TransformerBlock):
             inputs, lambda x: attend(self._self_attention, x, x, inputs_mask,
                                      attention_mask=attention_mask,
                                      use_causal_mask=use_causal_mask),
-            self._self_attention_norm, training)
+            "self_attention", training)
         if memory is not None:
             x = self._residual(
                 x, lambda x: attend(self._cross_attention, x, memory, memory_mask),
-                self._cross_attention_norm, training)
+                "cross_attention", training)
         x = self._transform(x, training)
         return (x, scores) if return_attention_scores else x
 
@@ -223,9 +230,9 @@ class TransformerDecoderBlock(TransformerBlock):
                 x, scores = x
             return x
 
-        x = self._residual(inputs, attend_tokens, self._self_attention_norm, False)
+        x = self._residual(inputs, attend_tokens, "self_attention", False)
         if "memory_key" in cache:
-            x = self._residual(x, attend_memory, self._cross_attention_norm, False)
+            x = self._residual(x, attend_memory, "cross_attention", False)
         x = self._transform(x, False)
         return (x, cache, scores) if return_attention_scores else (x, cache)
 

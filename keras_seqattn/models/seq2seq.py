@@ -106,8 +106,8 @@ def seq2seq(vocab_size, max_length=128, embed_dim=256, units=512, num_layers=1, 
     >>> seq2seq(vocab_size=11, max_length=7, embed_dim=3, units=5).count_params()
     411
 
-    Cost: `V·D + U·D + D + 8·U·(D + U + 1)` weights with one layer; a step costs as many multiply-adds
-    as its weights, one step after the other.
+    Cost: `V·D + U·D + D + 8·U·(D + U + 1)` weights with one layer; a step costs as many
+    multiply-adds as its weights, one step after the other.
     """
     check_count(vocab_size=vocab_size, max_length=max_length, embed_dim=embed_dim, units=units,
                 num_layers=num_layers)

@@ -16,12 +16,6 @@ from keras_seqattn.models.generator import END, PAD, START, Generator
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
-def gelu_tanh(x):
-    """GELU by its tanh formula, as GPT-2 has it; it differs from the exact one by up to 5e-4."""
-    return keras.activations.gelu(x, approximate=True)
-
-
-@keras.saving.register_keras_serializable(package="keras_seqattn")
 class VisionText(Generator):
     """The model that `vision_text` builds; its arguments are all given."""
 

@@ -6,7 +6,8 @@ import pytest
 from keras import ops
 from tolerances import EXACT, FLOAT32
 
-from keras_seqattn.models.vision_text import gelu_tanh, vision_text
+from keras_seqattn.layers import gelu_tanh
+from keras_seqattn.models.vision_text import vision_text
 from keras_seqattn.testing import check_error
 
 SIZES = {"vocab_size": 13, "max_length": 7, "num_layers": 2, "num_heads": 2, "embed_dim": 6}

@@ -1,0 +1,83 @@
+"""Tables of positions on a grid, resized to another grid as the projects that trained them do."""
+
+import numpy as np
+from keras import ops
+
+from keras_seqattn.errors import explain, nearest
+
+INTERPOLATIONS = ("bilinear", "corners", "bicubic", "bicubic_antialias")
+
+
+def resize_grid(table, grid, new_grid, num_prefix=0, interpolation="bilinear", xp=np):
+    """Resizes a table of vectors, one for each patch of a grid, to another grid.
+
+    Args:
+        table: Float, `(num_prefix + GH·GW, D)`; the grid row by row.
+        grid: `(GH, GW)` of the table.
+        new_grid: `(GH', GW')`, integers or, with `xp=keras.ops`, integer tensors.
+        num_prefix: Number of vectors in front that belong to no patch: they stay as they are.
+        interpolation: `"bilinear"` between the centres of patches; `"corners"`, linear with the
+            corners of both grids on each other, as Google's ViTs; `"bicubic"` as Hugging Face's;
+            `"bicubic_antialias"` as timm's, which averages when the grid shrinks.
+        xp: Module that computes: `numpy`, in float64, or `keras.ops`, in the table's dtype.
+
+    Returns:
+        Float, `(num_prefix + GH'·GW', D)`.
+
+    Raises:
+        ValueError: the table does not fit the grid, or the interpolation is unknown.
+
+    Example:
+
+    >>> resize_grid(np.array([[0.0], [1.0]]), (1, 2), (1, 3), interpolation="corners").tolist()
+    [[0.0], [0.5], [1.0]]
+
+    Cost: `O(GH'·GW·(GH + GW')·D)`: one small matrix product for each axis.
+    Paper: Dosovitskiy et al. 2021, section 3.2; bicubic: Keys 1981.
+    """
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(explain("`interpolation` is not known", interpolation=interpolation,
+                                 fix=nearest(interpolation, INTERPOLATIONS)))
+    if table.shape[0] != num_prefix + grid[0] * grid[1]:
+        raise ValueError(explain(
+            "the table must have a vector for each prefix token and each patch of the grid",
+            rows=table.shape[0], grid=tuple(grid), num_prefix=num_prefix,
+            fix="pass the grid that the table was made for"))
+    dim = table.shape[1]
+    rows, columns = (_matrix(old, new, interpolation, xp)
+                     for old, new in zip(grid, new_grid, strict=True))
+    x = xp.reshape(table[num_prefix:], (grid[0], grid[1] * dim))
+    x = xp.reshape(xp.matmul(rows, x), (-1, grid[1], dim))                     # (GH', GW, D)
+    x = xp.reshape(xp.matmul(columns, x), (-1, dim))                           # (GH'·GW', D)
+    return xp.concatenate([table[:num_prefix], x], axis=0)
+
+
+def _matrix(old, new, interpolation, xp):
+    """Weights `(new, old)` with which each new position reads the old ones; rows sum to 1."""
+    dtype = "float64" if xp is np else "float32"
+    sources = np.arange(old, dtype=dtype)
+    places, size = (xp.arange(new), new) if xp is np else (
+        ops.cast(ops.arange(new), dtype), ops.cast(new, dtype))
+    if interpolation == "corners":
+        at = places * ((old - 1) / xp.maximum(size - 1, 1))
+    else:
+        at = (places + 0.5) * (old / size) - 0.5
+    at = xp.expand_dims(at, 1)                                                 # (new, 1)
+    if interpolation in ("bilinear", "corners"):
+        return xp.maximum(1 - xp.abs(xp.clip(at, 0, old - 1) - sources), 0)
+    if interpolation == "bicubic":  # behind the border, its vectors are repeated
+        first = xp.floor(at)
+        return sum(
+            xp.where(xp.clip(first + k, 0, old - 1) == sources, _cubic(at - first - k, -0.75, xp),
+                     0.0)
+            for k in (-1, 0, 1, 2))
+    weights = _cubic((at - sources) / xp.maximum(old / size, 1.0), -0.5, xp)
+    return weights / xp.sum(weights, axis=1, keepdims=True)
+
+
+def _cubic(x, a, xp):
+    """Keys' cubic convolution kernel with the slope `a`, zero from 2 on."""
+    x = xp.abs(x)
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+    return xp.where(x < 1, near, xp.where(x < 2, far, 0.0))

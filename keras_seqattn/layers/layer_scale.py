@@ -1,0 +1,58 @@
+"""A learned factor for each feature, with which deep residual branches start almost silent."""
+
+import keras
+
+from keras_seqattn.errors import explain
+
+
+@keras.saving.register_keras_serializable(package="keras_seqattn")
+class LayerScale(keras.layers.Layer):
+    """Multiplies each feature by a learned factor.
+
+    At the end of a residual branch, and small at first, it lets very deep Transformers train.
+
+    Args:
+        initial: First value of all factors.
+
+    Call arguments:
+        inputs: Float, `(…, D)`.
+
+    Returns:
+        Float, `(…, D)`.
+
+    Raises:
+        ValueError: the width of the input is unknown.
+
+    Example:
+
+    >>> keras.ops.convert_to_numpy(LayerScale(0.5)(keras.ops.ones((1, 3)))).tolist()
+    [[0.5, 0.5, 0.5]]
+
+    Masking: passes the mask on.
+    Cost: `D` weights, as many multiplications per token.
+    On device: none, as the factors move into the dense layer before.
+    Paper: Touvron et al. 2021, "Going deeper with Image Transformers", section 2, equation 4.
+    """
+
+    def __init__(self, initial=1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self.initial = initial
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        if input_shape[-1] is None:
+            raise ValueError(explain(
+                "the input of LayerScale must have a known width as its last axis",
+                input_shape=tuple(input_shape), fix="set the last axis"))
+        self.gamma = self.add_weight(
+            shape=(input_shape[-1],), initializer=keras.initializers.Constant(self.initial),
+            name="gamma")
+
+    def call(self, inputs):
+        return inputs * self.gamma
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "initial": self.initial}

@@ -1,0 +1,127 @@
+"""Tokens that belong to no patch or word: put in front of a sequence, and taken from it again."""
+
+import keras
+from keras import ops
+
+from keras_seqattn.errors import check_count, check_sequence, explain
+
+
+@keras.saving.register_keras_serializable(package="keras_seqattn")
+class ClassToken(keras.layers.Layer):
+    """Puts learned tokens in front of a sequence; the final state of one stands for the whole.
+
+    Where no weights of others are to be loaded, averaging all tokens does as well and is cheaper
+    on device (Beyer et al. 2022).
+
+    Args:
+        initializer: Initializer of the tokens.
+        num_tokens: Number of tokens: 2 for a class and a distillation token; any number for
+            registers, which give attention room for notes (Darcet et al. 2024).
+
+    Call arguments:
+        inputs: Float, `(B, T, D)`.
+        mask: Boolean, `(B, T)`; `True` is a real token. Keras fills it in.
+
+    Returns:
+        Float, `(B, num_tokens + T, D)`.
+
+    Raises:
+        ValueError: the input is not of rank 3, or `num_tokens` below 1.
+
+    Example:
+
+    >>> tuple(ClassToken()(keras.ops.zeros((2, 5, 3))).shape)
+    (2, 6, 3)
+
+    Masking: passes the mask on with `True` in front.
+    Cost: `num_tokens·D` weights.
+    On device: one CONCATENATION with a constant.
+    Paper: Dosovitskiy et al. 2021, section 3.1, equation 1.
+    """
+
+    def __init__(self, initializer="zeros", num_tokens=1, **kwargs):
+        super().__init__(**kwargs)
+        check_count(num_tokens=num_tokens)
+        self.num_tokens = num_tokens
+        self.initializer = keras.initializers.get(initializer)
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        check_sequence(input_shape, "ClassToken")
+        self.token = self.add_weight(
+            shape=(1, self.num_tokens, input_shape[-1]), initializer=self.initializer, name="token")
+
+    def call(self, inputs, mask=None):
+        shape = (ops.shape(inputs)[0], self.num_tokens, inputs.shape[-1])
+        token = ops.broadcast_to(ops.cast(self.token, inputs.dtype), shape)
+        return ops.concatenate([token, inputs], axis=1)
+
+    def compute_mask(self, inputs, mask=None):
+        if mask is None:
+            return None
+        real = ops.repeat(ops.ones_like(mask[:, :1]), self.num_tokens, axis=1)
+        return ops.concatenate([real, mask], axis=1)
+
+    def compute_output_shape(self, input_shape):
+        batch, length, embed_dim = input_shape
+        return (batch, None if length is None else length + self.num_tokens, embed_dim)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "initializer": keras.initializers.serialize(self.initializer),
+            "num_tokens": self.num_tokens,
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_seqattn")
+class FirstTokens(keras.layers.Layer):
+    """Takes the first tokens of a sequence, of any length.
+
+    Args:
+        num_tokens: How many.
+
+    Call arguments:
+        inputs: Float, `(B, T, D)`.
+
+    Returns:
+        Float, `(B, num_tokens, D)`.
+
+    Raises:
+        ValueError: `num_tokens` below 1 or above `T`; the input is not of rank 3.
+
+    Example:
+
+    >>> tuple(FirstTokens(2)(keras.ops.zeros((2, 5, 3))).shape)
+    (2, 2, 3)
+
+    Masking: consumes the mask: what `ClassToken` put there is real.
+    Cost: none.
+    On device: the last block computes only these tokens.
+    """
+
+    def __init__(self, num_tokens=1, **kwargs):
+        super().__init__(**kwargs)
+        check_count(num_tokens=num_tokens)
+        self.num_tokens = num_tokens
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        check_sequence(input_shape, "FirstTokens")
+        length = input_shape[1]
+        if length is not None and length < self.num_tokens:
+            raise ValueError(explain(
+                "the sequence must have as many tokens as are taken", num_tokens=self.num_tokens,
+                length=length, fix="lower num_tokens"))
+
+    def call(self, inputs):
+        return inputs[:, :self.num_tokens]
+
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.num_tokens, input_shape[2])
+
+    def get_config(self):
+        return {**super().get_config(), "num_tokens": self.num_tokens}

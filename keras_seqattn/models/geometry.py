@@ -1,0 +1,127 @@
+"""Where the patches of a Vision Transformer lie, and the same model for images of another size."""
+
+import dataclasses
+
+import keras
+
+from keras_seqattn.errors import explain
+from keras_seqattn.layers import (
+    ClassToken,
+    ConvStem,
+    LearnedPositionEmbedding,
+    PatchEmbedding,
+    PositionalEncoding,
+)
+from keras_seqattn.layers.grid import resize_grid
+
+
+@dataclasses.dataclass(frozen=True)
+class Geometry:
+    """How the tokens of a Vision Transformer lie.
+
+    Attributes:
+        grid: `(GH, GW)` of the patches; of the position table, where images have any size.
+        patch_size: Side `P` of a patch, in pixels.
+        num_prefix: Number of tokens before the patches.
+        has_class_token: Whether the first of them is a class token.
+    """
+
+    grid: tuple
+    patch_size: int
+    num_prefix: int
+    has_class_token: bool
+
+
+def vit_geometry(model):
+    """Reads how the tokens of a Vision Transformer lie from its layers.
+
+    Args:
+        model: Functional `keras.Model` with the layers of `vit` on its top level.
+
+    Returns:
+        `Geometry`.
+
+    Raises:
+        ValueError: the model cuts no image into patches.
+
+    >>> from keras_seqattn import models
+    >>> vit_geometry(models.vit("nano", patch_size=8, image_shape=(64, 48, 3), num_registers=2))
+    Geometry(grid=(8, 6), patch_size=8, num_prefix=3, has_class_token=True)
+    """
+    stems = [layer for layer in model.layers if isinstance(layer, (PatchEmbedding, ConvStem))]
+    if len(stems) != 1:
+        raise ValueError(explain(
+            "the model must cut its images into patches once, on its top level", model=model.name,
+            stems=len(stems), fix="pass a Vision Transformer as `models.vit` builds it"))
+    height, width = stems[0].input.shape[1:3]
+    tables = [layer for layer in model.layers if isinstance(layer, LearnedPositionEmbedding)]
+    if None in (height, width):
+        grid = tables[0].grid
+    else:
+        grid = (height // stems[0].patch_size, width // stems[0].patch_size)
+    prefix = {layer.name: layer.num_tokens for layer in model.layers
+              if isinstance(layer, ClassToken)}
+    return Geometry(grid, stems[0].patch_size, sum(prefix.values()), "class_token" in prefix)
+
+
+def resize(model, image_shape, interpolation=None):
+    """The same Vision Transformer for images of another size: its positions are resized.
+
+    Args:
+        model: As for `vit_geometry`. It stays as it is.
+        image_shape: `(height, width, channels)`, in pixels; `None` for height and width lets the
+            model take any, resized at each call.
+        interpolation: How learned positions are resized, as in `layers.grid.resize_grid`.
+            Defaults to the model's own.
+
+    Returns:
+        Functional `keras.Model` with weights of its own.
+
+    Raises:
+        ValueError: as for `vit_geometry`; the patches do not divide the image; positions that are
+            waves, and images of any size.
+
+    >>> from keras_seqattn import models
+    >>> small = models.vit("nano", patch_size=8, image_shape=(64, 64, 3), num_classes=10)
+    >>> resize(small, (96, 128, 3)).input_shape
+    (None, 96, 128, 3)
+    """
+    geometry = vit_geometry(model)
+    any_size = None in image_shape[:2]
+    grid = geometry.grid if any_size else tuple(
+        side // geometry.patch_size for side in image_shape[:2])
+    if any_size and any(isinstance(layer, PositionalEncoding) for layer in model.layers):
+        raise ValueError(explain(
+            "images of any size need learned positions", image_shape=tuple(image_shape),
+            fix="give the height and width"))
+
+    def place(layer):
+        config = layer.get_config()
+        if isinstance(layer, LearnedPositionEmbedding):
+            rows = layer.embeddings.shape[0]
+            config |= {"max_length": None, "grid": grid,
+                       "num_prefix": rows - geometry.grid[0] * geometry.grid[1],
+                       "interpolation": interpolation or layer.interpolation}
+        elif isinstance(layer, PositionalEncoding):
+            config |= {"grid": grid}
+        elif isinstance(layer, keras.layers.Cropping1D) and layer.name == "first":
+            # the class token as models had it before `FirstTokens`
+            config |= {"cropping": (0, geometry.num_prefix + grid[0] * grid[1] - 1)}
+        return type(layer).from_config(config)
+
+    def call(layer, *arguments, **keywords):
+        if any_size and isinstance(layer, LearnedPositionEmbedding):
+            keywords["images"] = images
+        return layer(*arguments, **keywords)
+
+    images = keras.Input(image_shape, name=model.inputs[0].name)
+    resized = keras.models.clone_model(
+        model, input_tensors=images, clone_function=place, call_function=call)
+    for old, new in zip(model.layers, resized.layers, strict=True):
+        if isinstance(old, LearnedPositionEmbedding):
+            new.embeddings.assign(resize_grid(
+                keras.ops.convert_to_numpy(old.embeddings).astype("float64"), geometry.grid, grid,
+                new.num_prefix, new.interpolation))
+        else:
+            new.set_weights(old.get_weights())
+    return resized
