@@ -8,6 +8,11 @@ from keras_seqattn.layers.feed_forward import FeedForward
 from keras_seqattn.layers.last_step import LastStep
 from keras_seqattn.layers.layer_scale import LayerScale
 from keras_seqattn.layers.learned_position import LearnedPositionEmbedding
+from keras_seqattn.layers.locality import (
+    LocalityAttention,
+    LocalityEncoderBlock,
+    ShiftedPatchEmbedding,
+)
 from keras_seqattn.layers.multi_head import MultiHeadAttention
 from keras_seqattn.layers.patch import ConvStem, PatchEmbedding
 from keras_seqattn.layers.pooling import AttentionPooling
@@ -26,10 +31,13 @@ __all__ = [
     "LastStep",
     "LayerScale",
     "LearnedPositionEmbedding",
+    "LocalityAttention",
+    "LocalityEncoderBlock",
     "MultiHeadAttention",
     "PatchEmbedding",
     "PositionalEncoding",
     "ScaledDotProductAttention",
+    "ShiftedPatchEmbedding",
     "TemporalConvBlock",
     "TemporalConvNet",
     "TransformerDecoderBlock",

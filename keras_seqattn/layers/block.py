@@ -16,6 +16,8 @@ class TransformerBlock(keras.layers.Layer):
     The arguments are those of `TransformerEncoderBlock`.
     """
 
+    _attention_class = MultiHeadAttention
+
     def __init__(self, num_heads, mlp_dim, norm="pre", activation="gelu", dropout=0.0,
                  attention_dropout=0.0, drop_path=0.0, key_dim=None, num_kv_heads=None,
                  use_bias=True, epsilon=1e-6, kernel_initializer="glorot_uniform", seed=None,
@@ -53,7 +55,7 @@ class TransformerBlock(keras.layers.Layer):
         common = {"use_bias": self.use_bias, "seed": self.seed, "dtype": self.dtype_policy,
                   "kernel_initializer": self.kernel_initializer}
         for name, shape in read.items():
-            attention = MultiHeadAttention(
+            attention = self._attention_class(
                 self.num_heads, self.key_dim or embed_dim // self.num_heads,
                 dropout=self.attention_dropout, num_kv_heads=self.num_kv_heads,
                 use_qkv_bias=self.use_qkv_bias, name=name, **common)

@@ -35,9 +35,7 @@ def resize_grid(table, grid, new_grid, num_prefix=0, interpolation="bilinear", x
     Cost: `O(GH'·GW·(GH + GW')·D)`: one small matrix product for each axis.
     Paper: Dosovitskiy et al. 2021, section 3.2; bicubic: Keys 1981.
     """
-    if interpolation not in INTERPOLATIONS:
-        raise ValueError(explain("`interpolation` is not known", interpolation=interpolation,
-                                 fix=nearest(interpolation, INTERPOLATIONS)))
+    check_interpolation(interpolation)
     if table.shape[0] != num_prefix + grid[0] * grid[1]:
         raise ValueError(explain(
             "the table must have a vector for each prefix token and each patch of the grid",
@@ -50,6 +48,13 @@ def resize_grid(table, grid, new_grid, num_prefix=0, interpolation="bilinear", x
     x = xp.reshape(xp.matmul(rows, x), (-1, grid[1], dim))                     # (GH', GW, D)
     x = xp.reshape(xp.matmul(columns, x), (-1, dim))                           # (GH'·GW', D)
     return xp.concatenate([table[:num_prefix], x], axis=0)
+
+
+def check_interpolation(interpolation):
+    """Refuses a name that is none of `INTERPOLATIONS`."""
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(explain("`interpolation` is not known", interpolation=interpolation,
+                                 fix=nearest(interpolation, INTERPOLATIONS)))
 
 
 def _matrix(old, new, interpolation, xp):

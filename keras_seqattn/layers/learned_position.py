@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_seqattn.errors import check_count, check_sequence, explain
-from keras_seqattn.layers.grid import resize_grid
+from keras_seqattn.layers.grid import check_interpolation, resize_grid
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
@@ -51,6 +51,7 @@ class LearnedPositionEmbedding(keras.layers.Layer):
         super().__init__(**kwargs)
         if max_length is not None:
             check_count(max_length=max_length)
+        check_interpolation(interpolation)
         if grid is not None:
             check_count(grid_height=grid[0], grid_width=grid[1])
             if max_length is not None:

@@ -242,10 +242,8 @@ class MultiHeadAttention(keras.layers.Layer):
               return_attention_scores=False):
         asked = ops.shape(query)[:-1]
         gate = _project(self._gate_dense, query) if self.use_gate else None
-        query = self._split_heads(_project(self._query_dense, query))    # (B, N, T, H)
-        if self.sliding_window:
-            allowed = masks.combine(allowed, masks.sliding_window(
-                ops.shape(query)[2], ops.shape(keys)[2], window=self.sliding_window))
+        query = self._tempered(self._split_heads(_project(self._query_dense, query)))
+        allowed = self._narrowed(allowed, ops.shape(query)[2], ops.shape(keys)[2])
         output, scores = attend(
             query, keys, values, allowed, scale=self.key_dim ** -0.5, causal=causal, drop=drop,
             bias=bias if bias is None or len(bias.shape) != 3 else ops.expand_dims(bias, 1),
@@ -253,6 +251,17 @@ class MultiHeadAttention(keras.layers.Layer):
         output = self._join_heads(output, asked)                        # (B, T, N, H_v)
         output = _project(self._output_dense, output if gate is None else output * gate)
         return finite(output), scores                                        # (B, T, D)
+
+    def _tempered(self, query):
+        """The query of all heads, `(B, N, T, H)`, as it meets the keys."""
+        return query
+
+    def _narrowed(self, allowed, num_queries, num_keys):
+        """Which positions may be read, of those that masks allow."""
+        if not self.sliding_window:
+            return allowed
+        return masks.combine(
+            allowed, masks.sliding_window(num_queries, num_keys, window=self.sliding_window))
 
     # Projections have the axes of the input with N and H behind. Attention wants the batch axes,
     # N, the positions, H; with more than one axis of positions or batch, each kind is flattened.

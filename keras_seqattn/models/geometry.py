@@ -5,14 +5,9 @@ import dataclasses
 import keras
 
 from keras_seqattn.errors import explain
-from keras_seqattn.layers import (
-    ClassToken,
-    ConvStem,
-    LearnedPositionEmbedding,
-    PatchEmbedding,
-    PositionalEncoding,
-)
+from keras_seqattn.layers import ClassToken, LearnedPositionEmbedding, PositionalEncoding
 from keras_seqattn.layers.grid import resize_grid
+from keras_seqattn.models.vit import STEMS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +43,7 @@ def vit_geometry(model):
     >>> vit_geometry(models.vit("nano", patch_size=8, image_shape=(64, 48, 3), num_registers=2))
     Geometry(grid=(8, 6), patch_size=8, num_prefix=3, has_class_token=True)
     """
-    stems = [layer for layer in model.layers if isinstance(layer, (PatchEmbedding, ConvStem))]
+    stems = [layer for layer in model.layers if isinstance(layer, tuple(STEMS.values()))]
     if len(stems) != 1:
         raise ValueError(explain(
             "the model must cut its images into patches once, on its top level", model=model.name,

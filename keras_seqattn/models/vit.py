@@ -14,8 +14,10 @@ from keras_seqattn.layers import (
     ConvStem,
     FirstTokens,
     LearnedPositionEmbedding,
+    LocalityEncoderBlock,
     PatchEmbedding,
     PositionalEncoding,
+    ShiftedPatchEmbedding,
     TransformerEncoderBlock,
 )
 
@@ -28,7 +30,7 @@ SIZES = {
     "large": (24, 16, 1024, 4096),
     "huge": (32, 16, 1280, 5120),
 }
-STEMS = {"patch": PatchEmbedding, "conv": ConvStem}
+STEMS = {"patch": PatchEmbedding, "conv": ConvStem, "shifted": ShiftedPatchEmbedding}
 POOLINGS = ("token", "mean", "map", "none")
 POSITIONS = ("learned", "sinusoidal")
 
@@ -39,7 +41,7 @@ def vit(size, patch_size=16, image_shape=(224, 224, 3), num_classes=1000, *, ste
         embed_dim=None, mlp_dim=None, class_token=None, num_registers=0, distillation=False,
         prefix_positions=True, grid=None, interpolation="bilinear", layer_scale=None,
         use_qkv_bias=True, activation="gelu", norm_after_pooling=False, representation_dim=None,
-        dtype=None, seed=None, name="vit"):
+        locality=False, dtype=None, seed=None, name="vit"):
     """Builds a Vision Transformer that classifies images.
 
     Args:
@@ -48,8 +50,9 @@ def vit(size, patch_size=16, image_shape=(224, 224, 3), num_classes=1000, *, ste
         image_shape: `(height, width, channels)`, in pixels. Height and width may be `None`, with
             a `grid`: the model then takes images of any size.
         num_classes: Number of logits; 0 for a model that returns features.
-        stem: What makes tokens of pixels: one linear map of each `"patch"`, the paper's, or a few
-            small `"conv"`olutions (`ConvStem`), which small data sets reward.
+        stem: What makes tokens of pixels: one linear map of each `"patch"`, the paper's; a few
+            small `"conv"`olutions (`ConvStem`) or `"shifted"` copies (`ShiftedPatchEmbedding`),
+            which small data sets reward.
         pooling: `"token"` reads the class from a token of its own, `"mean"` from the average of
             all patches, `"map"` by attention (`AttentionPooling`); `"none"` keeps all tokens.
         position: `"learned"` vectors or fixed 2-D `"sinusoidal"` waves.
@@ -77,6 +80,7 @@ def vit(size, patch_size=16, image_shape=(224, 224, 3), num_classes=1000, *, ste
         activation: Name or function inside the feed-forward networks.
         norm_after_pooling: Whether the last norm stands behind the pooling.
         representation_dim: Width of a dense layer with tanh before the head; `None` has none.
+        locality: Whether attention is `LocalityAttention`, for small data sets.
         dtype: Dtype policy of the layers, for example `"mixed_bfloat16"`.
         seed: Seed of the dropouts. `None` draws one.
         name: Name of the model.
@@ -151,8 +155,9 @@ def vit(size, patch_size=16, image_shape=(224, 224, 3), num_classes=1000, *, ste
 
     x = add_positions(put_prefix(x)) if prefix_positions else put_prefix(add_positions(x))
     x = keras.layers.Dropout(dropout, seed=seed, name="dropout", **common)(x)
+    block = LocalityEncoderBlock if locality else TransformerEncoderBlock
     for i in range(num_layers):
-        x = TransformerEncoderBlock(
+        x = block(
             num_heads, mlp_dim, dropout=dropout, attention_dropout=attention_dropout,
             drop_path=drop_path * i / max(num_layers - 1, 1), epsilon=epsilon, seed=seed,
             activation=activation, layer_scale=layer_scale,

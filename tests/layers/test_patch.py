@@ -7,7 +7,7 @@ from arrays import array, normal
 from keras import ops
 from tolerances import FLOAT32
 
-from keras_seqattn.layers import ClassToken, ConvStem, PatchEmbedding
+from keras_seqattn.layers import ConvStem, PatchEmbedding
 from keras_seqattn.testing import check_error, check_layer
 
 
@@ -24,11 +24,6 @@ def test_patch_contract(kwargs, num_weights):
 def test_stem_contract(kwargs, tokens, num_weights):
     check_layer(ConvStem, kwargs, (2, 8, 12, 5), (2, tokens, kwargs["embed_dim"]), num_weights,
                 keeps_mask=False)
-
-
-@pytest.mark.parametrize("kwargs", [{}, {"initializer": "ones"}])
-def test_token_contract(kwargs):
-    check_layer(ClassToken, kwargs, (2, 7, 11), (2, 8, 11), 1)
 
 
 def test_each_token_is_its_patch_times_the_kernel(rng):
@@ -77,16 +72,6 @@ def test_any_size_of_image_that_the_patch_divides(rng, stem):
         assert model(images).shape == (2, height * width // 16, 6)
 
 
-def test_class_token_stands_in_front_and_is_real(rng):
-    x = rng.normal(size=(2, 5, 3)).astype("float32")
-    layer = ClassToken(initializer="ones")
-    output = array(layer(x))
-    np.testing.assert_array_equal(output[:, 0], np.ones((2, 3)))
-    np.testing.assert_array_equal(output[:, 1:], x)
-    mask = layer.compute_mask(x, np.array([[True, False, True, False, False]] * 2))
-    np.testing.assert_array_equal(array(mask)[0], [True, True, False, True, False, False])
-
-
 @pytest.mark.parametrize(("shape", "received"), [
     ((2, 7, 8, 3), {"patch_size": 4, "height": 7}),
     ((2, 8, 7, 3), {"patch_size": 4, "width": 7}),
@@ -124,7 +109,3 @@ def test_stems_that_cannot_halve_or_double(kwargs, received):
 
 def test_a_patch_size_must_be_one_number():
     check_error(lambda: PatchEmbedding((3, 5), 7), TypeError, patch_size=(3, 5))
-
-
-def test_class_token_needs_a_sequence():
-    check_error(lambda: ClassToken()(np.zeros((2, 3), "float32")), input_shape=(2, 3))

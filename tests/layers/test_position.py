@@ -7,7 +7,7 @@ from arrays import array
 from keras import ops
 from tolerances import FLOAT32
 
-from keras_seqattn.layers import LearnedPositionEmbedding, PositionalEncoding
+from keras_seqattn.layers import PositionalEncoding
 from keras_seqattn.testing import check_error, check_layer
 
 
@@ -25,11 +25,6 @@ def _paper(position, embed_dim, max_wavelength=10_000.0):
 ])
 def test_contract(kwargs, shape):
     check_layer(PositionalEncoding, kwargs, shape, shape, 0)
-
-
-@pytest.mark.parametrize("kwargs", [{}, {"max_length": 11}, {"initializer": "ones"}])
-def test_learned_contract(kwargs):
-    check_layer(LearnedPositionEmbedding, kwargs, (2, 7, 5), (2, 7, 5), 1)
 
 
 def test_ten_thousand_positions_are_exact():
@@ -65,39 +60,21 @@ def test_a_grid_encodes_row_and_column():
     np.testing.assert_array_equal(grid[:, 3, 4:], np.repeat(grid[:1, 3, 4:], 3, axis=0))
 
 
-def test_learned_rows_belong_to_positions(rng):
-    layer = LearnedPositionEmbedding(max_length=11)
-    x = rng.normal(size=(2, 11, 5)).astype("float32")
-    full = array(layer(x))
-    np.testing.assert_allclose(full - x, np.repeat((full - x)[:1], 2, axis=0), atol=FLOAT32)
-    for start in (4, ops.convert_to_tensor(4, "int32")):
-        np.testing.assert_allclose(
-            array(layer(x[:, 4:7], start=start)), full[:, 4:7], atol=FLOAT32)
-    np.testing.assert_allclose(array(layer(x[:, :7])), full[:, :7], atol=FLOAT32)
-
-
-@pytest.mark.parametrize(("layer", "kwargs", "shape", "received"), [
-    (PositionalEncoding, {}, (2, 5, 7), {"embed_dim": 7}),
-    (PositionalEncoding, {"grid": (1, 5)}, (2, 5, 6), {"embed_dim": 6, "grid": (1, 5)}),
-    (PositionalEncoding, {"grid": (2, 3)}, (2, 5, 8), {"grid": (2, 3), "length": 5}),
-    (PositionalEncoding, {"max_length": 3}, (2, 5, 8), {"length": 5, "max_length": 3}),
-    (PositionalEncoding, {}, (2, 5), {"input_shape": (2, 5)}),
-    (LearnedPositionEmbedding, {"max_length": 3}, (2, 5, 7), {"length": 5, "max_length": 3}),
-    (LearnedPositionEmbedding, {}, (2, 5), {"input_shape": (2, 5)}),
+@pytest.mark.parametrize(("kwargs", "shape", "received"), [
+    ({}, (2, 5, 7), {"embed_dim": 7}),
+    ({"grid": (1, 5)}, (2, 5, 6), {"embed_dim": 6, "grid": (1, 5)}),
+    ({"grid": (2, 3)}, (2, 5, 8), {"grid": (2, 3), "length": 5}),
+    ({"max_length": 3}, (2, 5, 8), {"length": 5, "max_length": 3}),
+    ({}, (2, 5), {"input_shape": (2, 5)}),
 ])
-def test_inputs_that_do_not_fit(layer, kwargs, shape, received):
-    check_error(lambda: layer(**kwargs)(np.zeros(shape, "float32")), **received)
+def test_inputs_that_do_not_fit(kwargs, shape, received):
+    check_error(lambda: PositionalEncoding(**kwargs)(np.zeros(shape, "float32")), **received)
 
 
-def test_learned_needs_a_length():
-    check_error(lambda: LearnedPositionEmbedding()(keras.Input((None, 5))), max_length=None)
-
-
-@pytest.mark.parametrize(("layer", "kwargs", "received"), [
-    (PositionalEncoding, {"max_wavelength": 0.0}, {"max_wavelength": 0.0}),
-    (PositionalEncoding, {"max_length": 0}, {"max_length": 0}),
-    (PositionalEncoding, {"grid": (0, 3)}, {"grid_height": 0}),
-    (LearnedPositionEmbedding, {"max_length": -1}, {"max_length": -1}),
+@pytest.mark.parametrize(("kwargs", "received"), [
+    ({"max_wavelength": 0.0}, {"max_wavelength": 0.0}),
+    ({"max_length": 0}, {"max_length": 0}),
+    ({"grid": (0, 3)}, {"grid_height": 0}),
 ])
-def test_wrong_arguments(layer, kwargs, received):
-    check_error(lambda: layer(**kwargs), **received)
+def test_wrong_arguments(kwargs, received):
+    check_error(lambda: PositionalEncoding(**kwargs), **received)

@@ -159,6 +159,53 @@ def test_same_as_timm(goldens):
     np.testing.assert_allclose(ops.convert_to_numpy(model(images)), logits, atol=GOLDEN)
 
 
+@pytest.mark.parametrize(("kwargs", "shape", "tokens"), [
+    ({"num_registers": 2}, (None, 5), 9), ({"pooling": "map"}, (None, 5), 6),
+    ({"pooling": "mean", "class_token": True, "norm_after_pooling": True}, (None, 5), 7),
+    ({"distillation": True, "layer_scale": 1e-5}, (None, 5), 8),
+    ({"num_classes": 0, "use_qkv_bias": False}, (None, 12), 7),
+    ({"num_classes": 0, "pooling": "none"}, (None, 6, 12), 6),
+    ({"representation_dim": 11, "prefix_positions": False}, (None, 5), 7),
+    ({"stem": "shifted", "locality": True}, (None, 5), 7),
+])
+def test_variants(rng, tmp_path, kwargs, shape, tokens):
+    kwargs = {"num_classes": 5, **kwargs}
+    model = models.vit("nano", 8, (24, 16, 3), **kwargs, num_layers=1, num_heads=3, embed_dim=12,
+                       mlp_dim=17)
+    assert model.output_shape == shape
+    assert model.get_layer("block_0").output.shape == (None, tokens, 12)
+    model.set_weights([rng.normal(size=w.shape) for w in model.weights])
+    model.save(tmp_path / "model.keras")
+    images = rng.uniform(-1, 1, size=(2, 24, 16, 3)).astype("float32")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        ops.convert_to_numpy(model(images)), ops.convert_to_numpy(again(images)))
+
+
+def test_mean_pooling_leaves_out_what_is_no_patch(rng):
+    model = models.vit("nano", 8, (24, 16, 3), 0, pooling="mean", class_token=True,
+                       num_registers=2, num_layers=1)
+    images = rng.uniform(-1, 1, size=(2, 24, 16, 3)).astype("float32")
+    tokens = keras.Model(model.input, model.get_layer("norm").output)(images)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(model(images)), ops.convert_to_numpy(tokens)[:, 3:].mean(axis=1),
+        atol=GOLDEN)
+
+
+def test_both_heads_of_a_distilled_model_average(rng):
+    model = models.vit("nano", 8, (24, 16, 3), 5, distillation=True, num_layers=1)
+    model.set_weights([rng.normal(size=w.shape) for w in model.weights])
+    images = rng.uniform(-1, 1, size=(2, 24, 16, 3)).astype("float32")
+    heads = models.distillation_heads(model)(images)
+    assert set(heads) == {"logits", "distillation_logits"}
+    both = [ops.convert_to_numpy(each) for each in heads.values()]
+    assert np.abs(both[0] - both[1]).max() > 0.1
+    np.testing.assert_allclose(ops.convert_to_numpy(model(images)), np.mean(both, axis=0),
+                               rtol=1e-5, atol=GOLDEN)
+    check_error(lambda: models.distillation_heads(models.vit("nano", 8, (8, 8, 3), num_layers=1)),
+                model="vit")
+
+
 @pytest.mark.parametrize(("kwargs", "received"), [
     ({"size": "bas"}, {"size": "bas"}),
     ({"pooling": "gap"}, {"pooling": "gap"}),

@@ -1,0 +1,21 @@
+"""`keras_seqattn.layers.activations`."""
+
+import keras
+import numpy as np
+from arrays import array
+from keras import ops
+from tolerances import FLOAT32
+
+from keras_seqattn.layers import gelu_tanh
+
+
+def test_gelu_by_hand():
+    """Hendrycks and Gimpel 2016, section 2: 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³)))."""
+    x = np.array([-1.5, 0.0, 0.7])
+    expected = 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x ** 3)))
+    np.testing.assert_allclose(array(gelu_tanh(ops.convert_to_tensor(x))), expected, atol=FLOAT32)
+
+
+def test_a_saved_layer_finds_it():
+    again = keras.activations.get(keras.activations.serialize(gelu_tanh))
+    assert again is gelu_tanh
