@@ -18,7 +18,7 @@ class Geometry:
         grid: `(GH, GW)` of the patches; of the position table, where images have any size.
         patch_size: Side `P` of a patch, in pixels.
         num_prefix: Number of tokens before the patches.
-        has_class_token: Whether the first of them is a class token.
+        has_class_token: Whether the first of them is a class token, and is what is pooled.
     """
 
     grid: tuple
@@ -54,9 +54,9 @@ def vit_geometry(model):
         grid = tables[0].grid
     else:
         grid = (height // stems[0].patch_size, width // stems[0].patch_size)
-    prefix = {layer.name: layer.num_tokens for layer in model.layers
-              if isinstance(layer, ClassToken)}
-    return Geometry(grid, stems[0].patch_size, sum(prefix.values()), "class_token" in prefix)
+    num_prefix = sum(layer.num_tokens for layer in model.layers if isinstance(layer, ClassToken))
+    has_class_token = any(layer.name == "first" for layer in model.layers)
+    return Geometry(grid, stems[0].patch_size, num_prefix, has_class_token)
 
 
 def resize(model, image_shape, interpolation=None):

@@ -21,7 +21,8 @@ def _vit(rng, image_shape=(24, 16, 3), **kwargs):
 
 @pytest.mark.parametrize(("kwargs", "num_prefix", "has_class_token"), [
     ({}, 1, True), ({"pooling": "mean"}, 0, False), ({"num_registers": 3}, 4, True),
-    ({"pooling": "map", "num_registers": 2}, 2, False), ({"distillation": True}, 2, True),
+    ({"pooling": "map", "num_registers": 2}, 2, False),
+    ({"pooling": "mean", "class_token": True}, 1, False), ({"distillation": True}, 2, True),
 ])
 def test_geometry_is_that_of_the_arguments(rng, kwargs, num_prefix, has_class_token):
     model = _vit(rng, **kwargs)
