@@ -16,9 +16,10 @@ def resize_grid(table, grid, new_grid, num_prefix=0, interpolation="bilinear", x
         grid: `(GH, GW)` of the table.
         new_grid: `(GH', GW')`, integers or, with `xp=keras.ops`, integer tensors.
         num_prefix: Number of vectors in front that belong to no patch: they stay as they are.
-        interpolation: `"bilinear"` between the centres of patches; `"corners"`, linear with the
-            corners of both grids on each other, as Google's ViTs; `"bicubic"` as Hugging Face's;
-            `"bicubic_antialias"` as timm's, which averages when the grid shrinks.
+        interpolation: `"bilinear"` between the centres of patches, averaging where the grid
+            shrinks; `"corners"`, linear with the corners of both grids on each other, as Google's
+            ViTs; `"bicubic"` as Hugging Face's; `"bicubic_antialias"`, which averages too, as
+            timm's.
         xp: Module that computes: `numpy`, in float64, or `keras.ops`, in the table's dtype.
 
     Returns:
@@ -68,16 +69,22 @@ def _matrix(old, new, interpolation, xp):
     else:
         at = (places + 0.5) * (old / size) - 0.5
     at = xp.expand_dims(at, 1)                                                 # (new, 1)
-    if interpolation in ("bilinear", "corners"):
-        return xp.maximum(1 - xp.abs(xp.clip(at, 0, old - 1) - sources), 0)
+    if interpolation == "corners":
+        return _triangle(at - sources, xp)
     if interpolation == "bicubic":  # behind the border, its vectors are repeated
         first = xp.floor(at)
         return sum(
             xp.where(xp.clip(first + k, 0, old - 1) == sources, _cubic(at - first - k, -0.75, xp),
                      0.0)
             for k in (-1, 0, 1, 2))
-    weights = _cubic((at - sources) / xp.maximum(old / size, 1.0), -0.5, xp)
+    distances = (at - sources) / xp.maximum(old / size, 1.0)
+    weights = (_triangle(distances, xp) if interpolation == "bilinear"
+               else _cubic(distances, -0.5, xp))
     return weights / xp.sum(weights, axis=1, keepdims=True)
+
+
+def _triangle(x, xp):
+    return xp.maximum(1 - xp.abs(x), 0)
 
 
 def _cubic(x, a, xp):

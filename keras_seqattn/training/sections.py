@@ -7,7 +7,7 @@ import pydantic
 from keras_seqattn import models
 from keras_seqattn.data.augment import AUGMENTATIONS
 from keras_seqattn.models.transformer import SIZES as TRANSFORMER_SIZES
-from keras_seqattn.models.vit import POOLINGS, POSITIONS, SIZES, STEMS
+from keras_seqattn.models.vit import POSITIONS, SIZES, STEMS
 
 Share = typing.Annotated[float, pydantic.Field(ge=0, lt=1)]
 Positive = typing.Annotated[float, pydantic.Field(gt=0)]
@@ -30,7 +30,7 @@ class ViTSection(Section):
     patch_size: pydantic.PositiveInt = 16
     stem: typing.Literal[tuple(STEMS)] = "patch"
     image_shape: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt]
-    pooling: typing.Literal[POOLINGS] = "token"
+    pooling: typing.Literal["token", "mean", "map"] = "token"
     position: typing.Literal[POSITIONS] = "learned"
     dropout: Share = 0.0
     attention_dropout: Share = 0.0
@@ -39,6 +39,9 @@ class ViTSection(Section):
     num_heads: pydantic.PositiveInt | None = None
     embed_dim: pydantic.PositiveInt | None = None
     mlp_dim: pydantic.PositiveInt | None = None
+    num_registers: pydantic.NonNegativeInt = 0
+    layer_scale: pydantic.PositiveFloat | None = None
+    locality: bool = False
     dtype: typing.Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     rematerialise: bool = False
 

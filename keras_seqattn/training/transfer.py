@@ -3,11 +3,11 @@
 import fnmatch
 
 import keras
-import numpy as np
-from keras import ops
 
+from keras_seqattn import models
 from keras_seqattn.errors import explain, nearest
 from keras_seqattn.layers import LearnedPositionEmbedding
+from keras_seqattn.layers.grid import resize_grid
 
 HEAD = "logits"
 
@@ -43,37 +43,19 @@ def transfer(source, target):
                     "the layers of the model to start from must have the same shapes",
                     layer=layer.name, shapes=[tuple(w.shape) for w in layer.weights],
                     stored=[w.shape for w in stored], fix="change the recipe's model section"))
-            stored = [resize_positions(stored[0], layer.weights[0].shape[0])]
+            stored = [_resized(stored[0], layer, source, target)]
         layer.set_weights(stored)
 
 
-def resize_positions(embeddings, length):
-    """Resizes learned positions of a square grid to another square grid, bilinearly.
-
-    Args:
-        embeddings: NumPy, `(T, D)`: `T` is a square, or one more with a class token in front.
-        length: Number of positions wanted, as many in front.
-
-    Returns:
-        NumPy, `(length, D)`.
-
-    Raises:
-        ValueError: the positions are no square grid, or the wanted ones are none.
-
-    >>> resize_positions(np.array([[1.0], [3.0], [5.0], [7.0]]), 1)
-    array([[4.]], dtype=float32)
-    """
-    front = 0 if int(np.sqrt(len(embeddings))) ** 2 == len(embeddings) else 1
-    old, new = (int(np.sqrt(max(count - front, 0))) for count in (len(embeddings), length))
-    if old * old + front != len(embeddings) or new * new + front != length or not new:
+def _resized(table, layer, source, target):
+    old, new = (models.vit_geometry(model).grid for model in (source, target))
+    num_prefix = len(table) - old[0] * old[1]
+    if layer.weights[0].shape[0] != num_prefix + new[0] * new[1]:
         raise ValueError(explain(
-            "positions can be resized between square grids only", stored=len(embeddings),
-            wanted=length, fix="use square images of a side that patch_size divides"))
-    grid = embeddings[front:].reshape(1, old, old, -1).astype("float32")
-    resized = ops.image.resize(
-        grid, (new, new), interpolation="bilinear", antialias=True, data_format="channels_last")
-    resized = ops.convert_to_numpy(resized).reshape(new * new, -1)
-    return np.concatenate([embeddings[:front].astype("float32"), resized])
+            "the model to start from must have as many tokens in front of its patches",
+            stored=num_prefix, wanted=layer.weights[0].shape[0] - new[0] * new[1],
+            fix="change the recipe's model section"))
+    return resize_grid(table, old, new, num_prefix, layer.interpolation)
 
 
 def freeze(model, patterns):

@@ -36,9 +36,8 @@ def test_every_backend_computes_the_same(rng, grid, interpolation):
 
 
 @pytest.mark.parametrize(("interpolation", "filter_name", "grid"), [
-    *(("bicubic_antialias", "BICUBIC", grid) for grid in GRIDS),
-    ("bilinear", "BILINEAR", (13, 11)),  # where no side shrinks, nothing is averaged
-])
+    (interpolation, name, grid) for grid in (*GRIDS, (13, 11))
+    for interpolation, name in (("bilinear", "BILINEAR"), ("bicubic_antialias", "BICUBIC"))])
 def test_pillow_does_the_same(rng, interpolation, filter_name, grid):
     image = pytest.importorskip("PIL.Image")
     table = rng.normal(size=(35, 1)).astype("float32")

@@ -59,21 +59,19 @@ def test_positions_are_resized_with_the_image(trained, pooling, front):
     assert_close(new[front + 1], old[front:front + 2].mean(0))
 
 
-def test_the_same_grid_is_kept_and_a_smaller_one_averages(rng):
-    embeddings = normal(rng, 17, 3)
-    assert_close(transfer.resize_positions(embeddings, 17), embeddings)
-    even = np.ones((36, 3), "float32")
-    assert_close(transfer.resize_positions(even, 4), even[:4])
-    # Antialiased to one place: a mean of all, in which the middle weighs more than the edge.
-    edge, middle = np.zeros((16, 1)), np.zeros((16, 1))
-    edge[0], middle[5] = 1, 1
-    assert 0 < transfer.resize_positions(edge, 1)[0, 0] < transfer.resize_positions(middle, 1)[0, 0]
+def test_pictures_need_not_be_square(trained):
+    source, target = trained(_vit(16)), models.vit(
+        "nano", 8, (16, 40, 3), 5, num_layers=1, num_heads=2, embed_dim=12, mlp_dim=17)
+    transfer.transfer(source, target)
+    old, new = (model.get_layer("positions").get_weights()[0] for model in (source, target))
+    assert_close(new[1:].reshape(2, 5, 12)[:, 2], old[1:].reshape(2, 2, 12).mean(axis=1))
 
 
-@pytest.mark.parametrize(("stored", "wanted"), [(6, 4), (4, 7), (10, 4), (4, 10), (5, 1)])
-def test_positions_that_are_no_squares(stored, wanted):
-    check_error(lambda: transfer.resize_positions(np.zeros((stored, 3)), wanted),
-                stored=stored, wanted=wanted)
+def test_other_tokens_in_front(trained):
+    check_error(lambda: transfer.transfer(trained(_vit(16)), _vit(24, num_registers=2)),
+                missing="registers")
+    check_error(lambda: transfer.transfer(trained(_vit(24, class_token=True, pooling="mean")),
+                                          _vit(16, pooling="mean")), stored=1, wanted=0)
 
 
 def test_a_layer_that_is_missing(trained):
