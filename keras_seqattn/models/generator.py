@@ -117,3 +117,44 @@ class Generator(keras.Model):
 
             writers[key] = decoding.compiled(write, self.variables, self.jit_compile)
         return writers[key]
+
+
+def start_blocks(blocks, batch_size, max_length, memory=None):
+    """State of a stack of decoder blocks before the first token.
+
+    Args:
+        blocks: List of `TransformerDecoderBlock`.
+        batch_size: Number of sequences `B`.
+        max_length: Longest sequence in tokens.
+        memory: Float, `(B, S, D_m)`, or `None`.
+
+    Returns:
+        Dictionary of the position, 0, and of the cache of each block.
+    """
+    state = {"position": ops.zeros((), "int32")}
+    for index, block in enumerate(blocks):
+        cache = block.start(batch_size, max_length, memory)
+        state |= {f"{name}_{index}": kept for name, kept in cache.items()}
+    return state
+
+
+def step_blocks(blocks, x, state, memory_mask=None):
+    """Sends one more token of each sequence through a stack of decoder blocks.
+
+    Args:
+        blocks: As for `start_blocks`.
+        x: Float, `(B, 1, D)`: the embedded tokens.
+        state: As of `start_blocks` or the step before; other entries stay.
+        memory_mask: Boolean, `(B, S)`, or `None`.
+
+    Returns:
+        Float, `(B, 1, D)`, and the state.
+    """
+    position, state = state["position"], dict(state)
+    for index, block in enumerate(blocks):
+        names = {full.removesuffix(f"_{index}"): full for full in state
+                 if full.endswith(f"_{index}")}
+        x, cache = block.step(
+            x, {name: state[full] for name, full in names.items()}, position, memory_mask)
+        state |= {full: cache[name] for name, full in names.items()}
+    return x, {**state, "position": position + 1}

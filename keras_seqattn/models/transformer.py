@@ -15,7 +15,7 @@ from keras_seqattn.layers import (
     TransformerDecoderBlock,
     TransformerEncoderBlock,
 )
-from keras_seqattn.models.generator import PAD, Generator
+from keras_seqattn.models.generator import PAD, Generator, start_blocks, step_blocks
 
 # size: (num_layers, num_heads, embed_dim, mlp_dim)
 SIZES = {
@@ -86,23 +86,14 @@ class Transformer(Generator):
 
     def start(self, source):
         memory, mask = self.encode(source)
-        state = {"position": ops.zeros((), "int32"), "memory_mask": mask}
-        for index, block in enumerate(self._decoder):
-            cache = block.start(ops.shape(source)[0], self.max_length, memory)
-            state |= {f"{name}_{index}": kept for name, kept in cache.items()}
-        return state
+        state = start_blocks(self._decoder, ops.shape(source)[0], self.max_length, memory)
+        return {**state, "memory_mask": mask}
 
     def step(self, tokens, state):
-        position, x = state["position"], ops.expand_dims(tokens, 1)
-        x, state = self._embed(x, position), dict(state)                         # (B, 1, D)
-        for index, block in enumerate(self._decoder):
-            names = {name: f"{name}_{index}"
-                     for name in ("key", "value", "memory_key", "memory_value")}
-            x, cache = block.step(x, {name: state[full] for name, full in names.items()},
-                                  position, state["memory_mask"])
-            state |= {full: cache[name] for name, full in names.items()}
+        x = self._embed(ops.expand_dims(tokens, 1), state["position"])           # (B, 1, D)
+        x, state = step_blocks(self._decoder, x, state, state["memory_mask"])
         logits = self._embedding(self._decoder_norm(x), reverse=True)            # (B, 1, V)
-        return ops.squeeze(logits, 1), {**state, "position": position + 1}
+        return ops.squeeze(logits, 1), state
 
     def get_config(self):
         return {**self._arguments, "name": self.name}

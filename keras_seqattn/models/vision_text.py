@@ -12,7 +12,14 @@ from keras import ops
 from keras_seqattn.errors import check_count, explain
 from keras_seqattn.layers import LearnedPositionEmbedding, TransformerDecoderBlock
 from keras_seqattn.layers.patch import as_tokens
-from keras_seqattn.models.generator import END, PAD, START, Generator
+from keras_seqattn.models.generator import (
+    END,
+    PAD,
+    START,
+    Generator,
+    start_blocks,
+    step_blocks,
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
@@ -67,24 +74,14 @@ class VisionText(Generator):
         self._blocks, self._last_norm = blocks, last_norm
 
     def start(self, source):
-        memory = self._look(source)
-        state = {"position": ops.zeros((), "int32")}
-        for index, block in enumerate(self._blocks):
-            cache = block.start(ops.shape(source)[0], self.max_length, memory)
-            state |= {f"{name}_{index}": kept for name, kept in cache.items()}
-        return state
+        return start_blocks(
+            self._blocks, ops.shape(source)[0], self.max_length, self._look(source))
 
     def step(self, tokens, state):
-        position, x = state["position"], ops.expand_dims(tokens, 1)
-        x, state = self._embed(x, position), dict(state)                         # (B, 1, D)
-        for index, block in enumerate(self._blocks):
-            names = {name: f"{name}_{index}"
-                     for name in ("key", "value", "memory_key", "memory_value")}
-            x, cache = block.step(
-                x, {name: state[full] for name, full in names.items()}, position)
-            state |= {full: cache[name] for name, full in names.items()}
+        x = self._embed(ops.expand_dims(tokens, 1), state["position"])           # (B, 1, D)
+        x, state = step_blocks(self._blocks, x, state)
         logits = self._embedding(self._last_norm(x), reverse=True)               # (B, 1, V)
-        return ops.squeeze(logits, 1), {**state, "position": position + 1}
+        return ops.squeeze(logits, 1), state
 
     def get_config(self):
         return {**self._arguments, "name": self.name,
