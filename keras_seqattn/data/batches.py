@@ -23,6 +23,23 @@ def scale(images):
     return images.astype("float32") / 127.5 - 1.0
 
 
+def share_size(batch_size, shares):
+    """Number of examples of a batch that each of `shares` equal shares has.
+
+    Raises:
+        ValueError: they do not divide the batch.
+
+    >>> share_size(6, 3)
+    2
+    """
+    if batch_size % shares:
+        raise ValueError(explain(
+            "the replicas must divide `batch_size`, which counts examples over all of them",
+            batch_size=batch_size, replicas=shares,
+            fix=f"use batch_size={max(round(batch_size / shares), 1) * shares}"))
+    return batch_size // shares
+
+
 class Batches(keras.utils.PyDataset):
     """Batches of images, their classes and their weights, all of one shape.
 
@@ -46,18 +63,12 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(self, examples, batch_size, augment=(), seed=None, first_step=0, share=(0, 1)):
         super().__init__()
-        self._share, shares = share
-        if batch_size % shares:
-            raise ValueError(explain(
-                "the replicas must divide `batch_size`, which counts examples over all of them",
-                batch_size=batch_size, replicas=shares,
-                fix=f"use batch_size={max(round(batch_size / shares), 1) * shares}"))
+        self._share, self._size = share[0], share_size(batch_size, share[1])
         if not len(examples):
             raise ValueError(explain(
                 "there must be at least one example", examples=0, fix="pass another source"))
         self._examples = examples
         self._batch_size = batch_size
-        self._size = batch_size // shares
         self._augment = [AUGMENTATIONS[name] for name in augment]
         self._seed = seed
         self._first_step = first_step

@@ -12,6 +12,7 @@ import zipfile
 import keras
 import numpy as np
 
+from keras_seqattn.data.batches import share_size
 from keras_seqattn.data.tokenizer import PAD
 from keras_seqattn.errors import check_count, explain, nearest
 
@@ -175,12 +176,7 @@ class PairBatches(keras.utils.PyDataset):
 
     def __init__(self, sources, targets, batch_size, seed=None, first_step=0, share=(0, 1)):
         super().__init__()
-        self._share, shares = share
-        if batch_size % shares:
-            raise ValueError(explain(
-                "the replicas must divide `batch_size`, which counts examples over all of them",
-                batch_size=batch_size, replicas=shares,
-                fix=f"use batch_size={max(round(batch_size / shares), 1) * shares}"))
+        self._share, self._size = share[0], share_size(batch_size, share[1])
         if not len(sources):
             raise ValueError(explain("there must be at least one pair", pairs=0,
                                      fix="pass another source"))
@@ -188,7 +184,6 @@ class PairBatches(keras.utils.PyDataset):
         self._lengths = np.array([[len(source), len(target)] for source, target in
                                   zip(sources, targets, strict=True)])
         self._batch_size = batch_size
-        self._size = batch_size // shares
         self._seed = seed
         self._first_step = first_step
         self.steps_per_epoch = math.ceil(len(sources) / batch_size)
