@@ -3,11 +3,11 @@
 import numpy as np
 
 from keras_seqattn.errors import explain
-from keras_seqattn.inspection.canvas import BLUE, ORANGE, canvas, overlay
+from keras_seqattn.inspection.canvas import BLUE, ORANGE, canvas, overlay, picture
 
 
-def attention_figure(images, maps, titles, scale="attention on a patch"):
-    """Draws each image above itself under its attention map.
+def attention_figure(images, maps, titles, scale="share of the attention"):
+    """Draws each image, and below it itself in grey under its attention map.
 
     Args:
         images: `(n, height, width, 3)`, uint8.
@@ -23,14 +23,13 @@ def attention_figure(images, maps, titles, scale="attention on a patch"):
     figure = canvas(2.7 * len(images) + 0.3, 5.9)
     axes = figure.subplots(2, len(images), squeeze=False)
     for column, (image, received, title) in enumerate(zip(images, maps, titles, strict=True)):
-        height, width = image.shape[:2]
-        axes[0, column].imshow(
-            image, extent=(0, width, height, 0), interpolation="bicubic", cmap="gray")
+        picture(axes[0, column], image)
         drawn = overlay(axes[1, column], image, received)
         for axis in axes[:, column]:
             axis.set_axis_off()
         axes[0, column].set_title(title, fontsize=10)
         bar = figure.colorbar(drawn, ax=axes[1, column], location="bottom", shrink=0.9, label=scale)
+        bar.solids.set_alpha(1)
         bar.locator = _ticks(3)
     return figure
 
@@ -54,12 +53,11 @@ def distance_figure(distances, uniform, image_shape):
     axis.plot(depth, distances.mean(axis=1), color=BLUE, linewidth=1.2, label="mean of the heads")
     axis.axhline(uniform, color=ORANGE, linestyle="--", linewidth=1.2,
                  label="all patches read alike")
-    axis.set_title("How far the heads look", fontsize=11)
+    axis.set_title("Mean attention distance of each head", fontsize=11)
     axis.set_xlabel("block")
     axis.set_ylabel("mean attention distance (pixels)")
     axis.xaxis.set_major_locator(_ticks(12))
-    axis.set_ylim(bottom=0)
-    axis.margins(y=0.1)
+    axis.set_ylim(0, 1.1 * max(distances.max(), uniform))
     height, width = image_shape[:2]
     axis.legend(fontsize=9, title=f"images of {width} × {height} pixels", title_fontsize=9)
     return figure
@@ -79,7 +77,7 @@ def position_figure(similarity):
     for row, column in np.ndindex(height, width):
         top, left = row * (height + 1), column * (width + 1)
         sheet[top:top + height, left:left + width] = similarity[row, column]
-    figure = canvas(6.6, 1.0 + 5.4 * max(height / width, 0.4))
+    figure = canvas(6.6, 1.0 + 5.0 * max(height / width, 0.4), layout="compressed")
     axis = figure.subplots()
     drawn = axis.imshow(sheet, cmap="viridis", vmin=-1, vmax=1, interpolation="nearest")
     for side, name, set_ticks in ((height, "row", axis.set_yticks),
@@ -90,7 +88,7 @@ def position_figure(similarity):
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
     axis.set_title("Similarity of each position to all positions", fontsize=11)
-    figure.colorbar(drawn, ax=axis, label="cosine similarity", shrink=0.85)
+    figure.colorbar(drawn, ax=axis, label="cosine similarity")
     return figure
 
 
@@ -138,7 +136,7 @@ def ranges_figure(ranges):
         to 99.9 %, a standard deviation, and the outermost numbers; then, for each place, the
         ratio of the widest feature to the median one.
     """
-    figure = canvas(10.2, 6.2)
+    figure = canvas(10.2, 6.6)
     axes = figure.subplots(2, 3)
     num_blocks = len(ranges["input"]["min"])
     stream = {name: np.append(np.stack([ranges["input"][name], ranges["after_attention"][name]],
@@ -154,13 +152,13 @@ def ranges_figure(ranges):
     for axis, (title, (depth, values)) in zip(axes.ravel(), parts.items(), strict=False):
         _band(axis, depth, values)
         axis.set_title(title, fontsize=10)
-    axes[0, 0].legend(fontsize=8)
-    for (title, (depth, values)), marker in zip(parts.items(), "os^Dv", strict=True):
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower left", ncols=4,
+                  fontsize=8)
+    for (title, (depth, values)), marker, shade in zip(
+            parts.items(), "os^Dv", _shades(len(parts)), strict=True):
         axes[1, 2].plot(depth, values["channel_ratio"], marker=marker, markersize=4, linewidth=1,
-                        label=title, color=_shades(len(parts))[list(parts).index(title)])
-    axes[1, 2].set(yscale="log", ylabel="widest feature / median one")
-    axes[1, 2].set_title("outlying features", fontsize=10)
-    axes[1, 2].legend(fontsize=7)
+                        label=title, color=shade)
+    _ratio_axis(axes[1, 2])
     for axis in axes.ravel():
         axis.xaxis.set_major_locator(_ticks(8))
         axis.set_xlim(0.4, num_blocks + 0.6)
@@ -178,6 +176,19 @@ def _band(axis, depth, values):
     axis.plot(depth, values["std"], color=BLUE, linewidth=1.2, label="standard deviation")
     axis.plot(depth, values["max"], "^", color=ORANGE, markersize=4, label="maximum")
     axis.plot(depth, values["min"], "v", color=ORANGE, markersize=4, label="minimum")
+
+
+def _ratio_axis(axis):
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    axis.set(yscale="log", ylabel="widest feature / median one")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_minor_locator(NullLocator())
+    axis.yaxis.set_major_formatter("{x:g}")
+    lowest, highest = axis.get_ylim()
+    axis.set_ylim(lowest, highest * (highest / lowest) ** 0.8)  # room for the names
+    axis.set_title("outlying features", fontsize=10)
+    axis.legend(fontsize=8, loc="upper left")
 
 
 def _shades(number):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from keras import ops
 
-from keras_seqattn.inspection.canvas import canvas, overlay
+from keras_seqattn.inspection.canvas import canvas, overlay, picture
 
 COLUMNS = 6
 
@@ -56,8 +56,7 @@ def words_figure(image, tokens, scores):
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in axes:
         axis.set_axis_off()
-    height, width = image.shape[:2]
-    axes[0].imshow(image, extent=(0, width, height, 0), interpolation="bicubic", cmap="gray")
+    picture(axes[0], image)
     for axis, token, looked in zip(axes[1:], tokens, scores, strict=False):
         axis.set_title(token, fontsize=10)
         overlay(axis, image, looked, highest=scores.max())
