@@ -75,7 +75,9 @@ def inspect(model: Annotated[str, typer.Argument(help="Model name, run folder or
         for name in fitting if report is not None else ():
             try:
                 drawn[name] = drawn[name] if name in drawn else draw(name)
-            except ValueError as reason:  # told on the page
+            except ValueError as reason:  # what the model has not, is told on the page
+                if "To fix:" not in str(reason):
+                    raise
                 missing[name] = str(reason)
         if out is not None:
             _write(out, lambda path: drawn[figure].figure.savefig(path, dpi=150))
@@ -90,6 +92,7 @@ def inspect(model: Annotated[str, typer.Argument(help="Model name, run folder or
                 name: array for each in drawn.values() for name, array in each.arrays.items()}))
     written = {"out": out, "report": report, "arrays": arrays}
     finish({"model": model, "images": images or [], "figures": list(drawn), **told,
+            **({"missing": missing} if missing else {}),
             **{name: str(path) for name, path in written.items() if path is not None}}, None,
            as_json)
 
