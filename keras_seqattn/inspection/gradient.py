@@ -82,7 +82,7 @@ def score_gradients(model, images, classes=None):
         shifts = iter(shifts)
         with watched(layers, lambda layer, call, *arguments, **keywords: call(
                 *arguments, **keywords) + next(shifts)):
-            return ops.sum(model(images, training=False) * chosen)
+            return ops.sum(ops.multiply(model(images, training=False), chosen))
 
     return [(each, _by_scores(as_array(slope), *way)) for each, slope, way in zip(
         scores, gradient(logit, made), back, strict=True)]

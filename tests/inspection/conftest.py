@@ -45,9 +45,9 @@ def images(rng):
 
 @pytest.fixture
 def sequences(drawn):
-    """A classifier of sequences, `(B, 5, 12)`, whose three heads share one key and value."""
+    """A classifier of sequences, `(B, 5, 12)`, whose six heads share two keys and values."""
     x = inputs = keras.Input((5, 12))
     for _ in range(2):
-        x = TransformerEncoderBlock(3, 7, num_kv_heads=1)(x)
+        x = TransformerEncoderBlock(6, 7, num_kv_heads=2)(x)
     x = keras.layers.GlobalAveragePooling1D()(x)
     return drawn(keras.Model(inputs, keras.layers.Dense(4)(x)))

@@ -120,7 +120,8 @@ def test_each_layer_is_found_once_in_the_order_it_was_made(small_vit):
     names = [layer.name for layer in layers_in(model, keras.layers.Conv2D)]
     assert names == ["convolution_0", "convolution_1", "convolution_2", "projection"]
     shared, x = layers.TransformerEncoderBlock(3, 7), keras.Input((5, 12))
-    twice = keras.Model(x, shared(shared(x)))
+    first, second = (keras.Sequential([keras.Input((5, 12)), shared]) for _ in range(2))
+    twice = keras.Model(x, second(first(x)))
     assert layers_in(twice, layers.TransformerEncoderBlock) == [shared]
     assert len(attention_scores(twice, np.ones((1, 5, 12), "float32"))) == 2
 
