@@ -17,6 +17,7 @@ from keras_seqattn.layers.multi_head import MultiHeadAttention
 from keras_seqattn.layers.patch import ConvStem, PatchEmbedding
 from keras_seqattn.layers.pooling import AttentionPooling
 from keras_seqattn.layers.position import PositionalEncoding
+from keras_seqattn.layers.residual import PreActivationBottleneck, StandardizedConv2D
 from keras_seqattn.layers.temporal import TemporalConvBlock, TemporalConvNet
 from keras_seqattn.layers.tokens import ClassToken, FirstTokens
 from keras_seqattn.layers.transformer import TransformerDecoderBlock, TransformerEncoderBlock
@@ -36,8 +37,10 @@ __all__ = [
     "MultiHeadAttention",
     "PatchEmbedding",
     "PositionalEncoding",
+    "PreActivationBottleneck",
     "ScaledDotProductAttention",
     "ShiftedPatchEmbedding",
+    "StandardizedConv2D",
     "TemporalConvBlock",
     "TemporalConvNet",
     "TransformerDecoderBlock",

@@ -128,7 +128,7 @@ def vit(size, patch_size=16, image_shape=(224, 224, 3), num_classes=1000, *, ste
 
     x = images = keras.Input(image_shape, name="images")
     if pixel_mean is not None or pixel_std is not None:
-        x = _standardise(x, pixel_mean, pixel_std, dtype)
+        x = standardise(x, pixel_mean, pixel_std, dtype)
     x = STEMS[stem](patch_size, embed_dim, name="patches", **common)(x)
     own_grid = None if any_size else (image_shape[0] // patch_size, image_shape[1] // patch_size)
     if position == "sinusoidal":
@@ -223,7 +223,8 @@ def distillation_heads(model):
                                      for name in ("logits", "distillation_logits")})
 
 
-def _standardise(images, mean, std, dtype):
+def standardise(images, mean, std, dtype):
+    """Brings each channel to mean 0 and deviation 1 by a layer that `pixel_statistics` reads."""
     channels = images.shape[-1]
     if not all(statistic is not None and len(statistic) == channels for statistic in (mean, std)):
         raise ValueError(explain(
