@@ -18,6 +18,7 @@ from keras_seqattn.layers.patch import ConvStem, PatchEmbedding
 from keras_seqattn.layers.pooling import AttentionPooling
 from keras_seqattn.layers.position import PositionalEncoding
 from keras_seqattn.layers.residual import PreActivationBottleneck, StandardizedConv2D
+from keras_seqattn.layers.residual_stem import ResidualStem
 from keras_seqattn.layers.temporal import TemporalConvBlock, TemporalConvNet
 from keras_seqattn.layers.tokens import ClassToken, FirstTokens
 from keras_seqattn.layers.transformer import TransformerDecoderBlock, TransformerEncoderBlock
@@ -38,6 +39,7 @@ __all__ = [
     "PatchEmbedding",
     "PositionalEncoding",
     "PreActivationBottleneck",
+    "ResidualStem",
     "ScaledDotProductAttention",
     "ShiftedPatchEmbedding",
     "StandardizedConv2D",

@@ -228,8 +228,10 @@ def trunk(num_layers, width, filters, num_groups, dtype):
         keras.layers.ZeroPadding2D(1, name="root_padding", **last),
         keras.layers.MaxPooling2D(3, 2, name="root_pool", **last),
     ]
-    for stage, (blocks, channels) in enumerate(zip(num_layers, filters, strict=True)):
-        layers += [PreActivationBottleneck(
-            channels, 2 if stage and not block else 1, num_groups, dtype=dtype,
-            name=f"stage_{stage}_block_{block}") for block in range(blocks)]
-    return layers
+    strides = [2 if stage and not i else 1 for stage, blocks in enumerate(num_layers)
+               for i in range(blocks)]
+    channels = [each for each, blocks in zip(filters, num_layers, strict=True)
+                for _ in range(blocks)]
+    return layers + [
+        PreActivationBottleneck(each, stride, num_groups, dtype=dtype, name=f"block_{i}")
+        for i, (each, stride) in enumerate(zip(channels, strides, strict=True))]

@@ -9,7 +9,7 @@ import keras
 
 from keras_seqattn.errors import check_count, explain, nearest
 from keras_seqattn.layers.residual import trunk
-from keras_seqattn.models.vit import standardise
+from keras_seqattn.models.pixels import standardise
 
 # size: (num_layers of each stage, width)
 SIZES = {
