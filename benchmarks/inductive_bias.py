@@ -34,7 +34,7 @@ from keras_seqattn.training.sections import TrainSection
 
 SHAPE = (64, 64, 3)
 COUNTS = (250, 500, 1000, 2000, 4000, 8000)
-RATES = (5e-4, 1.5e-3, 4.5e-3)
+RATES = (5e-4, 1.5e-3, 4.5e-3, 1.35e-2, 4e-2, 0.12)
 HELD_OUT = 1000                                     # validation images, at most
 ARCHITECTURES = {
     "ViT": lambda num_classes, seed, **statistics: models.vit(

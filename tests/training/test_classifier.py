@@ -227,7 +227,7 @@ def test_a_built_state_has_every_variable_before_the_first_step(make_recipe):
 def test_a_residual_network_trains_by_the_same_recipe(source, tmp_path):
     recipe = BiTRecipe.model_validate({
         "model": {"architecture": "bit", "size": "r50x1", "image_shape": (16, 16, 3),
-                  "num_layers": (1, 1), "width": 8, "num_groups": 2},
+                  "num_layers": (1,), "width": 8, "num_groups": 2},
         "data": {"source": source, "validation": 0.2, "standardise": True},
         "train": {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "layer_decay": 0.8,
                   "xla": False}})
