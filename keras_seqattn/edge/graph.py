@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_seqattn.edge import residual
 from keras_seqattn.layers import masks
 from keras_seqattn.layers.attention import attend
 
@@ -212,8 +213,9 @@ KINDS = {
     "tokens": lambda x, grid: ops.reshape(x, (-1, grid[0] * grid[1], x.shape[3])),
     "first": lambda x, count: x[:, :count],
     "rest": lambda x, count: x[:, count:],
-    "mean": lambda x: ops.mean(x, axis=1),
+    "mean": lambda x, axis=1: ops.mean(x, axis=axis),
     "flatten": lambda x: ops.reshape(x, (-1, x.shape[-1])),
     "scale": _scale,
     "call": _call,
+    **residual.KINDS,
 }

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from keras_seqattn import layers
-from keras_seqattn.edge import recurrent
+from keras_seqattn.edge import recurrent, residual
 from keras_seqattn.edge.graph import Graph
 
 
@@ -304,4 +304,5 @@ _HANDLERS = {
     keras.layers.Flatten: _Lowering.flatten,
     keras.layers.Rescaling: _Lowering.scale,
     _add_operation(): _Lowering.add,
+    **residual.HANDLERS,
 }

@@ -17,6 +17,8 @@ from keras_seqattn.layers.multi_head import MultiHeadAttention
 from keras_seqattn.layers.patch import ConvStem, PatchEmbedding
 from keras_seqattn.layers.pooling import AttentionPooling
 from keras_seqattn.layers.position import PositionalEncoding
+from keras_seqattn.layers.residual import PreActivationBottleneck, StandardizedConv2D
+from keras_seqattn.layers.residual_stem import ResidualStem
 from keras_seqattn.layers.temporal import TemporalConvBlock, TemporalConvNet
 from keras_seqattn.layers.tokens import ClassToken, FirstTokens
 from keras_seqattn.layers.transformer import TransformerDecoderBlock, TransformerEncoderBlock
@@ -36,8 +38,11 @@ __all__ = [
     "MultiHeadAttention",
     "PatchEmbedding",
     "PositionalEncoding",
+    "PreActivationBottleneck",
+    "ResidualStem",
     "ScaledDotProductAttention",
     "ShiftedPatchEmbedding",
+    "StandardizedConv2D",
     "TemporalConvBlock",
     "TemporalConvNet",
     "TransformerDecoderBlock",

@@ -25,6 +25,18 @@ class Recipe(sections.Section):
     train: sections.TrainSection
 
 
+class BiTRecipe(Recipe):
+    """A training run of a residual network.
+
+    Attributes:
+        model: `sections.BiTSection`.
+        data: `sections.ImageSection`.
+        train: `sections.TrainSection`.
+    """
+
+    model: sections.BiTSection
+
+
 class TranslationRecipe(Recipe):
     """A training run of a model from sentences to sentences.
 
@@ -53,8 +65,8 @@ class CaptioningRecipe(Recipe):
 
 
 # architecture: what a recipe of it looks like
-RECIPES = {"vit": Recipe, "transformer": TranslationRecipe, "seq2seq": TranslationRecipe,
-           "captioner": CaptioningRecipe}
+RECIPES = {"vit": Recipe, "bit": BiTRecipe, "transformer": TranslationRecipe,
+           "seq2seq": TranslationRecipe, "captioner": CaptioningRecipe}
 
 
 def read(recipe, overrides=()):

@@ -30,6 +30,14 @@ def vit(**kwargs):
     return models.vit("nano", 8, (24, 16, 3), 5, **{**SIZE, **kwargs})
 
 
+def hybrid():
+    x = keras.Input((16, 24, 3), name="x")
+    y = layers.ResidualStem(8, 22, num_layers=(1, 1), width=6, num_groups=3)(x)
+    y = layers.TransformerEncoderBlock(2, 37)(y)
+    y = keras.layers.GlobalAveragePooling1D()(y)
+    return keras.Model(x, keras.layers.Dense(3, name="logits")(y))
+
+
 def post_norm():
     x = y = keras.Input((7, 12), name="x")
     for i in range(2):
@@ -94,6 +102,9 @@ MODELS = {
                              use_qkv_bias=False, norm_after_pooling=True),
     "map": lambda: vit(pooling="map", activation=layers.gelu_tanh, representation_dim=7),
     "distilled": lambda: vit(distillation=True, grid=(2, 4), prefix_positions=False),
+    "hybrid": hybrid,
+    "bit": lambda: models.bit("r50x1", (21, 16, 3), 5, num_layers=(1, 2), width=6, num_groups=3,
+                              pixel_mean=[.1, .2, .3], pixel_std=[.5, .6, .7]),
     "post": post_norm,
     "grouped": grouped_causal,
     "keras": keras_only,
