@@ -1,7 +1,7 @@
 """Layers for sequences and attention: they import keras only and run on every backend."""
 
 from keras_seqattn.layers import masks
-from keras_seqattn.layers.activations import gelu_tanh
+from keras_seqattn.layers.activations import gelu_tanh, quick_gelu
 from keras_seqattn.layers.attention import ScaledDotProductAttention
 from keras_seqattn.layers.captioner import LSTMCaptioner
 from keras_seqattn.layers.feed_forward import FeedForward
@@ -49,4 +49,5 @@ __all__ = [
     "TransformerEncoderBlock",
     "gelu_tanh",
     "masks",
+    "quick_gelu",
 ]

@@ -2,8 +2,10 @@
 
 from keras_seqattn.models.bit import bit
 from keras_seqattn.models.captioner import captioner
+from keras_seqattn.models.dvae import dvae
 from keras_seqattn.models.generator import Generator
 from keras_seqattn.models.geometry import resize, vit_geometry
+from keras_seqattn.models.image_gpt import image_gpt
 from keras_seqattn.models.pixels import pixel_statistics
 from keras_seqattn.models.pretrained import labels, load, tokenizer
 from keras_seqattn.models.recurrent import recurrent
@@ -14,6 +16,6 @@ from keras_seqattn.models.transformer import transformer
 from keras_seqattn.models.vision_text import vision_text
 from keras_seqattn.models.vit import distillation_heads, vit
 
-__all__ = ["Generator", "bit", "captioner", "distillation_heads", "labels", "load",
-           "pixel_statistics", "recurrent", "resize", "seq2seq", "streaming",
-           "temporal", "tokenizer", "transformer", "vision_text", "vit", "vit_geometry"]
+__all__ = ["Generator", "bit", "captioner", "distillation_heads", "dvae", "image_gpt", "labels",
+           "load", "pixel_statistics", "recurrent", "resize", "seq2seq", "streaming", "temporal",
+           "tokenizer", "transformer", "vision_text", "vit", "vit_geometry"]

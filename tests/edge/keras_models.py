@@ -12,7 +12,7 @@ def fill(model, seed=3):
     """Draws weights such that outputs differ between inputs, and no scale is 1 or offset 0."""
     rng = np.random.default_rng(seed)
     model.set_weights([
-        1 + 0.3 * rng.normal(size=w.shape) if w.name == "gamma" else
+        1 + 0.3 * rng.normal(size=w.shape) if w.name in ("gamma", "scale") else
         rng.normal(scale=1 / np.sqrt(np.prod(w.shape[:-1]) or 1), size=w.shape)
         for w in model.weights])
     return model
@@ -51,6 +51,16 @@ def grouped_causal():
     for _ in range(2):
         y = layers.TransformerEncoderBlock(4, 17, num_kv_heads=2, key_dim=5)(
             y, use_causal_mask=True)
+    y = keras.layers.LayerNormalization()(y)
+    return keras.Model(x, keras.layers.Dense(3, name="logits")(y))
+
+
+def rms():
+    """RMS norms in two blocks and a last LayerNorm, all of which read one stream."""
+    x = keras.Input((7, 11), name="x")
+    y = keras.layers.Dense(12)(x)
+    for _ in range(2):
+        y = layers.TransformerEncoderBlock(3, 17, normalization="rms")(y)
     y = keras.layers.LayerNormalization()(y)
     return keras.Model(x, keras.layers.Dense(3, name="logits")(y))
 
@@ -107,6 +117,7 @@ MODELS = {
                               pixel_mean=[.1, .2, .3], pixel_std=[.5, .6, .7]),
     "post": post_norm,
     "grouped": grouped_causal,
+    "rms": rms,
     "keras": keras_only,
     "masked": masked,
     "nested": nested,

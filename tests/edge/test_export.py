@@ -8,6 +8,7 @@ import types
 import keras
 import numpy as np
 import pytest
+from keras_models import fill
 from tolerances import EDGE_FLOAT32
 
 from keras_seqattn import edge, inspection, layers, models
@@ -398,3 +399,14 @@ def test_words_and_lstms_leave_fused_and_small(tmp_path, precision):
             runner(tokens), expected, atol=1e-5 if precision == "float32" else 0.02)
     if precision == "dynamic_wi8_afp32":
         assert report.bytes < 0.45 * 4 * model.count_params()
+
+
+@pytest.mark.parametrize("half", ["encoder", "decoder"])
+def test_a_half_of_a_discrete_vae_is_one_partition_of_rank_4(rng, tmp_path, half):
+    model = fill(models.dvae(13, (6, 10, 3), filters=4, embed_dim=5, num_groups=2, num_blocks=1))
+    images = rng.uniform(size=(3, 6, 10, 3)).astype("float32")
+    inputs = {"encoder": images, "decoder": np.asarray(model.encode(images))}[half]
+    report = edge.export(getattr(model, half), tmp_path / "half.tflite", "float32", inputs=inputs)
+    assert (report.flex_ops, report.max_rank, report.partitions) == ([], 4, 1)
+    np.testing.assert_allclose(edge.load(tmp_path / "half.tflite")(inputs),
+                               getattr(model, half)(inputs), atol=EDGE_FLOAT32)
