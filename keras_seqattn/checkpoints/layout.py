@@ -83,7 +83,7 @@ class Layout:
         block: Key of a block, with `{}` for its number; without, all blocks lie in one array.
         parts: `Parts` of a block.
         norm: Key of the last norm.
-        logits: Key of the head.
+        logits: Key of the head; `None` for models that have none.
         class_token: Keys of the class token and the distillation token.
         registers: Key of the register tokens.
         pooled_norm: Key of the last norm where it stands behind the pooling.
@@ -102,7 +102,7 @@ class Layout:
     block: str
     parts: Parts
     norm: str
-    logits: str
+    logits: str | None
     class_token: tuple = ()
     registers: str | None = None
     pooled_norm: str | None = None

@@ -14,7 +14,7 @@ HEADS = {dim: num_heads for _, num_heads, dim, _ in SIZES.values() if dim != 128
 
 def load_vit(state, layout, *, image_size=None, image_shape=None, num_heads=None, pooling=None,
              interpolation="bilinear", epsilon=1e-6, activation="gelu", prefix_positions=None,
-             waves=None):
+             waves=None, **options):
     """Builds a Vision Transformer of the sizes that its arrays have, and fills it.
 
     Args:
@@ -32,6 +32,7 @@ def load_vit(state, layout, *, image_size=None, image_shape=None, num_heads=None
             the number of positions tells.
         waves: Function from a grid and a width to the table of positions, if the file may have
             none.
+        **options: Further arguments of `models.vit`.
 
     Returns:
         `keras.Model` as of `models.vit`.
@@ -55,7 +56,7 @@ def load_vit(state, layout, *, image_size=None, image_shape=None, num_heads=None
     if not layout.transposed:
         num_heads = state.shape(read + layout.kernel, 3 + lead)[-2]
     num_classes = _width(state, layout, layout.logits)
-    if num_classes is None:
+    if num_classes is None and layout.logits is not None:
         state.missing.append(layout.logits + layout.kernel)
     num_tokens = sum(key in state for key in layout.class_token)
     num_registers = state.shape(layout.registers, 3)[1] if has(layout.registers) else 0
@@ -84,7 +85,8 @@ def load_vit(state, layout, *, image_size=None, image_shape=None, num_heads=None
         interpolation=interpolation, activation=activation, norm_after_pooling=pooled_norm,
         layer_scale=1.0 if any(
             has(first, key) for key in layout.parts.scales.values()) else None,
-        use_qkv_bias=has(read, "bias"), representation_dim=_width(state, layout, layout.pre_logits))
+        use_qkv_bias=has(read, "bias"), representation_dim=_width(state, layout, layout.pre_logits),
+        **options)
 
     positions = model.get_layer("positions")
     if waves is not None and layout.positions not in state:
