@@ -126,19 +126,21 @@ def _open_safetensors(path):
             fix="pip install 'keras_seqattn[checkpoints]'")) from error
     damaged = _damaged(path, "a safetensors file")
     try:
-        file = safe_open(path, "numpy")
-        shapes = {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118
+        with safe_open(path, "numpy") as file:
+            metadata = file.metadata() or {}
+            shapes = {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise damaged(error) from error
 
     def read(key):
         try:
-            return file.get_tensor(key)
+            with safe_open(path, "numpy") as file:  # opened anew, so that no page stays in memory
+                return file.get_tensor(key)
         except (SafetensorError, OSError, TypeError, AttributeError) as error:
             raise damaged(error, key) from error
 
     return ({key: Stored(shape, lambda key=key: read(key)) for key, shape in shapes.items()},
-            file.metadata() or {})
+            metadata)
 
 
 def _open_parts(index):

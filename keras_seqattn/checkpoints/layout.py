@@ -86,7 +86,8 @@ class Layout:
         logits: Key of the head; `None` for models that have none.
         class_token: Keys of the class token and the distillation token.
         registers: Key of the register tokens.
-        pooled_norm: Key of the last norm where it stands behind the pooling.
+        pooled_norm: Key of the last norm where it stands behind the pooling; `of` puts it in place
+            of `norm`.
         probe: Key of the query of a head that pools by attention.
         pool_prefix: Key of that head.
         pool: `Parts` of that head.
@@ -116,6 +117,12 @@ class Layout:
     def stacked(self):
         """Whether all blocks lie in one array."""
         return "{}" not in self.block
+
+    def of(self, state):
+        """The layout for the arrays at hand, which have one of the two norms."""
+        if self.pooled_norm is not None and self.pooled_norm + self.scale in state:
+            return dataclasses.replace(self, norm=self.pooled_norm)
+        return self
 
     def links(self, model):
         """Pairs the arrays of a file with the weights of a Vision Transformer.
@@ -149,9 +156,7 @@ class Layout:
         else:
             for i, block in enumerate(blocks):
                 yield from self._part_links(self.block.format(i), self.parts, [block])
-        order = list(layers)
-        pooled = order.index("norm") > order.index("pool") if "pool" in layers else False
-        yield from self._norm(self.pooled_norm if pooled else self.norm, [layers["norm"]])
+        yield from self._norm(self.norm, [layers["norm"]])
         if self.probe is not None and hasattr(layers.get("pool"), "probe"):
             yield _same(self.probe, layers["pool"].probe)
             yield from self._part_links(self.pool_prefix, self.pool, [layers["pool"]])

@@ -96,7 +96,7 @@ def load_vit(state, layout, *, image_size=None, image_shape=None, num_heads=None
         table = np.asarray(state.read(layout.positions), "float64")[0]
         state.replace(layout.positions, resize_grid(
             table, grid, new_grid, positions.num_prefix, interpolation)[None])
-    for link in layout.links(model):
+    for link in layout.of(state).links(model):
         if link.weights[0] is not positions.embeddings or layout.positions in state:
             link.fill(state)
     return model
