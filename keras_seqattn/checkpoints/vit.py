@@ -55,6 +55,7 @@ def load_vit(state, layout, *, image_size=None, image_shape=None, num_heads=None
     read = first + layout.parts.attention[0][0]
     if not layout.transposed:
         num_heads = state.shape(read + layout.kernel, 3 + lead)[-2]
+    num_heads = _num_heads(dim, num_heads)
     num_classes = _width(state, layout, layout.logits)
     if num_classes is None and layout.logits is not None:
         state.missing.append(layout.logits + layout.kernel)
@@ -78,7 +79,7 @@ def load_vit(state, layout, *, image_size=None, image_shape=None, num_heads=None
     model = vit(
         "base", patch_size, tuple(image_shape), num_classes or 0, pooling=pooling,
         num_layers=hidden[0] if lead else state.count(layout.block.partition("{")[0]),
-        num_heads=_num_heads(dim, num_heads), embed_dim=dim,
+        num_heads=num_heads, embed_dim=dim,
         mlp_dim=hidden[0] if layout.transposed else hidden[-1], class_token=num_tokens > 0,
         num_registers=num_registers, distillation=num_tokens > 1, epsilon=epsilon,
         prefix_positions=prefix_positions, grid=None if new_grid else grid,

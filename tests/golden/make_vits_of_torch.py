@@ -1,23 +1,24 @@
-"""Writes vits_of_torch.npz: states and outputs of tiny models of timm, torchvision and transformers.
+"""Writes vits_of_torch.json: outputs of tiny models of timm, torchvision and transformers.
 
 Needs those projects and torch, which the tests do not. Run by hand, only after an intended change:
 
-    python tests/golden/make_vits_of_torch.py
+    PYTHONPATH=tests python tests/golden/make_vits_of_torch.py
 
-Each model has random weights of a fixed seed and kinds of parts that few checkpoints combine:
-rectangular images, registers, LayerScale, averages with the norm behind them, no bias of query, key
+Each model has weights that `drawn` draws and kinds of parts that few checkpoints combine: rectangular images, registers, LayerScale, averages with the norm behind them, no bias of query, key
 and value, attention pooling, distillation. Computed with timm 1.0.31, torchvision 0.29.1,
 transformers 5.24.0 and torch 2.14.1.
 """
 
 import json
 import pathlib
+import tempfile
 
-import numpy as np
+import drawn
 import timm
 import torch
 import torchvision
 import transformers
+from safetensors.numpy import load_file, save_file
 
 SIZE = (8, 12)
 TIMM = {"embed_dim": 12, "depth": 1, "num_heads": 3, "num_classes": 5, "img_size": SIZE,
@@ -48,40 +49,36 @@ FACES = {
 }
 
 
-def drawn(model):
-    """The model with weights that do not depend on its own initialisation."""
-    generator = torch.Generator().manual_seed(5)
+def record(model, config, size=SIZE):
+    """A model's keys and shapes, its configuration and what it makes of two images."""
+    if hasattr(model, "save_pretrained"):  # whose files have other keys than its modules
+        with tempfile.TemporaryDirectory() as folder:
+            model.save_pretrained(folder)
+            file = pathlib.Path(folder) / "model.safetensors"
+            shapes = {key: list(value.shape) for key, value in load_file(file).items()}
+            save_file(drawn.state(shapes), file, metadata={"format": "pt"})
+            model = type(model).from_pretrained(folder)
+    else:
+        shapes = {key: list(value.shape) for key, value in model.state_dict().items()}
+        model.load_state_dict({key: torch.from_numpy(array)
+                               for key, array in drawn.state(shapes).items()})
+    images = torch.from_numpy(drawn.images(*size)).permute(0, 3, 1, 2)
     with torch.no_grad():
-        for name, weight in model.named_parameters():
-            centre = 1.0 if weight.ndim == 1 and "weight" in name else 0.0
-            weight.copy_(torch.randn(weight.shape, generator=generator) * 0.2 + centre)
-    return model.eval()
-
-
-def record(arrays, name, model, config, run, size=SIZE):
-    """Adds a model's state, its configuration and what it makes of an image."""
-    images = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(7))
-    with torch.no_grad():
-        output = run(model, images)
-    arrays |= {f"{name}/state/{key}": value.numpy() for key, value in model.state_dict().items()}
-    arrays[f"{name}/config"] = np.array(json.dumps(config))
-    arrays[f"{name}/images"] = images.permute(0, 2, 3, 1).numpy()
-    arrays[f"{name}/outputs"] = output.numpy()
+        output = model.eval()(images)
+    if not torch.is_tensor(output):
+        output = output.logits if "logits" in output else output.last_hidden_state[:, 0]
+    return {"config": config, "image_size": size, "shapes": shapes, "outputs": output.tolist()}
 
 
 if __name__ == "__main__":
     made = {}
     for name, (architecture, options) in TIMMS.items():
-        model = drawn(timm.create_model(architecture, **TIMM, **options))
-        pooling = {"global_pool": model.global_pool}
-        record(made, f"timm/{name}", model, {**pooling, "model_args": {**TIMM, **options}},
-               lambda model, images: model(images))
+        model = timm.create_model(architecture, **TIMM, **options)
+        made[f"timm/{name}"] = record(
+            model, {"global_pool": model.global_pool, "model_args": {**TIMM, **options}})
     for name, (kind, config) in FACES.items():
-        record(made, f"huggingface/{name}", drawn(kind(config)), config.to_diff_dict(),
-               lambda model, images: getattr(
-                   model(images), "logits", None) if hasattr(model(images), "logits")
-               else model(images).last_hidden_state[:, 0])
-    record(made, "torchvision/representation", drawn(torchvision.models.VisionTransformer(
-        8, 4, 1, 3, 12, 18, num_classes=5, representation_size=7)), {"image_size": 8},
-        lambda model, images: model(images), size=(8, 8))
-    np.savez_compressed(pathlib.Path(__file__).with_name("vits_of_torch.npz"), **made)
+        made[f"huggingface/{name}"] = record(kind(config), config.to_diff_dict())
+    made["torchvision/representation"] = record(torchvision.models.VisionTransformer(
+        8, 4, 1, 3, 12, 18, num_classes=5, representation_size=7), {"image_size": 8}, (8, 8))
+    pathlib.Path(__file__).with_name("vits_of_torch.json").write_text(
+        json.dumps(made, indent=1), encoding="utf-8")
