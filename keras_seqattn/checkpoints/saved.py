@@ -1,7 +1,6 @@
 """Weights that go out: any model with its description, or a ViT as another project has it."""
 
 import json
-import pathlib
 
 import keras
 import numpy as np
@@ -55,7 +54,7 @@ def save(model, path, format="safetensors"):
             fix="pip install 'keras_seqattn[checkpoints]'")) from error
     keys = _keys(model)
     described = {"model": keras.saving.serialize_keras_object(model), "keys": keys}
-    arrays = {key: np.ascontiguousarray(ops.convert_to_numpy(weight.value))
+    arrays = {key: np.array(ops.convert_to_numpy(weight.value), order="C")
               for key, weight in zip(keys, model.weights, strict=True)}
     with files.whole(path) as scratch:
         save_file(arrays, scratch, metadata={METADATA: json.dumps(described)})
@@ -87,7 +86,7 @@ def load_saved(state):
             "the file must have an array for each weight of its model", weights=len(weights),
             keys=len(keys), fix="save the model again"))
     for key, weight in zip(keys, weights, strict=True):
-        weight.assign(state.take(key, *weight.shape, layer=weight.path))
+        weight.assign(state.take(key, *weight.shape, layer=weight.path, dtype=None))
     state.finish()
     return model
 

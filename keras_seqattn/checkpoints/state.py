@@ -92,13 +92,14 @@ class State:
                 shape=shape, fix="pass the checkpoint of another module, or another loader"))
         return shape
 
-    def take(self, key, *shape, layer=None):
-        """An array as float32, which counts as used.
+    def take(self, key, *shape, layer=None, dtype="float32"):
+        """An array, which counts as used.
 
         Args:
             key: Its key.
             *shape: The shape that it must have.
             layer: Name of what it fills, for the error.
+            dtype: What its floats become; `None` takes any array as it is.
 
         Raises:
             ValueError: the key is missing, or the array has not this shape or is not of numbers
@@ -112,12 +113,14 @@ class State:
                 shape=tuple(found.shape), expected=tuple(shape),
                 fix="pass the sizes that the checkpoint was made with"))
         array = np.asarray(found)
-        if array.dtype.kind not in "fV":  # V: bfloat16, which NumPy takes from ml_dtypes
+        # V is bfloat16, which NumPy takes from ml_dtypes.
+        if dtype is not None and array.dtype.kind not in "fV":
             raise ValueError(explain(
                 "the weights of the checkpoint must be of floats", **told, dtype=str(array.dtype),
                 fix="save them before they are quantised"))
         self._taken.add(self._prefix + key)
-        return array.astype("float32", copy=found is array)  # a file's own array is nobody else's
+        # What a file gave is nobody else's.
+        return array.astype(dtype or array.dtype, copy=found is array)
 
     def read(self, key):
         """An array as it is, of any shape; it does not count as used."""

@@ -60,9 +60,10 @@ def convert(checkpoint: Annotated[str, typer.Argument(
 def _read(checkpoint, source, sha256, options):
     """A model and what to tell of it: another project's, or one of this library by its name."""
     from keras_seqattn import checkpoints, models
+    from keras_seqattn.models.download import is_url
 
     kept = pathlib.Path(checkpoint)
-    ours = kept.suffix == ".keras" or not kept.exists() and "://" not in checkpoint
+    ours = kept.suffix == ".keras" or not (kept.exists() or is_url(checkpoint))
     if not ours and not any((kept / name).is_file() for name in ("model.keras", "best.keras")):
         model, told = checkpoints.load_with_report(checkpoint, source, sha256=sha256, **options)
         return model, told.to_dict()

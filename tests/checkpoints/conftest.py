@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+
 @pytest.fixture
 def recorded(tmp_path):
     """Writes a recorded model as its project does; gives the folder, images and outputs."""
