@@ -28,6 +28,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/checkpoints.py
 	$(BIN)/python benchmarks/train_step.py
+	$(BIN)/python benchmarks/inspection.py
 	$(BIN)/pip install --quiet --editable '.[all,bench]'
 	$(BIN)/python benchmarks/edge_latency.py
 	$(BIN)/python benchmarks/edge_accuracy.py

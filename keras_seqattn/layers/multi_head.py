@@ -8,6 +8,7 @@ from keras import ops
 from keras_seqattn.errors import check_count, check_share, explain
 from keras_seqattn.layers import masks
 from keras_seqattn.layers.attention import attend, check_flash, finite, join_masks
+from keras_seqattn.layers.projection import project
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
@@ -218,8 +219,8 @@ class MultiHeadAttention(keras.layers.Layer):
             Keys, `(B, K, S, H)`, and values, `(B, K, S, H_v)`.
         """
         key = value if key is None else key
-        return (self._split_heads(_project(self._key_dense, key)),
-                self._split_heads(_project(self._value_dense, value)))
+        return (self._split_heads(project(self._key_dense, key)),
+                self._split_heads(project(self._value_dense, value)))
 
     def read(self, query, keys, values, allowed=None, return_attention_scores=False):
         """Reads kept keys and values, as `call` reads what it has projected itself.
@@ -241,15 +242,15 @@ class MultiHeadAttention(keras.layers.Layer):
     def _read(self, query, keys, values, allowed, bias=None, causal=False, drop=None,
               return_attention_scores=False):
         asked = ops.shape(query)[:-1]
-        gate = _project(self._gate_dense, query) if self.use_gate else None
-        query = self._tempered(self._split_heads(_project(self._query_dense, query)))
+        gate = project(self._gate_dense, query) if self.use_gate else None
+        query = self._tempered(self._split_heads(project(self._query_dense, query)))
         allowed = self._narrowed(allowed, ops.shape(query)[2], ops.shape(keys)[2])
         output, scores = attend(
             query, keys, values, allowed, scale=self.key_dim ** -0.5, causal=causal, drop=drop,
             bias=bias if bias is None or len(bias.shape) != 3 else ops.expand_dims(bias, 1),
             flash_attention=self.flash_attention, return_attention_scores=return_attention_scores)
         output = self._join_heads(output, asked)                        # (B, T, N, H_v)
-        output = _project(self._output_dense, output if gate is None else output * gate)
+        output = project(self._output_dense, output if gate is None else output * gate, 2)
         return finite(output), scores                                        # (B, T, D)
 
     def _tempered(self, query):
@@ -350,14 +351,6 @@ class MultiHeadAttention(keras.layers.Layer):
             "num_kv_heads": self.num_kv_heads,
             "use_qkv_bias": self.use_qkv_bias,
         }
-
-
-def _project(dense, x):
-    """Applies a projection to all examples as one; TensorFlow is slower at one product for each."""
-    if keras.backend.backend() != "tensorflow":
-        return dense(x)
-    y = dense(ops.reshape(x, (1, -1, *ops.shape(x)[2:])))
-    return ops.reshape(y, (-1, ops.shape(x)[1], *ops.shape(y)[2:]))
 
 
 def _as_tuple(name, axes):

@@ -176,9 +176,23 @@ def test_benchmark_counts(exported):
     check_error(lambda: edge.benchmark(folder / "float32.tflite", threads=-1), threads=-1)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "token"])
-def test_the_attention_map_is_that_of_the_last_block(tmp_path, images, pooling):
-    model = _vit(pooling=pooling)
+@pytest.mark.parametrize("kwargs", [
+    {"pooling": "map", "activation": layers.gelu_tanh}, {"pooling": "token", "distillation": True},
+    {"stem": "shifted", "locality": True}])
+def test_variants_of_the_vision_transformer_leave(tmp_path, images, kwargs):
+    model = _vit(**kwargs)
+    for precision, tolerance in (("float32", EDGE_FLOAT32), ("dynamic_wi8_afp32", 0.1)):
+        report = edge.export(model, tmp_path / "x.tflite", precision, inputs=images)
+        assert report.max_abs_error <= tolerance
+        assert (report.max_rank, report.partitions, report.flex_ops) == (4, 1, [])
+
+
+@pytest.mark.parametrize("kwargs", [
+    {"pooling": "mean"}, {"pooling": "token"},
+    {"pooling": "mean", "class_token": True, "num_registers": 3, "norm_after_pooling": True,
+     "layer_scale": 0.5}, {"pooling": "token", "num_registers": 2}])
+def test_the_attention_map_is_that_of_the_last_block(tmp_path, images, kwargs):
+    model = _vit(**kwargs)
     edge.export(model, tmp_path / "x.tflite", "float32", attention=True)
     outputs = edge.load(tmp_path / "x.tflite")(images)
     assert outputs["attention"].shape == (37, 3, 2)
