@@ -96,9 +96,11 @@ class TransformerBlock(keras.layers.Layer):
         made = self._drop_path(made if scale is None else scale(made), training=training)
         return x + made if self.norm == "pre" else norm(x + made)
 
-    def compute_output_spec(self, *args, **kwargs):
-        # Traced rather than told by the shape above, so that scores come out right.
-        return keras.Operation.compute_output_spec(self, *args, **kwargs)
+    def compute_output_spec(self, inputs, *args, **kwargs):
+        if not kwargs.get("return_attention_scores"):
+            return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+        # Traced, so that the scores come out right.
+        return keras.Operation.compute_output_spec(self, inputs, *args, **kwargs)
 
     feed_forward = property(lambda self: self._feed_forward)
     feed_forward_norm = property(lambda self: self._feed_forward_norm)
