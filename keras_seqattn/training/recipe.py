@@ -25,6 +25,18 @@ class Recipe(sections.Section):
     train: sections.TrainSection
 
 
+class FineTuningRecipe(Recipe):
+    """A training run of a model that was trained before, whatever it is built of.
+
+    Attributes:
+        model: `sections.TrainedSection`.
+        data: `sections.ImageSection`.
+        train: `sections.TrainSection`.
+    """
+
+    model: sections.TrainedSection
+
+
 class TranslationRecipe(Recipe):
     """A training run of a model from sentences to sentences.
 
@@ -53,8 +65,8 @@ class CaptioningRecipe(Recipe):
 
 
 # architecture: what a recipe of it looks like
-RECIPES = {"vit": Recipe, "transformer": TranslationRecipe, "seq2seq": TranslationRecipe,
-           "captioner": CaptioningRecipe}
+RECIPES = {"vit": Recipe, "trained": FineTuningRecipe, "transformer": TranslationRecipe,
+           "seq2seq": TranslationRecipe, "captioner": CaptioningRecipe}
 
 
 def read(recipe, overrides=()):

@@ -5,9 +5,10 @@ import typing
 import pydantic
 
 from keras_seqattn import models
-from keras_seqattn.data.augment import AUGMENTATIONS
+from keras_seqattn.data.augment import AUGMENTATIONS, MIXING
 from keras_seqattn.models.transformer import SIZES as TRANSFORMER_SIZES
 from keras_seqattn.models.vit import POSITIONS, SIZES, STEMS
+from keras_seqattn.training import transfer
 
 Share = typing.Annotated[float, pydantic.Field(ge=0, lt=1)]
 Positive = typing.Annotated[float, pydantic.Field(gt=0)]
@@ -52,15 +53,35 @@ class ViTSection(Section):
             **arguments, num_classes=num_classes, name=self.architecture, **others)
 
 
+class TrainedSection(Section):
+    """Which trained model goes on learning, at which image size, with a head of its own that starts
+    at zero (Dosovitskiy et al. 2021, appendix B.1.1).
+
+    `weights` is as for `models.load`, and `sha256` the hash that it must have, if given.
+    """
+
+    architecture: typing.Literal["trained"]
+    weights: str
+    sha256: str | None = None
+    image_shape: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt]
+    rematerialise: bool = False
+
+    def build(self, num_classes, seed=None):
+        """Builds the model from its weights."""
+        trained = models.load(self.weights, self.sha256)
+        return transfer.with_head(transfer.at_size(trained, self.image_shape), num_classes)
+
+
 class ImageSection(Section):
     """Which images: a source, the share of its train split kept for validation, augmentation.
 
     With `standardise` the model brings each channel to mean 0 and deviation 1 over the training
     images by itself; what enters it stays in `[-1, 1]`. `validation: split` takes the source's own
-    validation split.
+    validation split, `split: train+validation` trains on that too.
     """
 
     source: str
+    split: typing.Literal["train", "train+validation"] = "train"
     standardise: bool = False
     validation: Share | typing.Literal["split"] = 0.1
     augment: tuple[typing.Literal[tuple(AUGMENTATIONS)], ...] = ()
@@ -132,7 +153,7 @@ class CaptionSection(Section):
     source: str
     vocab_size: pydantic.PositiveInt = 10_000
     augment: tuple[typing.Literal[tuple(
-        name for name in AUGMENTATIONS if name not in ("mixup", "cutmix"))], ...] = ()
+        name for name in AUGMENTATIONS if name not in MIXING)], ...] = ()
 
 
 class PairSection(Section):
@@ -147,19 +168,26 @@ class PairSection(Section):
 
 
 class TrainSection(Section):
-    """How to train: AdamW, warm-up, then a falling rate (Loshchilov & Hutter 2017, 2019).
+    """How to train: an optimizer, warm-up, then a falling rate (Loshchilov & Hutter 2017, 2019).
 
     Attributes:
         epochs: Number of epochs.
+        steps: Steps of the whole training, or null for one pass over the data in each epoch.
+            With it an epoch is an equal part of the steps, whatever the number of examples.
         batch_size: Examples per step, over all devices.
+        optimizer: `"adamw"`, or `"sgd"` with momentum.
         learning_rate: Its peak, per step.
-        schedule: How it falls after the warm-up: `"cosine"` to zero at the last step, or
-            `"inverse_sqrt"`, with one over the root of the step (Vaswani et al. 2017, section 5.3).
+        schedule: How it falls after the warm-up: `"cosine"` to zero at the last step;
+            `"inverse_sqrt"`, with one over the root of the step (Vaswani et al. 2017, section
+            5.3); `"staircase"`, to a tenth at each of `drops` (Kolesnikov et al. 2020).
+        drops: Shares of all steps after which a staircase falls.
         warmup: Share of all steps during which it rises.
-        beta_2: Momentum of the squared gradients.
+        beta_2: Momentum of the squared gradients in AdamW.
+        momentum: Momentum of the gradients in SGD.
         weight_decay: Share of a matrix lost per step at learning rate 1.
         label_smoothing: Share of a label spread over all classes.
         clip_norm: Largest norm of each weight's gradient, or null.
+        clip_all: Largest norm of all gradients together, or null.
         accumulate: Steps whose gradients are averaged for one update, or null.
         average: Momentum of the averages of the weights (EMA) that are validated and saved, or
             null.
@@ -174,14 +202,19 @@ class TrainSection(Section):
     """
 
     epochs: pydantic.PositiveInt
+    steps: pydantic.PositiveInt | None = None
     batch_size: pydantic.PositiveInt = 64
+    optimizer: typing.Literal["adamw", "sgd"] = "adamw"
     learning_rate: Positive = 1e-3
-    schedule: typing.Literal["cosine", "inverse_sqrt"] = "cosine"
+    schedule: typing.Literal["cosine", "inverse_sqrt", "staircase"] = "cosine"
+    drops: tuple[Share, ...] = (0.3, 0.6, 0.9)
     warmup: Share = 0.1
     beta_2: Share = 0.999
+    momentum: typing.Annotated[float, pydantic.Field(gt=0, lt=1)] = 0.9
     weight_decay: typing.Annotated[float, pydantic.Field(ge=0)] = 0.05
     label_smoothing: Share = 0.1
     clip_norm: Positive | None = 1.0
+    clip_all: Positive | None = None
     accumulate: typing.Annotated[int, pydantic.Field(ge=2)] | None = None
     average: Share | None = None
     start: str | None = None
@@ -192,3 +225,11 @@ class TrainSection(Section):
     checkpoint_every: pydantic.PositiveInt = 200
     xla: typing.Literal["auto"] | bool = "auto"
     seed: typing.Annotated[int, pydantic.Field(ge=0)] = 0
+
+    @pydantic.field_validator("steps")
+    @classmethod
+    def _are_divided_by_the_epochs(cls, steps, fields):
+        epochs = fields.data.get("epochs")
+        if steps is not None and epochs and steps % epochs:
+            raise ValueError(f"the {epochs} epochs must divide it")
+        return steps
