@@ -171,7 +171,7 @@ def _stem(weights):
 
 def _title(dataset):
     """A data set without the folder that its file lies in."""
-    scheme, colon, name = dataset.rpartition(":")
+    scheme, _, name = dataset.rpartition(":")
     local = scheme in ("pack", "folder")
     return f"{scheme}:{pathlib.Path(name).name}" if local else dataset
 
