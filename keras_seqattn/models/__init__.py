@@ -1,6 +1,7 @@
 """Models: one architecture per file, each a function that returns a functional `keras.Model`."""
 
 from keras_seqattn.models.captioner import captioner
+from keras_seqattn.models.cost import multiply_adds
 from keras_seqattn.models.generator import Generator
 from keras_seqattn.models.geometry import resize, vit_geometry
 from keras_seqattn.models.pretrained import labels, load, tokenizer
@@ -12,6 +13,6 @@ from keras_seqattn.models.transformer import transformer
 from keras_seqattn.models.vision_text import vision_text
 from keras_seqattn.models.vit import distillation_heads, pixel_statistics, vit
 
-__all__ = ["Generator", "captioner", "distillation_heads", "labels", "load", "pixel_statistics",
-           "recurrent", "resize", "seq2seq", "streaming", "temporal", "tokenizer", "transformer",
-           "vision_text", "vit", "vit_geometry"]
+__all__ = ["Generator", "captioner", "distillation_heads", "labels", "load", "multiply_adds",
+           "pixel_statistics", "recurrent", "resize", "seq2seq", "streaming", "temporal",
+           "tokenizer", "transformer", "vision_text", "vit", "vit_geometry"]
