@@ -96,11 +96,11 @@ def reproduce(
     for task, plan in plans.items():
         notes.print(f"{column} on {plan.source}", style="dim", soft_wrap=True)
         if probe is not None:
-            results[task] = reproduction.linear_probe(plan, trained, shapes[task], shots=shots,
-                                                      **how)
+            results[_title(task)] = reproduction.linear_probe(
+                plan, trained, shapes[task], shots=shots, **how)
             continue
         try:  # the runs of ReaL are those of ImageNet
-            results[task] = reproduction.fine_tune(
+            results[_title(task)] = reproduction.fine_tune(
                 plan, trained, shapes[task], out / column / _folder(plan.source),
                 strategy=strategy, quiet=as_json, **how)
         except training.Preempted as stop:
