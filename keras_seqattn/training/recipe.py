@@ -7,7 +7,7 @@ import pydantic
 import yaml
 
 from keras_seqattn.errors import explain, nearest
-from keras_seqattn.training import sections
+from keras_seqattn.training import sections, train_section
 
 FOLDER = pathlib.Path(__file__).parent / "recipes"
 
@@ -17,12 +17,12 @@ class Recipe(sections.Section):
     Attributes:
         model: `sections.ViTSection`.
         data: `sections.ImageSection`.
-        train: `sections.TrainSection`.
+        train: `train_section.TrainSection`.
     """
 
     model: sections.ViTSection
     data: sections.ImageSection
-    train: sections.TrainSection
+    train: train_section.TrainSection
 
 
 class FineTuningRecipe(Recipe):
@@ -31,7 +31,7 @@ class FineTuningRecipe(Recipe):
     Attributes:
         model: `sections.TrainedSection`.
         data: `sections.ImageSection`.
-        train: `sections.TrainSection`.
+        train: `train_section.TrainSection`.
     """
 
     model: sections.TrainedSection
@@ -43,7 +43,7 @@ class TranslationRecipe(Recipe):
     Attributes:
         model: `sections.TransformerSection` or `sections.Seq2SeqSection`.
         data: `sections.PairSection`.
-        train: `sections.TrainSection`.
+        train: `train_section.TrainSection`.
     """
 
     model: typing.Annotated[sections.TransformerSection | sections.Seq2SeqSection,
@@ -57,7 +57,7 @@ class CaptioningRecipe(Recipe):
     Attributes:
         model: `sections.CaptionerSection`.
         data: `sections.CaptionSection`.
-        train: `sections.TrainSection`.
+        train: `train_section.TrainSection`.
     """
 
     model: sections.CaptionerSection

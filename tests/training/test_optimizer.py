@@ -67,12 +67,14 @@ def test_each_weight_is_clipped_by_its_own_norm():
 
 @pytest.mark.parametrize("kind", [AdamW, SGD])
 def test_all_gradients_are_clipped_by_their_norm_together(kind):
-    """(3, 0) and (0, 4) have norm 5 together: at 1 both are divided by 5, at 7 neither."""
+    """(3, 0) and (0, 4) have norm 5 together: at 1 both are divided by 5, a tenth is not."""
     shapes = {"a": (2,), "b": (2,)}
-    given = [[np.array([3, 0], "float32"), np.array([0, 4], "float32")]] * 3
-    fifth = [[each / 5 for each in step] for step in given]
+    large = [np.array([3, 0], "float32"), np.array([0, 4], "float32")]
+    small = [each / 10 for each in large]
+    given = [large, small, large]
+    clipped = [[each / 5 for each in large], small, [each / 5 for each in large]]
     _assert_all_close(_run(kind(0.1, clip_all=1.0), given, shapes),
-                      _run(kind(0.1), fifth, shapes))
+                      _run(kind(0.1), clipped, shapes))
     _assert_all_close(_run(kind(0.1, clip_all=7.0), given, shapes),
                       _run(kind(0.1), given, shapes))
 

@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from keras_seqattn.training import schedules
-from keras_seqattn.training.sections import TrainSection
+from keras_seqattn.training.train_section import TrainSection
 
 
 def _rates(steps, num_steps=100, **settings):

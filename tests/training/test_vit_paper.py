@@ -4,7 +4,7 @@ import pytest
 
 from keras_seqattn.data.catalogue import CATALOGUE
 from keras_seqattn.testing import check_error
-from keras_seqattn.training.sections import TrainSection
+from keras_seqattn.training.train_section import TrainSection
 from keras_seqattn.training.vit_paper import DATASETS, MODELS, PUBLISHED, plans
 
 CELLS = [(dataset, model) for dataset in DATASETS for model in MODELS]
