@@ -27,7 +27,7 @@ import scaling
 
 from keras_seqattn import models, training
 from keras_seqattn.data.batches import Batches
-from keras_seqattn.training import classifier, train_section, states, steps
+from keras_seqattn.training import classifier, states, steps, train_section
 
 RECIPE = pathlib.Path(__file__).parents[1] / "models" / "vit_eurosat" / "recipe.yaml"
 DEFAULT = train_section.TrainSection.model_fields["checkpoint_every"].default

@@ -56,7 +56,7 @@ def reproduce(
                                        "place of the paper's.")] = None,
         strategy: Annotated[str, typer.Option(help="auto, none, mirrored or tpu.")] = "auto",
         out: Annotated[pathlib.Path, typer.Option(
-            help="Folder of runs and table. What it holds is not done again.")] =
+            help="Folder of runs and table. Trainings that it holds are not done again.")] =
         pathlib.Path("runs/vit-paper"),
         skip_bad: SkipBad = False, report: ReportFile = None, as_json: AsJson = False):
     """Fine-tune weights as the ViT paper did and write the result beside the published one.
@@ -139,9 +139,8 @@ def _weights(weights, out):
         path = out / "weights" / f"{_stem(weights)}-{known[:16]}.keras"
         if not path.is_file():
             journal.save_model(checkpoints.load(weights), path)
-    else:
-        path = locate(weights)
-    return {"weights": str(path), "sha256": digest(path)}
+        weights = str(path)
+    return {"weights": weights, "sha256": digest(locate(weights))}
 
 
 def _image_shape(plan, model):
