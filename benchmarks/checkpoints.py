@@ -27,10 +27,10 @@ import scaling
 
 from keras_seqattn import models, training
 from keras_seqattn.data.batches import Batches
-from keras_seqattn.training import classifier, sections, states, steps
+from keras_seqattn.training import classifier, states, steps, train_section
 
 RECIPE = pathlib.Path(__file__).parents[1] / "models" / "vit_eurosat" / "recipe.yaml"
-DEFAULT = sections.TrainSection.model_fields["checkpoint_every"].default
+DEFAULT = train_section.TrainSection.model_fields["checkpoint_every"].default
 BAR = 0.03
 
 

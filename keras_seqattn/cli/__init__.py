@@ -17,7 +17,9 @@ from keras_seqattn.cli.convert import convert
 from keras_seqattn.cli.export import export
 from keras_seqattn.cli.inspect import inspect
 from keras_seqattn.cli.measure import benchmark, evaluate, verify
+from keras_seqattn.cli.reproduce import reproduce
 from keras_seqattn.cli.screen import notes
+from keras_seqattn.cli.summary import list_models, summary
 from keras_seqattn.cli.train import demo, doctor, train
 from keras_seqattn.cli.write import caption, classify, translate
 
@@ -25,8 +27,9 @@ app = typer.Typer(
     name="seqattn", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
     help="Train sequence and attention models with Keras 3 and take them to the edge.")
 for verb in (demo, train, doctor, evaluate, export, verify, benchmark, classify, caption,
-             translate, inspect, convert):
+             translate, inspect, convert, summary, reproduce):
     app.command()(verb)
+app.command("list")(list_models)
 
 
 @app.callback()

@@ -64,6 +64,24 @@ def erase(images, labels, rng):
     return images, labels
 
 
+def _crop_of(kept, size):
+    """The augmentation that brings images to `size` pixels and cuts `kept` of them out.
+
+    Paper: Kolesnikov et al. 2020, section 3.3. What is cut out is enlarged to the whole here.
+    """
+    def crop(images, labels, rng):
+        _, height, width, _ = images.shape
+        rows, columns = (max(round(side * kept / size), 1) for side in (height, width))
+        cut = []
+        for image in images:
+            top, left = rng.integers(height - rows + 1), rng.integers(width - columns + 1)
+            cut.append(_crop(image, (int(top), int(top) + rows), (int(left), int(left) + columns)))
+        return np.stack(cut), labels
+
+    crop.__name__ = f"crop_{kept}_of_{size}"
+    return crop
+
+
 def mixup(images, labels, rng):
     """Blends half of the pairs of neighbours by one random share, labels too.
 
@@ -72,7 +90,18 @@ def mixup(images, labels, rng):
     """
     if rng.random() < 0.5:
         return images, labels
-    share = np.float32(rng.beta(0.4, 0.4))
+    return _blend(images, labels, np.float32(rng.beta(0.4, 0.4)))
+
+
+def light_mixup(images, labels, rng):
+    """Blends all pairs of neighbours, most of them by very little.
+
+    Paper: Kolesnikov et al. 2020, section 3.3: mixup with α = 0.1, of one share per batch there.
+    """
+    return _blend(images, labels, np.float32(rng.beta(0.1, 0.1)))
+
+
+def _blend(images, labels, share):
     return (share * images + (1 - share) * images[::-1],
             share * labels + (1 - share) * labels[::-1])
 
@@ -114,4 +143,6 @@ def _crop(image, rows, columns):
 
 
 AUGMENTATIONS = {function.__name__: function for function in (
-    flip, rot90, shift, jitter, resized_crop, rand_augment, erase, mixup, cutmix)}
+    flip, rot90, shift, jitter, resized_crop, _crop_of(384, 448), _crop_of(480, 512),
+    _crop_of(128, 160), rand_augment, erase, mixup, light_mixup, cutmix)}
+MIXING = ("mixup", "light_mixup", "cutmix")

@@ -21,15 +21,29 @@ def accuracy(predict, examples, batch_size=250):
     >>> accuracy(lambda images: np.tile([0.0, 5.0], (len(images), 1)), examples, batch_size=2)
     (0.6666666666666666, 3)
     """
-    right = []
+    found = []
     for start in range(0, len(examples), batch_size):
         images, labels = examples.read(np.arange(start, min(start + batch_size, len(examples))))
-        answers = np.asarray(predict(images)).argmax(-1)
-        if labels.ndim == 2:
-            counted = labels.any(axis=-1)
-            labels, answers = labels[counted], answers[counted]
-            right.append(labels[np.arange(len(labels)), answers] > 0)
-        else:
-            right.append(answers == labels)
-    right = np.concatenate(right)
-    return float(right.mean()), len(right)
+        found.append(right(np.asarray(predict(images)), labels))
+    found = np.concatenate(found)
+    return float(found.mean()), len(found)
+
+
+def right(logits, labels):
+    """Whether the highest logit is at a right class, for each image that has one.
+
+    Args:
+        logits: NumPy, `(n, num_classes)`.
+        labels: NumPy: int, `(n,)`, or float, `(n, num_classes)`, above 0 at each right class.
+
+    Returns:
+        NumPy bool, one for each image with a right class.
+
+    >>> right(np.eye(3), np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]])).tolist()
+    [True, False]
+    """
+    answers = logits.argmax(-1)
+    if labels.ndim == 1:
+        return answers == labels
+    counted = labels.any(axis=-1)
+    return labels[counted, answers[counted]] > 0

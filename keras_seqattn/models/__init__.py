@@ -2,6 +2,7 @@
 
 from keras_seqattn.models.bit import bit
 from keras_seqattn.models.captioner import captioner
+from keras_seqattn.models.cost import multiply_adds
 from keras_seqattn.models.dvae import dvae
 from keras_seqattn.models.generator import Generator
 from keras_seqattn.models.geometry import resize, vit_geometry
@@ -17,5 +18,6 @@ from keras_seqattn.models.vision_text import vision_text
 from keras_seqattn.models.vit import distillation_heads, vit
 
 __all__ = ["Generator", "bit", "captioner", "distillation_heads", "dvae", "image_gpt", "labels",
-           "load", "pixel_statistics", "recurrent", "resize", "seq2seq", "streaming", "temporal",
-           "tokenizer", "transformer", "vision_text", "vit", "vit_geometry"]
+           "load", "multiply_adds", "pixel_statistics", "recurrent", "resize", "seq2seq",
+           "streaming", "temporal", "tokenizer", "transformer", "vision_text", "vit",
+           "vit_geometry"]

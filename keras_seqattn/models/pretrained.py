@@ -38,7 +38,7 @@ def load(model, sha256=None):
         ValueError: there is no such model, its hash is another, or its file cannot be read.
         ConnectionError: the download was cut; the next call goes on where it ended.
     """
-    file = _file(model, sha256)
+    file = locate(model, sha256)
     if sha256 is not None:
         check(file, sha256, model)
     try:
@@ -105,11 +105,12 @@ def _beside(model, name):
     """Text of a file beside a model, `None` without one."""
     if is_url(model):
         return None
-    path = _file(model).with_name(name)
+    path = locate(model).with_name(name)
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def _file(model, sha256=None):
+def locate(model, sha256=None):
+    """Finds the file of a trained model, downloading it where it must; arguments as of `load`."""
     local = {file.parent.name: file for file in FOLDER.glob(f"*/{WEIGHTS}")}
     listing = json.loads(LISTING.read_text(encoding="utf-8"))
     if is_url(model):

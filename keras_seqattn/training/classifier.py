@@ -22,7 +22,7 @@ def load(recipe, skip_bad=False):
         Examples as of `data.load`: for training; for validation, or `None`.
     """
     source, shape = recipe.data.source, recipe.model.image_shape
-    examples = data.load(source, "train", shape, skip_bad=skip_bad)
+    examples = data.load(source, recipe.data.split, shape, skip_bad=skip_bad)
     if recipe.data.validation == "split":
         return examples, data.load(source, "validation", shape, skip_bad=skip_bad)
     return split(examples, recipe.data.validation, recipe.train.seed)
@@ -184,8 +184,8 @@ def finish(recipe, examples, model, out):
     with whole(out / "labels.txt") as path:
         path.write_text("\n".join(examples.classes) + "\n", encoding="utf-8")
     return {
-        "model": {"parameters": model.count_params(), "size": recipe.model.size,
-                  "image_shape": list(recipe.model.image_shape)},
+        "model": {"parameters": model.count_params(), **recipe.model.model_dump(
+            mode="json", include={"size", "weights", "sha256", "image_shape"})},
         "data": {"source": recipe.data.source, "training_examples": len(examples),
                  "skipped": examples.skipped, "classes": list(examples.classes)}}
 

@@ -22,7 +22,7 @@ from keras_seqattn.training.steps import Steps
 from keras_seqattn.training.strategy import strategy as choose_devices
 
 # architecture: the module that knows its data, model, loss and card
-TASKS = {"vit": classifier, "bit": classifier, "transformer": translation,
+TASKS = {"vit": classifier, "bit": classifier, "trained": classifier, "transformer": translation,
          "seq2seq": translation, "captioner": captioning}
 BETWEEN_PICTURES_S = 30.0  # drawing takes a second, which short epochs would feel
 
@@ -91,7 +91,7 @@ def fit(recipe, out, strategy="auto", resume=False, skip_bad=False, wait_s=300.0
     def validation_batches(share):
         return task.batches(recipe, validation, training=False, share=share)
 
-    steps_per_epoch = batches((0, 1)).steps_per_epoch
+    steps_per_epoch, examples = _length_of_epoch(settings, batches((0, 1)), training)
     with devices.scope():
         model = task.build(recipe, training)
         task.compile_model(model, settings, steps_per_epoch * settings.epochs)
@@ -120,7 +120,7 @@ def fit(recipe, out, strategy="auto", resume=False, skip_bad=False, wait_s=300.0
                         steps=validation_batches((0, 1)).steps_per_epoch)
                     values.update({f"val_{name}": value for name, value in result.items()})
                 steps.tick()
-                _close_epoch(position, values, len(training))
+                _close_epoch(position, values, examples)
                 if devices.is_chief:
                     journal.write_log(position.history, out)
                     due = time.monotonic() - drawn > BETWEEN_PICTURES_S
@@ -136,6 +136,14 @@ def fit(recipe, out, strategy="auto", resume=False, skip_bad=False, wait_s=300.0
         _finish(model, recipe, training, position, out)
         return read_run(out)
     return _run(model, training.classes, position.history)
+
+
+def _length_of_epoch(settings, batches, training):
+    """Steps and examples of an epoch."""
+    if settings.steps is None:
+        return batches.steps_per_epoch, len(training)
+    steps = settings.steps // settings.epochs
+    return steps, steps * settings.batch_size
 
 
 def read_run(out):

@@ -7,7 +7,7 @@ import pydantic
 import yaml
 
 from keras_seqattn.errors import explain, nearest
-from keras_seqattn.training import sections
+from keras_seqattn.training import sections, train_section
 
 FOLDER = pathlib.Path(__file__).parent / "recipes"
 
@@ -17,12 +17,24 @@ class Recipe(sections.Section):
     Attributes:
         model: `sections.ViTSection`.
         data: `sections.ImageSection`.
-        train: `sections.TrainSection`.
+        train: `train_section.TrainSection`.
     """
 
     model: sections.ViTSection
     data: sections.ImageSection
-    train: sections.TrainSection
+    train: train_section.TrainSection
+
+
+class FineTuningRecipe(Recipe):
+    """A training run of a model that was trained before, whatever it is built of.
+
+    Attributes:
+        model: `sections.TrainedSection`.
+        data: `sections.ImageSection`.
+        train: `train_section.TrainSection`.
+    """
+
+    model: sections.TrainedSection
 
 
 class BiTRecipe(Recipe):
@@ -31,7 +43,7 @@ class BiTRecipe(Recipe):
     Attributes:
         model: `sections.BiTSection`.
         data: `sections.ImageSection`.
-        train: `sections.TrainSection`.
+        train: `train_section.TrainSection`.
     """
 
     model: sections.BiTSection
@@ -43,7 +55,7 @@ class TranslationRecipe(Recipe):
     Attributes:
         model: `sections.TransformerSection` or `sections.Seq2SeqSection`.
         data: `sections.PairSection`.
-        train: `sections.TrainSection`.
+        train: `train_section.TrainSection`.
     """
 
     model: typing.Annotated[sections.TransformerSection | sections.Seq2SeqSection,
@@ -57,7 +69,7 @@ class CaptioningRecipe(Recipe):
     Attributes:
         model: `sections.CaptionerSection`.
         data: `sections.CaptionSection`.
-        train: `sections.TrainSection`.
+        train: `train_section.TrainSection`.
     """
 
     model: sections.CaptionerSection
@@ -65,7 +77,8 @@ class CaptioningRecipe(Recipe):
 
 
 # architecture: what a recipe of it looks like
-RECIPES = {"vit": Recipe, "bit": BiTRecipe, "transformer": TranslationRecipe,
+RECIPES = {"vit": Recipe, "bit": BiTRecipe, "trained": FineTuningRecipe,
+           "transformer": TranslationRecipe,
            "seq2seq": TranslationRecipe, "captioner": CaptioningRecipe}
 
 

@@ -1,17 +1,17 @@
-"""The sections of a recipe: which model, which data, how to train."""
+"""The sections of a recipe that say which model and which data."""
 
 import typing
 
 import pydantic
 
 from keras_seqattn import models
-from keras_seqattn.data.augment import AUGMENTATIONS
+from keras_seqattn.data.augment import AUGMENTATIONS, MIXING
 from keras_seqattn.models.bit import SIZES as BIT_SIZES
 from keras_seqattn.models.transformer import SIZES as TRANSFORMER_SIZES
 from keras_seqattn.models.vit import POSITIONS, SIZES, STEMS
+from keras_seqattn.training import transfer
 
 Share = typing.Annotated[float, pydantic.Field(ge=0, lt=1)]
-Positive = typing.Annotated[float, pydantic.Field(gt=0)]
 
 
 class Section(pydantic.BaseModel):
@@ -71,15 +71,35 @@ class BiTSection(Section):
                           name=self.architecture, **others)
 
 
+class TrainedSection(Section):
+    """Which trained model goes on learning, at which image size, with a head of its own that starts
+    at zero (Dosovitskiy et al. 2021, appendix B.1.1).
+
+    `weights` is as for `models.load`, and `sha256` the hash that it must have, if given.
+    """
+
+    architecture: typing.Literal["trained"]
+    weights: str
+    sha256: str | None = None
+    image_shape: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt]
+    rematerialise: bool = False
+
+    def build(self, num_classes, seed=None):
+        """Builds the model from its weights."""
+        trained = models.load(self.weights, self.sha256)
+        return transfer.with_head(transfer.at_size(trained, self.image_shape), num_classes)
+
+
 class ImageSection(Section):
     """Which images: a source, the share of its train split kept for validation, augmentation.
 
     With `standardise` the model brings each channel to mean 0 and deviation 1 over the training
     images by itself; what enters it stays in `[-1, 1]`. `validation: split` takes the source's own
-    validation split.
+    validation split, `split: train+validation` trains on that too.
     """
 
     source: str
+    split: typing.Literal["train", "train+validation"] = "train"
     standardise: bool = False
     validation: Share | typing.Literal["split"] = 0.1
     augment: tuple[typing.Literal[tuple(AUGMENTATIONS)], ...] = ()
@@ -151,7 +171,7 @@ class CaptionSection(Section):
     source: str
     vocab_size: pydantic.PositiveInt = 10_000
     augment: tuple[typing.Literal[tuple(
-        name for name in AUGMENTATIONS if name not in ("mixup", "cutmix"))], ...] = ()
+        name for name in AUGMENTATIONS if name not in MIXING)], ...] = ()
 
 
 class PairSection(Section):
@@ -163,51 +183,3 @@ class PairSection(Section):
     source: str
     vocab_size: pydantic.PositiveInt = 4000
     words: bool = False
-
-
-class TrainSection(Section):
-    """How to train: AdamW, warm-up, then a falling rate (Loshchilov & Hutter 2017, 2019).
-
-    Attributes:
-        epochs: Number of epochs.
-        batch_size: Examples per step, over all devices.
-        learning_rate: Its peak, per step.
-        schedule: How it falls after the warm-up: `"cosine"` to zero at the last step, or
-            `"inverse_sqrt"`, with one over the root of the step (Vaswani et al. 2017, section 5.3).
-        warmup: Share of all steps during which it rises.
-        beta_2: Momentum of the squared gradients.
-        weight_decay: Share of a matrix lost per step at learning rate 1.
-        label_smoothing: Share of a label spread over all classes.
-        clip_norm: Largest norm of each weight's gradient, or null.
-        accumulate: Steps whose gradients are averaged for one update, or null.
-        average: Momentum of the averages of the weights (EMA) that are validated and saved, or
-            null.
-        start: Model to start from, as for `models.load`, or null for fresh weights.
-        freeze: Names or shell patterns of layers that do not train.
-        lora_rank: Rank of LoRA products in place of training whole blocks, or null.
-        layer_decay: Factor of the learning rate from each block to the one before it.
-        patience: Epochs without a lower validation loss after which to stop, or null.
-        checkpoint_every: Steps between two states on disk; the end of an epoch writes one too.
-        xla: Whether to compile the step with XLA; `"auto"` leaves it to Keras.
-        seed: Seed of weights, dropout, order, augmentation and split.
-    """
-
-    epochs: pydantic.PositiveInt
-    batch_size: pydantic.PositiveInt = 64
-    learning_rate: Positive = 1e-3
-    schedule: typing.Literal["cosine", "inverse_sqrt"] = "cosine"
-    warmup: Share = 0.1
-    beta_2: Share = 0.999
-    weight_decay: typing.Annotated[float, pydantic.Field(ge=0)] = 0.05
-    label_smoothing: Share = 0.1
-    clip_norm: Positive | None = 1.0
-    accumulate: typing.Annotated[int, pydantic.Field(ge=2)] | None = None
-    average: Share | None = None
-    start: str | None = None
-    freeze: tuple[str, ...] = ()
-    lora_rank: pydantic.PositiveInt | None = None
-    layer_decay: typing.Annotated[float, pydantic.Field(gt=0, le=1)] = 1.0
-    patience: pydantic.PositiveInt | None = None
-    checkpoint_every: pydantic.PositiveInt = 200
-    xla: typing.Literal["auto"] | bool = "auto"
-    seed: typing.Annotated[int, pydantic.Field(ge=0)] = 0

@@ -6,10 +6,11 @@ import keras
 
 from keras_seqattn import models
 from keras_seqattn.errors import explain, nearest
-from keras_seqattn.layers import LearnedPositionEmbedding
+from keras_seqattn.layers import LearnedPositionEmbedding, PositionalEncoding
 from keras_seqattn.layers.grid import resize_grid
 
 HEAD = "logits"
+REPRESENTATION = "pre_logits"
 
 
 def transfer(source, target):
@@ -56,6 +57,69 @@ def _resized(table, layer, source, target):
             stored=num_prefix, wanted=layer.weights[0].shape[0] - new[0] * new[1],
             fix="change the recipe's model section"))
     return resize_grid(table, old, new, num_prefix, layer.interpolation)
+
+
+def at_size(model, image_shape):
+    """The same model for images of another size.
+
+    Args:
+        model: A Vision Transformer, whose positions are resized (`models.resize`), or a model that
+            takes images of any size, as convolutions do.
+        image_shape: `(height, width, channels)`, in pixels.
+
+    Returns:
+        `keras.Model`; `model` itself where the size is its own.
+    """
+    if tuple(model.input_shape[1:]) == tuple(image_shape):
+        return model
+    if any(isinstance(layer, (LearnedPositionEmbedding, PositionalEncoding))
+           for layer in model.layers):
+        return models.resize(model, image_shape)
+    images = keras.Input(image_shape, name=model.inputs[0].name)
+    resized = keras.models.clone_model(model, input_tensors=images)
+    resized.set_weights(model.get_weights())
+    return resized
+
+
+def without_head(model):
+    """The model up to its features: what its head, and a `pre_logits` layer before it, reads.
+
+    Args:
+        model: Functional `keras.Model`.
+
+    Returns:
+        `keras.Model` of the same layers, to features, `(B, D)`.
+
+    Raises:
+        ValueError: there is no layer `logits`, and the model does not return one row per image.
+    """
+    for name in (REPRESENTATION, HEAD):
+        if any(layer.name == name for layer in model.layers):
+            return keras.Model(model.input, model.get_layer(name).input, name=model.name)
+    if len(model.outputs) != 1 or len(model.output.shape) != 2:
+        raise ValueError(explain(
+            f"the model must have a layer `{HEAD}`, or return features, one row for each image",
+            model=model.name, outputs=[tuple(output.shape) for output in model.outputs],
+            fix="name its last dense layer so, or pool its tokens"))
+    return model
+
+
+def with_head(model, num_classes):
+    """The model with another head, which starts at zero, for other classes.
+
+    Args:
+        model: As for `without_head`.
+        num_classes: Number of logits.
+
+    Returns:
+        `keras.Model` of the same layers.
+
+    Paper: Dosovitskiy et al. 2021, section 3.2 and appendix B.1.1.
+    """
+    features = without_head(model)
+    logits = keras.layers.Dense(
+        num_classes, kernel_initializer="zeros", dtype="float32", name=HEAD)(features.output)
+    return keras.Model(features.input, logits, name=model.name)
 
 
 def freeze(model, patterns):

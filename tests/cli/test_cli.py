@@ -63,7 +63,7 @@ def test_without_a_command_there_is_help(seqattn):
 
 @pytest.mark.parametrize("command", [
     "demo", "train", "doctor", "evaluate", "export", "verify", "benchmark", "classify",
-    "caption", "translate"])
+    "caption", "translate", "inspect", "list", "summary", "reproduce"])
 def test_every_command_has_help_with_an_example(seqattn, command):
     code, out, _ = seqattn(command, "--help")
     assert code == 0

@@ -11,6 +11,7 @@ from keras_seqattn.data.augment import (
     cutmix,
     erase,
     flip,
+    light_mixup,
     mixup,
     resized_crop,
     rot90,
@@ -114,6 +115,21 @@ def test_crops_keep_a_twelfth_to_all_of_the_area(rng):
     assert ratio.max() - ratio.min() > 0.3
 
 
+@pytest.mark.parametrize(("kept", "size"), [(384, 448), (480, 512), (128, 160)])
+def test_crops_of_a_fixed_part_lie_anywhere(kept, size, rng):
+    """A ramp from -1 to 1: what is left of it tells the part, where it begins the place."""
+    side = size // 16
+    ramp = np.tile(np.linspace(-1, 1, side, dtype="float32")[None, :, None], (side, 1, 1))
+    images = np.stack([ramp] * 97)
+    images[1::2] = images[1::2].transpose(0, 2, 1, 3)
+    cut = AUGMENTATIONS[f"crop_{kept}_of_{size}"](images, LABELS, rng)[0]
+    for axis, some in ((2, cut[::2]), (1, cut[1::2])):
+        first, last = some.min(axis=(1, 2, 3)), some.max(axis=(1, 2, 3))
+        assert_close(last - first, np.full(len(some), 2 * (side * kept // size - 1) / (side - 1)))
+        places = np.round((first + 1) * (side - 1) / 2).astype(int)
+        assert set(places) == set(range(side - side * kept // size + 1)), axis
+
+
 def test_erase_fills_a_box_of_half_of_the_images_with_noise(rng):
     erased, _ = erase(np.full((60, 70, 30, 3), 5.0, "float32"), None, rng)
     areas = []
@@ -145,6 +161,18 @@ def test_mixup_by_hand():
     np.testing.assert_allclose(labels, [[0.25, 0.75], [0.75, 0.25]])
 
 
+def test_light_mixup_by_hand():
+    images, labels = light_mixup(PAIR, PAIR_LABELS, Drawn(beta=0.75))
+    assert_close(images[0], np.full((23, 19, 3), -0.5, "float32"))
+    assert_close(labels, np.array([[0.75, 0.25], [0.25, 0.75]]))
+
+
+def test_light_mixup_is_mostly_light(rng):
+    """With α = 0.1 a fifth of the shares lie between 0.1 and 0.9, with α = 0.4 a half."""
+    shares = np.array([light_mixup(PAIR, PAIR_LABELS, rng)[1][0, 0] for _ in range(400)])
+    assert 0.1 < np.mean((shares > 0.1) & (shares < 0.9)) < 0.3
+
+
 def test_cutmix_by_hand(monkeypatch):
     monkeypatch.setattr(augment, "_box", lambda *_: ((2, 9), (3, 16)))
     mixed, labels = cutmix(PAIR, PAIR_LABELS, Drawn(random=0.5, uniform=0.0))
@@ -162,7 +190,7 @@ def test_mixing_leaves_half_of_the_pairs_alone(mix):
     np.testing.assert_array_equal(labels, PAIR_LABELS)
 
 
-@pytest.mark.parametrize("mix", [mixup, cutmix])
+@pytest.mark.parametrize("mix", [mixup, light_mixup, cutmix])
 def test_labels_mix_as_pixels_do(rng, mix):
     shares = []
     for _ in range(60):
@@ -171,12 +199,12 @@ def test_labels_mix_as_pixels_do(rng, mix):
         np.testing.assert_allclose(mixed.mean((1, 2, 3)), labels @ [-1, 1], atol=1e-5)
         if (labels != PAIR_LABELS).any():
             shares.append(labels[0, 1])
-    assert 15 < len(shares) < 45
+    assert 15 < len(shares) < (61 if mix is light_mixup else 45)
     assert min(shares) < 0.1
     assert max(shares) > 0.9
 
 
-@pytest.mark.parametrize("mix", [mixup, cutmix])
+@pytest.mark.parametrize("mix", [mixup, light_mixup, cutmix])
 def test_an_example_without_a_neighbour_stays_itself(rng, mix):
     for _ in range(9):
         mixed, labels = mix(PAIR[:1], PAIR_LABELS[:1], rng)

@@ -9,8 +9,10 @@ from arrays import array, normal
 
 from keras_seqattn import data, models, training
 from keras_seqattn.data.batches import scale
+from keras_seqattn.models.download import digest
 from keras_seqattn.testing import check_error
 from keras_seqattn.training import classifier, journal, states
+from keras_seqattn.training.recipe import FineTuningRecipe
 
 pytest.importorskip("PIL.Image")
 
@@ -137,3 +139,47 @@ def test_a_trained_model_is_gone_on_from_with_parts_frozen(make_recipe, tmp_path
         pairs = zip(start.get_layer(name).get_weights(), model.get_layer(name).get_weights(),
                     strict=True)
         assert all(np.array_equal(old, new) for old, new in pairs) == same
+
+
+def test_a_training_of_so_many_steps_has_epochs_of_equal_parts(make_recipe, tmp_path):
+    """32 images are 4 steps of 8; 6 steps in 2 epochs are 3 each, validated after each."""
+    recipe = make_recipe({"steps": 6, "epochs": 2, "checkpoint_every": 2})
+    run = _fit(recipe, tmp_path / "whole")
+    assert len(run.history["val_loss"]) == 2
+    for speed, seconds in zip(run.history["examples_per_s"], run.history["seconds"], strict=True):
+        assert speed == pytest.approx(3 * 8 / seconds)
+    # As many epochs of another length are the same steps.
+    again = _fit(make_recipe({"steps": 6, "epochs": 3}), tmp_path / "again")
+    for one, other in zip(run.model.get_weights(), again.model.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_steps_that_the_epochs_do_not_divide(make_recipe):
+    with pytest.raises(ValueError, match="the 4 epochs must divide it"):
+        make_recipe({"steps": 6, "epochs": 4})
+
+
+def test_any_trained_model_goes_on_with_a_new_head_at_another_size(source, tmp_path, rng):
+    start = models.vit("nano", 8, (8, 8, 3), 5, num_layers=1, num_heads=2, embed_dim=12, mlp_dim=17,
+                       representation_dim=7)
+    start.set_weights([normal(rng, *weight.shape) for weight in start.weights])
+    start.save(tmp_path / "start.keras")
+    recipe = FineTuningRecipe.model_validate({
+        "model": {"architecture": "trained", "weights": str(tmp_path / "start.keras"),
+                  "sha256": digest(tmp_path / "start.keras"), "image_shape": (16, 16, 3)},
+        "data": {"source": source, "split": "train+validation", "validation": 0},
+        "train": {"epochs": 1, "steps": 3, "batch_size": 8, "optimizer": "sgd", "xla": False,
+                  "learning_rate": 0.01, "warmup": 0, "clip_norm": None, "clip_all": 1.0}})
+    run = _fit(recipe, tmp_path / "run")
+    assert (run.model.output_shape, run.model.input_shape) == ((None, 2), (None, 16, 16, 3))
+    card = (tmp_path / "run" / "card.toml").read_text()
+    assert "training_examples = 46\n" in card
+    assert f'weights = "{tmp_path / "start.keras"}"' in card
+    assert training.read(tmp_path / "run" / "recipe.yaml") == recipe
+    moved = [name for name in ("patches", "block_0", "norm") if any(
+        (old != new).any() for old, new in zip(
+            start.get_layer(name).get_weights(), run.model.get_layer(name).get_weights(),
+            strict=True))]
+    assert moved == ["patches", "block_0", "norm"]
+    (tmp_path / "start.keras").write_bytes(b"another")
+    check_error(lambda: _fit(recipe, tmp_path / "other"), sha256=recipe.model.sha256)

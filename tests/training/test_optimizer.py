@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from arrays import array, assert_close, normal
 
-from keras_seqattn.training.optimizer import AdamW, averaged
+from keras_seqattn.training.optimizer import SGD, AdamW, averaged
 
 SHAPES = {"a": (5, 3), "b": (7,), "c": (2, 3)}
 
@@ -63,6 +63,34 @@ def test_each_weight_is_clipped_by_its_own_norm():
     _assert_all_close(ours, _run(keras.optimizers.AdamW(0.1, weight_decay=0.0), clipped, shapes))
     unclipped = _run(AdamW(0.1), given, shapes)
     assert np.abs(ours[0] - unclipped[0]).max() > 1e-3
+
+
+@pytest.mark.parametrize("kind", [AdamW, SGD])
+def test_all_gradients_are_clipped_by_their_norm_together(kind):
+    """(3, 0) and (0, 4) have norm 5 together: at 1 both are divided by 5, a tenth is not."""
+    shapes = {"a": (2,), "b": (2,)}
+    large = [np.array([3, 0], "float32"), np.array([0, 4], "float32")]
+    small = [each / 10 for each in large]
+    given = [large, small, large]
+    clipped = [[each / 5 for each in large], small, [each / 5 for each in large]]
+    _assert_all_close(_run(kind(0.1, clip_all=1.0), given, shapes),
+                      _run(kind(0.1), clipped, shapes))
+    _assert_all_close(_run(kind(0.1, clip_all=7.0), given, shapes),
+                      _run(kind(0.1), given, shapes))
+
+
+def test_sums_of_gradients_are_multiplied_by_the_rate_of_the_step():
+    """Gradients 1 and 1, rates 1 and 0.5, momentum 0.5: steps 1 and 0.5 · 1.5."""
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([0], [1.0, 0.5])
+    shapes, ones = {"a": (1,)}, [[np.ones(1, "float32")]] * 2
+    start, = _run(SGD(), [], shapes)
+    end, = _run(SGD(schedule, momentum=0.5), ones, shapes)
+    assert_close(start - end, [1.75])
+
+
+def test_at_a_constant_rate_it_is_keras(gradients):
+    _assert_all_close(_run(SGD(0.1, momentum=0.7), gradients),
+                      _run(keras.optimizers.SGD(0.1, momentum=0.7), gradients))
 
 
 def test_the_norm_is_that_of_the_averaged_gradient_when_steps_accumulate():
@@ -137,10 +165,11 @@ def test_averages_are_found_under_loss_scaling(rng):
     np.testing.assert_array_equal(model.get_weights()[0], before)
 
 
-def test_the_configuration_rebuilds_it(gradients):
-    first = AdamW(0.1, weight_decay=0.3, clip_norm=0.5, decayed=["c", "a"], shares={"b": 0.5},
-                  beta_2=0.9, gradient_accumulation_steps=2)
+@pytest.mark.parametrize(("kind", "own"), [(AdamW, {"beta_2": 0.9}), (SGD, {"momentum": 0.7})])
+def test_the_configuration_rebuilds_it(gradients, kind, own):
+    first = kind(0.1, weight_decay=0.3, clip_norm=0.5, clip_all=0.7, decayed=["c", "a"],
+                 shares={"b": 0.5}, gradient_accumulation_steps=2, **own)
     again = keras.optimizers.deserialize(keras.optimizers.serialize(first))
     assert again.get_config() == first.get_config()
-    assert again.clip_norm == 0.5
+    assert (again.clip_norm, again.clip_all) == (0.5, 0.7)
     _assert_all_close(_run(again, gradients), _run(first, gradients))

@@ -88,6 +88,16 @@ def test_replicas_train_like_one_device(source, alone, tmp_path, replicas):
     check_same(alone[1], tmp_path / "run")
 
 
+@several
+def test_replicas_clip_all_gradients_together(source, tmp_path):
+    recipe = small_recipe(source, epochs=1, optimizer="sgd", learning_rate=1.0, clip_norm=None,
+                          clip_all=0.05, average=None)
+    codes, outputs = wait_for([
+        *start(recipe, tmp_path / "one", "none"), *start(recipe, tmp_path / "two", "mirrored", 2)])
+    assert codes == [0, 0], outputs
+    check_same(tmp_path / "one", tmp_path / "two")
+
+
 @processes
 @pytest.mark.parametrize("workers", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_processes_train_like_one_device(source, alone, tmp_path, workers):

@@ -156,3 +156,59 @@ def test_what_is_frozen_has_no_share():
 def test_a_source_of_other_layers_names_the_first_that_is_missing():
     other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="logits")], name="mlp")
     check_error(lambda: transfer.transfer(other, _vit()), missing="patches", source_model="mlp")
+
+
+def test_the_size_of_its_own_is_left_alone():
+    model = _vit(16)
+    assert transfer.at_size(model, (16, 16, 3)) is model
+
+
+@pytest.mark.parametrize("settings", [{}, {"pooling": "mean", "position": "sinusoidal"}])
+def test_a_transformer_at_another_size_has_its_other_weights(trained, settings):
+    source = trained(_vit(16, **settings))
+    larger = transfer.at_size(source, (24, 32, 3))
+    assert larger.input_shape == (None, 24, 32, 3)
+    for layer in source.layers:
+        if layer.name != "positions":
+            for old, new in zip(layer.get_weights(), larger.get_layer(layer.name).get_weights(),
+                                strict=True):
+                np.testing.assert_array_equal(old, new)
+
+
+def test_convolutions_at_another_size_compute_the_same(trained, rng):
+    images = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(5, 3, padding="same")(images)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    source = trained(keras.Model(images, keras.layers.Dense(2, name="logits")(x)))
+    larger = transfer.at_size(source, (12, 16, 3))
+    assert larger.input_shape == (None, 12, 16, 3)
+    even = np.tile(normal(rng, 2, 1, 1, 3), (1, 16, 16, 1))
+    assert (np.abs(array(larger(even[:, :12]))) > 1e-3).any()
+    for old, new in zip(source.get_weights(), larger.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("settings", [{}, {"representation_dim": 11}, {"distillation": True}])
+def test_the_head_and_what_leads_to_it_alone_are_replaced(trained, rng, settings):
+    source = trained(_vit(**settings))
+    features, other = transfer.without_head(source), transfer.with_head(source, 7)
+    images = normal(rng, 2, 16, 16, 3)
+    assert features.output_shape == (None, 12)
+    assert other.output_shape == (None, 7)
+    np.testing.assert_array_equal(array(other(images)), np.zeros((2, 7)))
+    kernel = normal(rng, 12, 7)
+    other.get_layer("logits").set_weights([kernel, np.zeros(7)])
+    assert_close(other(images), array(features(images)) @ kernel, atol=1e-4)
+    assert not {"pre_logits", "distillation_logits"} & {layer.name for layer in other.layers}
+
+
+def test_a_model_of_features_gets_a_head(trained, rng):
+    source = trained(_vit(classes=0))
+    images = normal(rng, 2, 16, 16, 3)
+    assert transfer.without_head(source) is source
+    assert array(transfer.with_head(source, 3)(images)).tolist() == [[0, 0, 0]] * 2
+
+
+def test_a_model_of_tokens_has_no_place_for_a_head():
+    check_error(lambda: transfer.with_head(_vit(classes=0, pooling="none"), 3), model="vit",
+                outputs=[(None, 4, 12)])
