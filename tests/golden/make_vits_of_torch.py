@@ -4,10 +4,10 @@ Needs those projects and torch, which the tests do not. Run by hand, only after 
 
     PYTHONPATH=tests python tests/golden/make_vits_of_torch.py
 
-Each model has weights that `drawn` draws and kinds of parts that few checkpoints combine:
-rectangular images, registers, LayerScale, averages with the norm behind them, no bias of query, key
-and value, attention pooling, distillation. Computed with timm 1.0.31, torchvision 0.29.1,
-transformers 5.24.0 and torch 2.14.1.
+Each model has weights that `drawn` draws and parts that few checkpoints combine: rectangular
+images, registers, LayerScale, averages with the norm behind them, no bias of query, key and value,
+attention pooling, distillation. Computed with timm 1.0.31, torchvision 0.29.1, transformers 5.24.0
+and torch 2.14.1.
 """
 
 import json
