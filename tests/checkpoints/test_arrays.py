@@ -115,7 +115,7 @@ def test_objects_in_an_npz(tmp_path):
 def test_entries_that_lie_outside(tmp_path, name):
     path = tmp_path / "x.npz"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(name, b"")
+        archive.writestr(name, _npy((2,), b"1" * 8))
     check_error(lambda: open_arrays(path), entry=name)
 
 
