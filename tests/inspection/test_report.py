@@ -34,14 +34,14 @@ class _Page(html.parser.HTMLParser):
 def test_the_page_stands_alone_and_escapes(tmp_path):
     figures = {
         name: Drawn(distance_figure(np.ones((2, 3)), 1.0, (8, 8)), {}, f"Title <{name}>",
-                    f"Read {name} & more.") for name in ("distance", "ranges")}
+                    f"Read <b>{name}</b> & more.") for name in ("distance", "ranges")}
     path = tmp_path / "page.html"
     write_report(path, "<model>", ["a&b.png"], figures, {"filters": "has <none>. To fix: go."})
     page = _Page(path.read_text(encoding="utf-8"))
     assert len(page.all("h2")) == len(page.all("img")) == 2
     for name, image, heading in zip(figures, page.all("img"), page.all("h2"), strict=True):
         assert heading["id"] == name
-        assert image["alt"] == f"Title <{name}>. Read {name} & more."
+        assert image["alt"] == f"Title <{name}>. Read <b>{name}</b> & more."
         kind, data = image["src"].split(",")
         assert kind == "data:image/png;base64"
         assert base64.b64decode(data)[:4] == b"\x89PNG"
@@ -49,7 +49,8 @@ def test_the_page_stands_alone_and_escapes(tmp_path):
     assert [link["href"] for link in page.all("a")] == ["#distance", "#ranges"]
     assert not [tag for tag, attributes in page.tags if tag in ("script", "link")
                 or "http" in str(attributes.get("src", attributes.get("href")))]
-    for text in ("<model>", "a&b.png", "Title <ranges>", "filters", "has <none>. To fix: go."):
+    for text in ("<model>", "a&b.png", "Title <ranges>", "Read <b>ranges</b> &", "filters",
+                 "has <none>. To fix: go."):
         assert text in page.text
     assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.all(
         "meta")
