@@ -37,7 +37,6 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/decoding.py
 	$(BIN)/python benchmarks/decoding.py --batch 8
 	$(BIN)/python benchmarks/memory.py
-	$(BIN)/python benchmarks/inductive_bias.py
 	$(BIN)/python benchmarks/parallelism.py
 
 .venv/installed: setup.cfg pyproject.toml

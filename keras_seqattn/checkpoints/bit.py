@@ -4,6 +4,7 @@ from keras_seqattn import models
 
 _PREFIX = "resnet/"
 _KERNEL = "standardized_conv2d/kernel"
+_HEAD = "head/conv2d/kernel"
 
 
 def bit(state, image_size=None, image_shape=None, num_groups=32):
@@ -17,7 +18,7 @@ def bit(state, image_size=None, image_shape=None, num_groups=32):
         num_groups: Number of groups of its norms, which no array tells; published models have 32.
 
     Returns:
-        `keras.Model` as of `models.bit`.
+        `keras.Model` as of `models.bit`; without a head, if the file has none.
 
     Raises:
         ValueError: an array is missing, has no place or another shape; `num_groups` does not
@@ -29,7 +30,11 @@ def bit(state, image_size=None, image_shape=None, num_groups=32):
     num_layers = [part.count(f"block{stage}/unit") - 1 for stage in range(1, num_stages + 1)]
     filters = [part.shape(f"block{stage}/unit01/c/{_KERNEL}", 4)[-1]
                for stage in range(1, num_stages + 1)]
-    num_classes = part.shape("head/conv2d/kernel", 4)[-1]
+    num_classes = 0
+    if _HEAD in part:
+        num_classes = part.shape(_HEAD, 4)[-1]
+    else:
+        state.missing.append(_PREFIX + _HEAD)
     if image_shape is None:
         sides = (image_size, image_size) if isinstance(image_size, int) else image_size
         image_shape = (*(sides or (None, None)), channels)
@@ -47,17 +52,23 @@ def bit(state, image_size=None, image_shape=None, num_groups=32):
         if block.projection is not None:
             _fill_kernel(block.projection, unit.under("a/proj/"))
     _fill_norm(model.get_layer("norm"), part)
-    head = model.get_layer("logits")
-    head.kernel.assign(part.take("head/conv2d/kernel", 1, 1, *head.kernel.shape)[0, 0])
-    head.bias.assign(part.take("head/conv2d/bias", num_classes))
+    if num_classes:
+        head = model.get_layer("logits")
+        _assign(head.kernel, part, _HEAD, (1, 1, *head.kernel.shape))
+        _assign(head.bias, part, "head/conv2d/bias")
     state.finish()
     return model
 
 
 def _fill_kernel(layer, state):
-    layer.kernel.assign(state.take(_KERNEL, *layer.kernel.shape))
+    _assign(layer.kernel, state, _KERNEL)
 
 
 def _fill_norm(norm, state):
-    norm.gamma.assign(state.take("group_norm/gamma", *norm.gamma.shape))
-    norm.beta.assign(state.take("group_norm/beta", *norm.beta.shape))
+    _assign(norm.gamma, state, "group_norm/gamma")
+    _assign(norm.beta, state, "group_norm/beta")
+
+
+def _assign(weight, state, key, shape=None):
+    array = state.take(key, *(shape or weight.shape), layer=weight.path)
+    weight.assign(array.reshape(weight.shape))

@@ -58,7 +58,7 @@ SOURCES = {
         ("torchvision", "torchvision"), ("image_size",), (*_GRID, "num_heads")),
     "bit": Source(
         (r"resnet/root_block/standardized_conv2d/kernel",), ("bit", "bit"),
-        ("num_groups",), ("num_groups",)),
+        ("image_size", "num_groups"), ("image_shape", "num_groups")),
     "openai": Source(
         (r"blocks\.input\.w", r"blocks\.group_1\.block_1\..*"), ("openai", "dvae")),
 }
@@ -80,7 +80,8 @@ def load(path, source="auto", *, image_shape=None, num_heads=None, num_groups=No
         image_shape: `(height, width, channels)` of the images that a ViT is to take: learned
             positions are resized to it. `None` for height and width lets it take any. Needed where
             positions are fixed waves; where the table of positions is of no square grid, and no
-            configuration says so, it is the shape that the table was made for.
+            configuration says so, it is the shape that the table was made for. A BiT, of which no
+            array depends on it, takes images of any size unless told.
         num_heads: Number of heads `N`, where neither an array nor the configuration tells it:
             PyTorch's files of widths that are not published.
         num_groups: Of a BiT, the number of groups of its norms.

@@ -1,6 +1,5 @@
 """BiT from the official `.npz`: the numbers of the project's own code."""
 
-import json
 import re
 
 import keras
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 from arrays import array
 
+from keras_seqattn import checkpoints
 from keras_seqattn.checkpoints.bit import bit
 from keras_seqattn.checkpoints.state import State
 from keras_seqattn.testing import check_error
@@ -30,9 +30,10 @@ def _tolerances(folder, variant):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_stage_has_the_numbers_of_the_golden_file(goldens, variant):
     folder = goldens / "bit_npz" / variant
-    num_groups = json.loads((folder / "config.json").read_text(encoding="utf-8"))["num_groups"]
     io = _arrays(folder / "io.npz")
-    model = bit(State(_arrays(folder / "checkpoint.npz")), num_groups=num_groups)
+    model, report = checkpoints.load_with_report(folder)
+    assert report.source == "bit"
+    assert (report.unused, report.missing, report.reshaped) == ([], [], {})
     blocks = [layer.name for layer in model.layers if layer.name.startswith("block_")]
     names = {"stem": "root_pool", "last_stage": blocks[-1], "features": "activation",
              "pooled": "pool", "logits": "logits"}
@@ -56,6 +57,24 @@ def state(goldens):
     ({"image_size": 32, "image_shape": (64, 32, 3)}, (64, 32, 3))])
 def test_shape_of_the_images(state, given, shape):
     assert bit(State(state), **given).input_shape[1:] == shape
+
+
+def test_a_file_without_a_configuration_and_without_a_head(goldens, state, tmp_path):
+    io = _arrays(goldens / "bit_npz" / VARIANTS[0] / "io.npz")
+    np.savez(tmp_path / "bit.npz", **{
+        key: value for key, value in state.items() if "head" not in key})
+    model, report = checkpoints.load_with_report(tmp_path / "bit.npz", num_groups=32)
+    assert report.missing == ["resnet/head/conv2d/kernel"]
+    np.testing.assert_allclose(array(model(io["images"])), io["pooled"], atol=5e-5)
+    fixed = checkpoints.load_with_report(tmp_path / "bit.npz", image_shape=(32, 64, 3))[0]
+    assert fixed.input_shape == (None, 32, 64, 3)
+
+
+def test_another_shape_is_an_error_that_names_the_layer(state):
+    key = "resnet/block2/unit01/b/standardized_conv2d/kernel"
+    state[key] = np.zeros((3, 3, 64, 32), "float32")
+    check_error(lambda: bit(State(state)), key=key, layer="block_1/spatial/kernel",
+                shape=(3, 3, 64, 32), expected=(3, 3, 64, 64))
 
 
 def test_an_array_without_a_place_is_an_error(state):

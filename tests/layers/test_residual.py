@@ -56,11 +56,11 @@ def test_scale_and_shift_of_a_kernel_do_not_matter(rng):
     np.testing.assert_allclose(array(layer(x)), array(y), atol=1e-4)
 
 
-def test_the_bottleneck_is_the_shortcut_where_its_last_kernel_is_even(rng):
-    """A kernel of equal weights is standardised to zero, which leaves the shortcut alone."""
+def test_the_bottleneck_is_the_shortcut_where_its_last_kernel_is_zero(rng):
+    """A kernel of zeros has no deviation to be brought to 1, and the shortcut is left alone."""
     x, layer = normal(rng, 1, 5, 5, 4), PreActivationBottleneck(4, num_groups=1)
     layer.build(x.shape)
-    layer.widen.kernel.assign(keras.ops.ones_like(layer.widen.kernel))
+    layer.widen.kernel.assign(keras.ops.zeros_like(layer.widen.kernel))
     assert_close(layer(x), x)
 
 
