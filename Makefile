@@ -28,6 +28,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/checkpoints.py
 	$(BIN)/python benchmarks/train_step.py
+	$(BIN)/python benchmarks/inspection.py
 	$(BIN)/pip install --quiet --editable '.[all,bench]'
 	$(BIN)/python benchmarks/edge_latency.py
 	$(BIN)/python benchmarks/edge_accuracy.py
@@ -36,6 +37,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/decoding.py
 	$(BIN)/python benchmarks/decoding.py --batch 8
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/inductive_bias.py
 	$(BIN)/python benchmarks/parallelism.py
 
 .venv/installed: setup.cfg pyproject.toml

@@ -1,7 +1,16 @@
-"""Weights that other projects trained, loaded into layers and models of this library.
+"""Weights that other projects trained, loaded into layers and models of this library, and back.
 
-    from keras_seqattn.checkpoints import huggingface, torch
+    from keras_seqattn import checkpoints
 
-A loader uses every array of a checkpoint, or says which one it has no place for. The other
-project itself need not be installed.
+    model = checkpoints.load("vit-base/model.safetensors")
+    checkpoints.save(model, "vit.safetensors")
+
+`load` knows a format by its keys. `checkpoints.torch` loads single modules of PyTorch. Every array
+of a checkpoint is used, or named in the report; the other project itself need not be installed.
 """
+
+from keras_seqattn.checkpoints.load import SOURCES, load, load_with_report
+from keras_seqattn.checkpoints.saved import save
+from keras_seqattn.checkpoints.state import Report, State
+
+__all__ = ["SOURCES", "Report", "State", "load", "load_with_report", "save"]

@@ -5,21 +5,19 @@ manner, not of the numbers: images have their channels last here, and written to
 the start token and end in zeros.
 """
 
+import dataclasses
 import functools
-import json
 import pathlib
 
 import keras
 import numpy as np
 
+from keras_seqattn.checkpoints.config import activation, check, need, read_config
+from keras_seqattn.checkpoints.huggingface_vit import fill_vit, layout
 from keras_seqattn.checkpoints.state import State, fill, fill_norm, linear
-from keras_seqattn.errors import explain, nearest
-from keras_seqattn.layers import gelu_tanh
+from keras_seqattn.errors import explain
 from keras_seqattn.models.vision_text import vision_text
-from keras_seqattn.models.vit import vit
 
-ACTIVATIONS = {"gelu": "gelu", "gelu_new": gelu_tanh, "gelu_pytorch_tanh": gelu_tanh,
-               "relu": "relu", "silu": "silu"}
 # In the files, but not computed with: the pooler, masks kept as buffers, a copy of the embeddings.
 _UNUSED = (r"encoder\.pooler\..*|decoder\.lm_head\.weight"
            r"|decoder\.transformer\.h\.\d+\.(attn|crossattention)\.(masked_)?bias")
@@ -41,12 +39,13 @@ def length_power(exponent):
     return lambda length: length ** exponent
 
 
-def vision_encoder_decoder(folder):
+def vision_encoder_decoder(folder, state=None):
     """Loads a VisionEncoderDecoderModel: a ViT that sees and a GPT-2 that writes.
 
     Args:
         folder: Folder with `config.json`, `model.safetensors` and, if it has one,
             `generation_config.json`.
+        state: `State` of the folder, if it is open already.
 
     Returns:
         `models.vision_text.VisionText`. Called with `images`, `(B, height, width, channels)`, and
@@ -60,33 +59,29 @@ def vision_encoder_decoder(folder):
             is not built here; a key is missing, has no place or its array another shape.
     """
     folder = pathlib.Path(folder)
-    config = _need(_read(folder / "config.json"), "model_type", "encoder", "decoder")
+    config = need(read_config(folder / "config.json"), "model_type", "encoder", "decoder")
     generation = folder / "generation_config.json"
-    tokens = {**config, **(_read(generation) if generation.is_file() else {})}
-    _check(config, model_type="vision-encoder-decoder")
-    seeing = _need(
+    tokens = {**config, **(read_config(generation) if generation.is_file() else {})}
+    check(config, model_type="vision-encoder-decoder")
+    seeing = need(
         config["encoder"], "model_type", "image_size", "patch_size", "num_channels",
         "num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size")
-    writing = _need(config["decoder"], "model_type", "vocab_size", "n_positions", "n_layer",
-                    "n_head", "n_embd")
-    _check(seeing, model_type="vit", hidden_act="gelu", qkv_bias=True)
-    _check(writing, model_type="gpt2", add_cross_attention=True, scale_attn_weights=True,
-           scale_attn_by_inverse_layer_idx=False, tie_word_embeddings=True)
-    name = writing.get("activation_function", "gelu_new")
-    if name not in ACTIVATIONS:
-        raise ValueError(explain("`activation_function` is not known", activation_function=name,
-                                 fix=nearest(name, ACTIVATIONS)))
-    encoder = _vit(seeing)
+    writing = need(config["decoder"], "model_type", "vocab_size", "n_positions", "n_layer",
+                   "n_head", "n_embd")
+    check(seeing, model_type="vit")
+    check(writing, model_type="gpt2", add_cross_attention=True, scale_attn_weights=True,
+          scale_attn_by_inverse_layer_idx=False, tie_word_embeddings=True)
+    state = State(folder) if state is None else state
+    encoder = _encoder(state.under("encoder."), seeing)
     model = vision_text(
         encoder, writing["vocab_size"], writing["n_positions"], writing["n_layer"],
         writing["n_head"], writing["n_embd"], writing.get("n_inner"),
-        activation=ACTIVATIONS[name], epsilon=writing.get("layer_norm_epsilon", 1e-5),
+        activation=activation(writing, "activation_function", "gelu_new"),
+        epsilon=writing.get("layer_norm_epsilon", 1e-5),
         dropout=writing.get("resid_pdrop", 0.1), attention_dropout=writing.get("attn_pdrop", 0.1),
         start_token=_token(tokens, "decoder_start_token_id"),
         end_token=_token(tokens, "eos_token_id"), pad_token=_token(tokens, "pad_token_id"))
 
-    state = State(folder / "model.safetensors")
-    _fill_vit(encoder, state.under("encoder."), seeing)
     _fill_gpt2(model, state.under("decoder.transformer."), writing)
     if seeing["hidden_size"] != writing["n_embd"]:
         fill(model.get_layer("projection"),
@@ -96,41 +91,9 @@ def vision_encoder_decoder(folder):
     return model
 
 
-def _vit(config):
-    side = config["image_size"]
-    height, width = (side, side) if isinstance(side, int) else side
-    classifier = vit(
-        "nano", config["patch_size"], (height, width, config["num_channels"]), num_classes=1,
-        num_layers=config["num_hidden_layers"], num_heads=config["num_attention_heads"],
-        embed_dim=config["hidden_size"], mlp_dim=config["intermediate_size"],
-        dropout=config.get("hidden_dropout_prob", 0.0),
-        attention_dropout=config.get("attention_probs_dropout_prob", 0.0),
-        epsilon=config.get("layer_norm_eps", 1e-12))
-    return keras.Model(classifier.input, classifier.get_layer("norm").output, name="encoder")
-
-
-def _fill_vit(encoder, state, config):
-    dim, inner, side = config["hidden_size"], config["intermediate_size"], config["patch_size"]
-    patches, bias = encoder.get_layer("patches").weights
-    name = "embeddings.patch_embeddings.projection"
-    kernel = state.take(f"{name}.weight", dim, config["num_channels"], side, side)
-    patches.assign(kernel.transpose(2, 3, 1, 0))                             # (P, P, channels, D)
-    bias.assign(state.take(f"{name}.bias", dim))
-    encoder.get_layer("class_token").token.assign(state.take("embeddings.cls_token", 1, 1, dim))
-    positions = encoder.get_layer("positions").embeddings
-    positions.assign(state.take("embeddings.position_embeddings", 1, *positions.shape)[0])
-    for i in range(config["num_hidden_layers"]):
-        block, part = encoder.get_layer(f"block_{i}"), state.under(f"encoder.layer.{i}.")
-        attention, feed_forward = block.attention, block.feed_forward
-        for dense, name in ((attention.query_dense, "query"), (attention.key_dense, "key"),
-                            (attention.value_dense, "value")):
-            fill(dense, *linear(part, f"attention.attention.{name}", dim, dim))
-        fill(attention.output_dense, *linear(part, "attention.output.dense", dim, dim))
-        fill(feed_forward.hidden_dense, *linear(part, "intermediate.dense", dim, inner))
-        fill(feed_forward.output_dense, *linear(part, "output.dense", inner, dim))
-        fill_norm(block.attention_norm, part, "layernorm_before", dim)
-        fill_norm(block.feed_forward_norm, part, "layernorm_after", dim)
-    fill_norm(encoder.get_layer("norm"), state, "layernorm", dim)
+def _encoder(state, config):
+    model = fill_vit(state, dataclasses.replace(layout(distilled=False), logits=None), config)
+    return keras.Model(model.input, model.get_layer("norm").output, name="encoder")
 
 
 def _fill_gpt2(model, state, config):
@@ -177,34 +140,6 @@ def _check_tied(state, config):
         raise ValueError(explain(
             "the output layer of the checkpoint must be its table of embeddings", key=key,
             fix="use a model with tie_word_embeddings"))
-
-
-def _read(path):
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(explain(
-            "the folder must hold this file, as JSON", file=str(path), error=str(error),
-            fix="pass a folder that save_pretrained wrote")) from error
-
-
-def _need(config, *names):
-    """A configuration, if it has all of these entries."""
-    missing = [name for name in names if name not in config]
-    if missing:
-        raise ValueError(explain(
-            "the configuration must have these entries", missing=missing,
-            fix="pass a folder that save_pretrained wrote"))
-    return config
-
-
-def _check(config, **wanted):
-    """Refuses a configuration that asks for what is not built here; what it omits is usual."""
-    for name, value in wanted.items():
-        if config.get(name, value) != value:
-            raise ValueError(explain(
-                f"`{name}` of the configuration must be {value!r}", **{name: config[name]},
-                fix="load a model of this kind"))
 
 
 def _token(tokens, name):

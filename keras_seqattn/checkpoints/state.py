@@ -1,40 +1,77 @@
-"""The arrays of a checkpoint by key, and how they enter a layer."""
+"""The arrays of a checkpoint by key, what became of each, and how they enter a layer."""
 
+import dataclasses
 import os
-import pathlib
 import re
 
 import numpy as np
 
+from keras_seqattn.checkpoints.arrays import open_arrays
 from keras_seqattn.errors import explain
+
+
+@dataclasses.dataclass
+class Report:
+    """What became of the arrays of a checkpoint.
+
+    Attributes:
+        source: Name of the format, a key of `checkpoints.SOURCES`.
+        unused: Keys of arrays that the model has no place for, sorted.
+        missing: Keys that such a checkpoint usually has and this one has not.
+        reshaped: Dictionary from the keys of arrays that were resized to their shapes before and
+            after.
+        labels: Names of the classes, or `None` where the checkpoint has none.
+    """
+
+    source: str
+    unused: list
+    missing: list
+    reshaped: dict
+    labels: list | None = None
+
+    def to_dict(self):
+        """Returns the same as a dictionary that JSON can hold."""
+        return dataclasses.asdict(self)
 
 
 class State:
     """The arrays of a checkpoint, each taken under its key and checked for its shape.
 
     Args:
-        source: Path of a `.safetensors` file, or dictionary from keys to arrays, such as the
-            `state_dict()` of a PyTorch module.
+        source: Path of a file of weights, as for `arrays.open_arrays`, or dictionary from keys to
+            arrays, such as the `state_dict()` of a PyTorch module.
+
+    Attributes:
+        missing: Keys that were looked for in vain, and are not needed.
+        reshaped: Dictionary from a key to the shapes of its array before and after resizing.
+        unused: Keys of the arrays that `finish` found left, sorted.
+        metadata: Dictionary of texts that a safetensors file holds besides.
 
     Raises:
-        ValueError: the file is missing or is no safetensors file.
-        ImportError: a file is given and safetensors is not installed.
+        ValueError: the file is missing or cannot be read.
+        ImportError: what reads such a file is not installed.
     """
 
     def __init__(self, source):
-        self._arrays = _read(source) if isinstance(source, (str, os.PathLike)) else source
+        self._arrays, self.metadata = (
+            open_arrays(source) if isinstance(source, (str, os.PathLike)) else (source, {}))
         self._prefix = ""
-        self._taken = set()
+        self._taken, self._changed = set(), {}
+        self.missing, self.reshaped, self.unused = [], {}, []
 
     def under(self, prefix):
         """The same arrays, for keys that begin with `prefix` and are named without it."""
-        part = State(self._arrays)
+        part = State.__new__(State)
+        part.__dict__.update(self.__dict__)
         part._prefix = self._prefix + prefix
-        part._taken = self._taken
         return part
 
     def __contains__(self, key):
         return self._prefix + key in self._arrays
+
+    def __iter__(self):
+        return (key.removeprefix(self._prefix) for key in self._arrays
+                if key.startswith(self._prefix))
 
     def count(self, prefix):
         """Number of layers in keys such as `prefix` + `"3.weight"`: the highest index + 1."""
@@ -55,33 +92,66 @@ class State:
                 shape=shape, fix="pass the checkpoint of another module, or another loader"))
         return shape
 
-    def take(self, key, *shape):
-        """An array as float32, which counts as used.
+    def take(self, key, *shape, layer=None, dtype="float32"):
+        """An array, which counts as used.
+
+        Args:
+            key: Its key.
+            *shape: The shape that it must have.
+            layer: Name of what it fills, for the error.
+            dtype: What its floats become; `None` takes any array as it is.
 
         Raises:
-            ValueError: the key is missing, or the array has not this shape.
+            ValueError: the key is missing, or the array has not this shape or is not of numbers
+                with a point.
         """
-        array = self._find(key)
-        if tuple(array.shape) != shape:
+        found = self._find(key)
+        told = {"key": self._prefix + key} | ({} if layer is None else {"layer": layer})
+        if tuple(found.shape) != tuple(shape):
             raise ValueError(explain(
-                "the array of the checkpoint must fit the sizes of the model",
-                key=self._prefix + key, shape=tuple(array.shape), expected=shape,
+                "the array of the checkpoint must fit the sizes of the model", **told,
+                shape=tuple(found.shape), expected=tuple(shape),
                 fix="pass the sizes that the checkpoint was made with"))
+        array = np.asarray(found)
+        # V is bfloat16, which NumPy takes from ml_dtypes.
+        if dtype is not None and array.dtype.kind not in "fV":
+            raise ValueError(explain(
+                "the weights of the checkpoint must be of floats", **told, dtype=str(array.dtype),
+                fix="save them before they are quantised"))
         self._taken.add(self._prefix + key)
-        return np.asarray(array).astype("float32")
+        # What a file gave is nobody else's.
+        return array.astype(dtype or array.dtype, copy=found is array)
+
+    def read(self, key):
+        """An array as it is, of any shape; it does not count as used."""
+        return np.asarray(self._find(key))
+
+    def replace(self, key, array):
+        """Puts another array, such as a resized table, in place of one, and notes both shapes."""
+        before = self._find(key).shape
+        self._changed[self._prefix + key] = array
+        self.reshaped[self._prefix + key] = (tuple(before), tuple(array.shape))
 
     def finish(self, ignored="(?!)"):
         """Checks that every array was taken, but for those whose key matches `ignored`.
 
+        Those that are ignored become `unused`.
+
         Raises:
             ValueError: an array is left.
         """
-        left = sorted(key for key in set(self._arrays) - self._taken
-                      if not re.fullmatch(ignored, key))
+        left = sorted(set(self._arrays) - self._taken)
+        self.unused[:] = [key for key in left if re.fullmatch(ignored, key)]
+        left = [key for key in left if not re.fullmatch(ignored, key)]
         if left:
             raise ValueError(explain(
                 "every array of the checkpoint must have a place in the model", keys=left[:5],
-                number=len(left), fix="use the loader of the module that wrote them"))
+                number=len(left), fix="use the loader of the module that wrote them; a part that "
+                "it alone knows is not built here"))
+
+    def report(self, source, labels=None):
+        """The `Report` on what became of the arrays."""
+        return Report(source, list(self.unused), list(self.missing), dict(self.reshaped), labels)
 
     def _find(self, key):
         key = self._prefix + key
@@ -90,23 +160,7 @@ class State:
                 "the checkpoint must have an array under this key", key=key,
                 number_of_arrays=len(self._arrays),
                 fix="pass the whole state of the module, under its own keys"))
-        return self._arrays[key]
-
-
-def _read(path):
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    if not pathlib.Path(path).is_file():
-        raise ValueError(explain(
-            "the checkpoint must be a file", file=str(path),
-            fix="pass the path of a .safetensors file"))
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise ValueError(explain(
-            "the checkpoint must be a safetensors file", file=str(path), error=str(error),
-            fix="save the weights as safetensors")) from error
+        return self._changed.get(key, self._arrays[key])
 
 
 def linear(state, name, inputs, outputs, use_bias=True, transposed=True):

@@ -13,6 +13,7 @@ try:
 except ImportError:
     sys.exit("The command needs the extra `cli`. To fix: pip install 'keras_seqattn[cli]'.")
 
+from keras_seqattn.cli.convert import convert
 from keras_seqattn.cli.export import export
 from keras_seqattn.cli.inspect import inspect
 from keras_seqattn.cli.measure import benchmark, evaluate, verify
@@ -26,7 +27,7 @@ app = typer.Typer(
     name="seqattn", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
     help="Train sequence and attention models with Keras 3 and take them to the edge.")
 for verb in (demo, train, doctor, evaluate, export, verify, benchmark, classify, caption,
-             translate, inspect, summary, reproduce):
+             translate, inspect, convert, summary, reproduce):
     app.command()(verb)
 app.command("list")(list_models)
 

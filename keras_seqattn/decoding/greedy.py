@@ -50,11 +50,11 @@ def greedy(step, tokens, state, *, end, max_length):
 
     Cost: at most `T` steps; it stops when every row has ended.
     """
-    return write(step, tokens, state, _likeliest, end, max_length)
+    return write(step, tokens, state, lambda logits, _: likeliest(logits), end, max_length)
 
 
-def _likeliest(logits, _):
-    """Place of the largest logit, the first if there are several.
+def likeliest(logits):
+    """Place of the largest logit, the first if there are several: int32, without the last axis.
 
     `ops.argmax` looks at the bits of zeros on TensorFlow, for which LiteRT has no op, and
     `ops.top_k` sorts.
@@ -62,7 +62,7 @@ def _likeliest(logits, _):
     vocab_size = logits.shape[-1]
     highest = ops.equal(logits, ops.max(logits, axis=-1, keepdims=True))
     places = ops.arange(vocab_size, dtype="int32")
-    return ops.min(places + (1 - ops.cast(highest, "int32")) * vocab_size, axis=-1)
+    return ops.min((1 - ops.cast(highest, "int32")) * vocab_size + places, axis=-1)
 
 
 def write(step, tokens, state, choose, end, max_length):

@@ -84,6 +84,8 @@ def _stream(graph, norm):
         else:
             return writers, readers, f"a {maker.kind} writes into its stream ({maker.name})"
         for user in graph.users(value):
+            if user.kind == "norm" and user.settings["centred"]:
+                return writers, readers, f"an RMSNorm reads its stream ({user.name})"
             if user.kind == "norm":
                 readers += [user] if user not in readers else []
             elif user.kind in ("add", "shift", "prepend", "tokens", "first", "rest"):

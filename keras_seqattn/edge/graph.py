@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_seqattn.edge import residual
 from keras_seqattn.layers import masks
 from keras_seqattn.layers.attention import attend
 
@@ -149,7 +150,7 @@ def _conv(x, kernel, bias=None, activation=None, strides=1, padding="valid"):
 
 
 def _norm(x, scale=None, offset=None, epsilon=1e-6, centred=False):
-    """LayerNorm, or RMSNorm where the mean over the features is known to be zero."""
+    """LayerNorm; or RMSNorm, which equals it where the mean over the features is zero."""
     if not centred:
         x = x - ops.mean(x, axis=-1, keepdims=True)
     y = x * ops.rsqrt(ops.mean(x * x, axis=-1, keepdims=True) + epsilon)
@@ -186,6 +187,15 @@ def _prepend(x, token):
     return ops.concatenate([token, x], axis=1)
 
 
+def _repeat(x, rows, columns):
+    """Nearest up-sampling within rank 4: each pixel so many times, then each row."""
+    _, height, width, channels = x.shape
+    x = ops.reshape(ops.concatenate([x] * columns, axis=3),
+                    (-1, height, columns * width, channels))
+    return ops.reshape(ops.concatenate([x] * rows, axis=2),
+                       (-1, rows * height, columns * width, channels))
+
+
 def _scale(x, factor, offset):
     return ops.cast(x, keras.backend.standardize_dtype(factor.dtype)) * factor + offset
 
@@ -212,8 +222,10 @@ KINDS = {
     "tokens": lambda x, grid: ops.reshape(x, (-1, grid[0] * grid[1], x.shape[3])),
     "first": lambda x, count: x[:, :count],
     "rest": lambda x, count: x[:, count:],
-    "mean": lambda x: ops.mean(x, axis=1),
+    "mean": lambda x, axis=1: ops.mean(x, axis=axis),
     "flatten": lambda x: ops.reshape(x, (-1, x.shape[-1])),
+    "repeat": _repeat,
     "scale": _scale,
     "call": _call,
+    **residual.KINDS,
 }

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from keras_seqattn import layers
-from keras_seqattn.edge import recurrent
+from keras_seqattn.edge import recurrent, residual
 from keras_seqattn.edge.graph import Graph
 
 
@@ -165,9 +165,11 @@ class _Lowering:
     def norm(self, layer, inputs, node=None, name=None):
         if list(layer.axis) not in ([-1], [len(node.outputs[0].shape) - 1] if node else None):
             return None
-        weights = {"scale": self.array(layer.gamma), "offset": self.array(layer.beta)}
+        is_rms = isinstance(layer, keras.layers.RMSNormalization)
+        weights = {"scale": self.array(layer.scale)} if is_rms else {
+            "scale": self.array(layer.gamma), "offset": self.array(layer.beta)}
         return self.graph.add("norm", name or layer.name, inputs, weights, epsilon=layer.epsilon,
-                              centred=False)
+                              centred=is_rms)
 
     def attention(self, layer, inputs, node):
         given = _arguments(node)
@@ -257,6 +259,13 @@ class _Lowering:
             return None
         return self.graph.add("flatten", layer.name, inputs)
 
+    def up_sampling(self, layer, inputs, node):
+        if (layer.interpolation != "nearest" or layer.data_format != "channels_last"
+                or None in node.outputs[0].shape[1:]):
+            return None
+        rows, columns = layer.size
+        return self.graph.add("repeat", layer.name, inputs, rows=rows, columns=columns)
+
     def scale(self, layer, inputs, node):
         factor, offset = (np.asarray(each, self.dtype) for each in (layer.scale, layer.offset))
         return self.graph.add("scale", layer.name, inputs, {"factor": factor, "offset": offset})
@@ -293,6 +302,7 @@ _HANDLERS = {
     layers.TransformerEncoderBlock: _Lowering.encoder_block,
     keras.layers.MultiHeadAttention: _Lowering.attention,
     keras.layers.LayerNormalization: _Lowering.norm,
+    keras.layers.RMSNormalization: _Lowering.norm,
     keras.layers.Dense: _Lowering.dense,
     keras.layers.Conv2D: _Lowering.conv,
     keras.layers.Add: _Lowering.add,
@@ -303,5 +313,7 @@ _HANDLERS = {
     keras.layers.Cropping1D: _Lowering.cropping,
     keras.layers.Flatten: _Lowering.flatten,
     keras.layers.Rescaling: _Lowering.scale,
+    keras.layers.UpSampling2D: _Lowering.up_sampling,
     _add_operation(): _Lowering.add,
+    **residual.HANDLERS,
 }

@@ -5,6 +5,8 @@ import math
 import numpy as np
 from keras import ops
 
+from keras_seqattn.inspection.canvas import canvas, overlay, picture
+
 COLUMNS = 6
 
 
@@ -48,19 +50,14 @@ def words_figure(image, tokens, scores):
         `matplotlib.figure.Figure`: the picture and `T` panels, read row by row. All panels share
         one scale of colours.
     """
-    from matplotlib.figure import Figure
-
     columns = min(COLUMNS, len(tokens) + 1)
     rows = math.ceil((len(tokens) + 1) / columns)
-    figure = Figure(figsize=(2.0 * columns, 2.3 * rows), layout="constrained")
+    figure = canvas(2.0 * columns, 2.3 * rows)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    height, width = image.shape[:2]
     for axis in axes:
         axis.set_axis_off()
-    for axis in axes[:len(tokens) + 1]:
-        axis.imshow(image, extent=(0, width, height, 0), interpolation="bicubic")
+    picture(axes[0], image)
     for axis, token, looked in zip(axes[1:], tokens, scores, strict=False):
         axis.set_title(token, fontsize=10)
-        axis.imshow(looked, extent=(0, width, height, 0), cmap="magma", alpha=0.6, vmin=0.0,
-                    vmax=scores.max(), interpolation="bilinear")
+        overlay(axis, image, looked, highest=scores.max())
     return figure

@@ -1,7 +1,7 @@
 """Layers for sequences and attention: they import keras only and run on every backend."""
 
 from keras_seqattn.layers import masks
-from keras_seqattn.layers.activations import gelu_tanh
+from keras_seqattn.layers.activations import gelu_tanh, quick_gelu
 from keras_seqattn.layers.attention import ScaledDotProductAttention
 from keras_seqattn.layers.captioner import LSTMCaptioner
 from keras_seqattn.layers.feed_forward import FeedForward
@@ -17,6 +17,8 @@ from keras_seqattn.layers.multi_head import MultiHeadAttention
 from keras_seqattn.layers.patch import ConvStem, PatchEmbedding
 from keras_seqattn.layers.pooling import AttentionPooling
 from keras_seqattn.layers.position import PositionalEncoding
+from keras_seqattn.layers.residual import PreActivationBottleneck, StandardizedConv2D
+from keras_seqattn.layers.residual_stem import ResidualStem
 from keras_seqattn.layers.temporal import TemporalConvBlock, TemporalConvNet
 from keras_seqattn.layers.tokens import ClassToken, FirstTokens
 from keras_seqattn.layers.transformer import TransformerDecoderBlock, TransformerEncoderBlock
@@ -36,12 +38,16 @@ __all__ = [
     "MultiHeadAttention",
     "PatchEmbedding",
     "PositionalEncoding",
+    "PreActivationBottleneck",
+    "ResidualStem",
     "ScaledDotProductAttention",
     "ShiftedPatchEmbedding",
+    "StandardizedConv2D",
     "TemporalConvBlock",
     "TemporalConvNet",
     "TransformerDecoderBlock",
     "TransformerEncoderBlock",
     "gelu_tanh",
     "masks",
+    "quick_gelu",
 ]

@@ -11,3 +11,13 @@ def gelu_tanh(x):
     0.8412
     """
     return keras.activations.gelu(x, approximate=True)
+
+
+@keras.saving.register_keras_serializable(package="keras_seqattn")
+def quick_gelu(x):
+    """GELU by a logistic function, `x·σ(1.702·x)`, as ImageGPT and CLIP have it; up to 0.02 off.
+
+    >>> round(float(quick_gelu(keras.ops.ones(()))), 4)
+    0.8458
+    """
+    return x * keras.ops.sigmoid(1.702 * x)

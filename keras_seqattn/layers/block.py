@@ -8,6 +8,7 @@ from keras_seqattn.layers.layer_scale import LayerScale
 from keras_seqattn.layers.multi_head import MultiHeadAttention
 
 NORMS = ("pre", "post")
+NORMALIZATIONS = {"layer": keras.layers.LayerNormalization, "rms": keras.layers.RMSNormalization}
 
 
 class TransformerBlock(keras.layers.Layer):
@@ -21,12 +22,15 @@ class TransformerBlock(keras.layers.Layer):
     def __init__(self, num_heads, mlp_dim, norm="pre", activation="gelu", dropout=0.0,
                  attention_dropout=0.0, drop_path=0.0, key_dim=None, num_kv_heads=None,
                  use_bias=True, epsilon=1e-6, kernel_initializer="glorot_uniform", seed=None,
-                 layer_scale=None, use_qkv_bias=None, **kwargs):
+                 layer_scale=None, use_qkv_bias=None, normalization="layer", **kwargs):
         super().__init__(**kwargs)
         check_count(num_heads=num_heads, mlp_dim=mlp_dim)
         check_share(dropout=dropout, attention_dropout=attention_dropout, drop_path=drop_path)
-        if norm not in NORMS:
-            raise ValueError(explain("`norm` is not known", norm=norm, fix=nearest(norm, NORMS)))
+        for field, value, known in (("norm", norm, NORMS),
+                                    ("normalization", normalization, NORMALIZATIONS)):
+            if value not in known:
+                raise ValueError(explain(
+                    f"`{field}` is not known", **{field: value}, fix=nearest(value, known)))
         self.num_heads = num_heads
         self.mlp_dim = mlp_dim
         self.norm = norm
@@ -42,6 +46,7 @@ class TransformerBlock(keras.layers.Layer):
         self.seed = seed
         self.layer_scale = layer_scale
         self.use_qkv_bias = use_qkv_bias
+        self.normalization = normalization
         self.supports_masking = True
 
     def _build_parts(self, inputs_shape, **read):
@@ -66,7 +71,7 @@ class TransformerBlock(keras.layers.Layer):
             **common)
         self._feed_forward.build(inputs_shape)
         for name in (*read, "feed_forward"):
-            norm = keras.layers.LayerNormalization(
+            norm = NORMALIZATIONS[self.normalization](
                 epsilon=self.epsilon, name=f"{name}_norm", dtype=self.dtype_policy)
             norm.build(inputs_shape)
             setattr(self, f"_{name}_norm", norm)
@@ -91,9 +96,11 @@ class TransformerBlock(keras.layers.Layer):
         made = self._drop_path(made if scale is None else scale(made), training=training)
         return x + made if self.norm == "pre" else norm(x + made)
 
-    def compute_output_spec(self, *args, **kwargs):
-        # Traced rather than told by the shape above, so that scores come out right.
-        return keras.Operation.compute_output_spec(self, *args, **kwargs)
+    def compute_output_spec(self, inputs, *args, **kwargs):
+        if not kwargs.get("return_attention_scores"):
+            return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+        # Traced, so that the scores come out right.
+        return keras.Operation.compute_output_spec(self, inputs, *args, **kwargs)
 
     feed_forward = property(lambda self: self._feed_forward)
     feed_forward_norm = property(lambda self: self._feed_forward_norm)
@@ -117,4 +124,5 @@ class TransformerBlock(keras.layers.Layer):
             "seed": self.seed,
             "layer_scale": self.layer_scale,
             "use_qkv_bias": self.use_qkv_bias,
+            "normalization": self.normalization,
         }

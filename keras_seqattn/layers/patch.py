@@ -152,7 +152,7 @@ class ConvStem(keras.layers.Layer):
         }
 
 
-def check_image(input_shape, layer, patch_size):
+def check_image(input_shape, layer, patch_size=1):
     """Refuses what is no image, or one whose sides the patches do not divide."""
     if len(input_shape) != 4 or input_shape[-1] is None:
         raise ValueError(explain(

@@ -26,9 +26,9 @@ class TransformerEncoderBlock(TransformerBlock):
         epsilon: Added to the variance in the norms.
         kernel_initializer: Initializer of the kernels.
         seed: Seed of the dropouts. `None` draws one.
-        layer_scale: First value of the learned factors at the end of each branch (`LayerScale`),
-            such as 1e-5. `None` has no factors.
+        layer_scale: First value, such as 1e-5, of factors behind each branch (`LayerScale`).
         use_qkv_bias: Whether query, key and value have biases, if not as `use_bias` says.
+        normalization: `"layer"` norms, or `"rms"` ones, without a mean and an offset.
 
     Call arguments:
         inputs: Float, `(B, T, D)`.
@@ -42,8 +42,8 @@ class TransformerEncoderBlock(TransformerBlock):
         Float, `(B, T, D)`; with scores, a pair whose second is `(B, N, T, T)`.
 
     Raises:
-        ValueError: `norm` is unknown; a rate outside `[0, 1)`; a size below 1; `num_heads` does
-            not divide `D` and `key_dim` is unset; the input is not of rank 3.
+        ValueError: `norm` or `normalization` is unknown; a rate outside `[0, 1)`; a size below 1;
+            `num_heads` does not divide `D` and `key_dim` is unset; the input is not of rank 3.
 
     Example:
 
@@ -110,20 +110,18 @@ class TransformerDecoderBlock(TransformerBlock):
         epsilon: Added to the variance in the norms.
         kernel_initializer: Initializer of the kernels.
         seed: Seed of the dropouts. `None` draws one.
-        layer_scale: First value of the learned factors at the end of each branch (`LayerScale`),
-            such as 1e-5. `None` has no factors.
+        layer_scale: First value, such as 1e-5, of factors behind each branch (`LayerScale`).
         use_qkv_bias: Whether query, key and value have biases, if not as `use_bias` says.
+        normalization: `"layer"` norms, or `"rms"` ones, without a mean and an offset.
 
     Call arguments:
         inputs: Float, `(B, T, D)`.
-        memory: Float, `(B, S, D_m)`: what the encoder made of the source; or `None`, then and
-            always.
+        memory: Float, `(B, S, D_m)`: what an encoder made of a source; or `None`, then always.
         inputs_mask: Boolean, `(B, T)`; `True` is a real token. Keras fills it in.
         memory_mask: Boolean, `(B, S)`. Keras fills it in.
         attention_mask: Boolean, `(T, T)`, `(B, T, T)` or `(B, N, T, T)`: which tokens read which.
         use_causal_mask: If `True`, position `t` reads positions `0 … t` only.
-        return_attention_scores: If `True`, also returns the scores of the memory (without one,
-            those of the tokens).
+        return_attention_scores: If `True`, also returns the scores of the memory, else of tokens.
         training: Whether dropout and drop path act.
 
     Returns:
@@ -199,17 +197,17 @@ class TransformerDecoderBlock(TransformerBlock):
         return cache
 
     def step(self, inputs, cache, position, memory_mask=None, return_attention_scores=False):
-        """Reads one more token of each sequence: the last column of `call`, at the cost of one.
+        """Reads the next tokens of each sequence: the last columns of `call`, and no others.
 
         Args:
-            inputs: Float, `(B, 1, D)`.
+            inputs: Float, `(B, T, D)`; while writing, `T` is 1.
             cache: As of `start` or the step before.
             position: Integer tensor of rank 0: how many tokens came before.
             memory_mask: Boolean, `(B, S)`.
             return_attention_scores: If `True`, also returns the scores of the memory.
 
         Returns:
-            Float, `(B, 1, D)`, and the cache; with scores, `(B, N, 1, S)` as a third.
+            Float, `(B, T, D)`, and the cache; with scores, `(B, N, T, S)` as a third.
         """
         cache, scores = dict(cache), None
 
@@ -217,7 +215,9 @@ class TransformerDecoderBlock(TransformerBlock):
             key, value = self._self_attention.keys_and_values(x)
             cache["key"] = ops.slice_update(cache["key"], (0, 0, 0, position), _turn(key))
             cache["value"] = ops.slice_update(cache["value"], (0, 0, position, 0), value)
-            written = ops.arange(cache["value"].shape[2], dtype="int32") <= position
+            kept, new = (ops.arange(each, dtype="int32")
+                         for each in (cache["value"].shape[2], ops.shape(x)[1]))
+            written = kept - ops.expand_dims(new, 1) <= position                 # (T, kept)
             return self._self_attention.read(x, _turn(cache["key"]), cache["value"], written)
 
         def attend_memory(x):

@@ -7,6 +7,7 @@ import os
 import pathlib
 import shutil
 import urllib.error
+import urllib.parse
 import urllib.request
 
 from keras_seqattn.errors import explain
@@ -53,6 +54,32 @@ def fetch(url, file, sha256=None):
                 _receive(url, scratch)
             check(scratch, sha256, url)
     return file
+
+
+def cached(url, sha256=None):
+    """Downloads a file into the user's cache, as `fetch` does.
+
+    Args:
+        url: As for `fetch`.
+        sha256: As for `fetch`.
+
+    Returns:
+        `pathlib.Path`, named after the address, with its suffix.
+
+    Raises:
+        ValueError: as for `fetch`.
+        ConnectionError: as for `fetch`.
+    """
+    address = hashlib.sha256(url.encode()).hexdigest()
+    suffix = pathlib.PurePosixPath(urllib.parse.urlsplit(url).path).suffix
+    return fetch(url, cache() / "urls" / address[:16] / f"file{suffix}", sha256)
+
+
+def cache():
+    """Folder for downloads: `KERAS_SEQATTN_CACHE`, else `keras_seqattn` in the user's cache."""
+    chosen = os.environ.get("KERAS_SEQATTN_CACHE")
+    usual = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return pathlib.Path(chosen or f"{usual}/keras_seqattn").expanduser()
 
 
 def is_url(text):

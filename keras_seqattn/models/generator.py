@@ -52,6 +52,10 @@ class Generator(keras.Model):
         """
         raise NotImplementedError
 
+    def longest(self, source):
+        """Largest number of tokens that can be written about a source."""
+        return self.max_length
+
     def first_tokens(self, state):
         """The start token for each row of a state: int32, `(B,)`."""
         rows = next(ops.shape(x)[0] for x in keras.tree.flatten(state) if len(x.shape))
@@ -66,7 +70,7 @@ class Generator(keras.Model):
         Args:
             source: Batch of `B` sources, as the model is trained on.
             method: `"greedy"`, `"beam"` or `"sample"`.
-            max_length: Largest number of tokens to write. Defaults to the model's.
+            max_length: Largest number of tokens to write. Defaults to what the model has room for.
             **options: Of `decoding.beam` (`width`, `length_penalty`, `num_best`) or
                 `decoding.sample` (`temperature`, `top_k`, `top_p`, `seed`).
 
@@ -80,11 +84,12 @@ class Generator(keras.Model):
         if method not in METHODS:
             raise ValueError(explain("`method` is not known", method=method,
                                      fix=nearest(method, METHODS)))
-        max_length = self.max_length if max_length is None else max_length
-        if max_length > self.max_length:
+        longest = self.longest(source)
+        max_length = longest if max_length is None else max_length
+        if max_length > longest:
             raise ValueError(explain(
                 "`max_length` must not exceed the model's", max_length=max_length,
-                model_max_length=self.max_length, fix="pass a smaller one"))
+                model_max_length=longest, fix="pass a smaller one"))
         arguments = [ops.convert_to_tensor(source)]
         if method == "sample":
             numbers = np.random.default_rng(options.pop("seed", None)).random(
@@ -139,16 +144,16 @@ def start_blocks(blocks, batch_size, max_length, memory=None):
 
 
 def step_blocks(blocks, x, state, memory_mask=None):
-    """Sends one more token of each sequence through a stack of decoder blocks.
+    """Sends the next tokens of each sequence through a stack of decoder blocks.
 
     Args:
         blocks: As for `start_blocks`.
-        x: Float, `(B, 1, D)`: the embedded tokens.
+        x: Float, `(B, T, D)`: the embedded tokens.
         state: As of `start_blocks` or the step before; other entries stay.
         memory_mask: Boolean, `(B, S)`, or `None`.
 
     Returns:
-        Float, `(B, 1, D)`, and the state.
+        Float, `(B, T, D)`, and the state.
     """
     position, state = state["position"], dict(state)
     for index, block in enumerate(blocks):
@@ -157,4 +162,4 @@ def step_blocks(blocks, x, state, memory_mask=None):
         x, cache = block.step(
             x, {name: state[full] for name, full in names.items()}, position, memory_mask)
         state |= {full: cache[name] for name, full in names.items()}
-    return x, {**state, "position": position + 1}
+    return x, {**state, "position": position + ops.shape(x)[1]}

@@ -1,6 +1,5 @@
 """Trained models by name, run folder, file or URL."""
 
-import hashlib
 import json
 import os
 import pathlib
@@ -9,7 +8,7 @@ import keras
 
 from keras_seqattn.data.tokenizer import Tokenizer
 from keras_seqattn.errors import explain, nearest
-from keras_seqattn.models.download import check, digest, fetch, is_url
+from keras_seqattn.models.download import cache, cached, check, digest, fetch, is_url
 
 # One folder per trained model that comes with the project; a run folder has the same files.
 FOLDER = pathlib.Path(__file__).parents[2] / "models"
@@ -115,8 +114,7 @@ def locate(model, sha256=None):
     local = {file.parent.name: file for file in FOLDER.glob(f"*/{WEIGHTS}")}
     listing = json.loads(LISTING.read_text(encoding="utf-8"))
     if is_url(model):
-        address = hashlib.sha256(model.encode()).hexdigest()
-        return fetch(model, _cache() / "urls" / f"{address[:16]}.keras", sha256)
+        return cached(model, sha256)
     if model not in local and model in listing["models"]:
         return _shipped(model, listing)
     path = pathlib.Path(model)
@@ -133,11 +131,5 @@ def locate(model, sha256=None):
 def _shipped(name, listing):
     base = os.environ.get("KERAS_SEQATTN_MODELS") or listing["base"]
     for file, expected in listing["models"][name].items():
-        fetch(f"{base.rstrip('/')}/{name}/{file}", _cache() / name / file, expected["sha256"])
-    return _cache() / name / WEIGHTS
-
-
-def _cache():
-    chosen = os.environ.get("KERAS_SEQATTN_CACHE")
-    usual = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return pathlib.Path(chosen or f"{usual}/keras_seqattn").expanduser()
+        fetch(f"{base.rstrip('/')}/{name}/{file}", cache() / name / file, expected["sha256"])
+    return cache() / name / WEIGHTS

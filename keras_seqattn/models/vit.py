@@ -17,9 +17,11 @@ from keras_seqattn.layers import (
     LocalityEncoderBlock,
     PatchEmbedding,
     PositionalEncoding,
+    ResidualStem,
     ShiftedPatchEmbedding,
     TransformerEncoderBlock,
 )
+from keras_seqattn.models.pixels import standardise
 
 # size: (num_layers, num_heads, embed_dim, mlp_dim)
 SIZES = {
@@ -30,7 +32,8 @@ SIZES = {
     "large": (24, 16, 1024, 4096),
     "huge": (32, 16, 1280, 5120),
 }
-STEMS = {"patch": PatchEmbedding, "conv": ConvStem, "shifted": ShiftedPatchEmbedding}
+STEMS = {"patch": PatchEmbedding, "conv": ConvStem, "shifted": ShiftedPatchEmbedding,
+         "resnet": ResidualStem}
 POOLINGS = ("token", "mean", "map", "none")
 POSITIONS = ("learned", "sinusoidal")
 
@@ -52,7 +55,7 @@ def vit(size, patch_size=16, image_shape=(224, 224, 3), num_classes=1000, *, ste
         num_classes: Number of logits; 0 for a model that returns features.
         stem: What makes tokens of pixels: one linear map of each `"patch"`, the paper's; a few
             small `"conv"`olutions (`ConvStem`) or `"shifted"` copies (`ShiftedPatchEmbedding`),
-            which small data sets reward.
+            which small data sets reward; a `"resnet"` (`ResidualStem`), the paper's hybrid.
         pooling: `"token"` reads the class from a token of its own, `"mean"` from the average of
             all patches, `"map"` by attention (`AttentionPooling`); `"none"` keeps all tokens.
         position: `"learned"` vectors or fixed 2-D `"sinusoidal"` waves.
@@ -128,7 +131,7 @@ def vit(size, patch_size=16, image_shape=(224, 224, 3), num_classes=1000, *, ste
 
     x = images = keras.Input(image_shape, name="images")
     if pixel_mean is not None or pixel_std is not None:
-        x = _standardise(x, pixel_mean, pixel_std, dtype)
+        x = standardise(x, pixel_mean, pixel_std, dtype)
     x = STEMS[stem](patch_size, embed_dim, name="patches", **common)(x)
     own_grid = None if any_size else (image_shape[0] // patch_size, image_shape[1] // patch_size)
     if position == "sinusoidal":
@@ -221,28 +224,3 @@ def distillation_heads(model):
             fix="build it with vit(..., distillation=True)"))
     return keras.Model(model.input, {name: model.get_layer(name).output
                                      for name in ("logits", "distillation_logits")})
-
-
-def _standardise(images, mean, std, dtype):
-    channels = images.shape[-1]
-    if not all(statistic is not None and len(statistic) == channels for statistic in (mean, std)):
-        raise ValueError(explain(
-            "`pixel_mean` and `pixel_std` must have one number per channel", pixel_mean=mean,
-            pixel_std=std, channels=channels, fix="pass both, or neither"))
-    return keras.layers.Rescaling(
-        [1 / s for s in std], [-m / s for m, s in zip(mean, std, strict=True)], dtype=dtype,
-        name="standardise")(images)
-
-
-def pixel_statistics(model):
-    """Mean and deviation of each channel by which a `vit` standardises its images.
-
-    Returns:
-        `{"pixel_mean", "pixel_std"}` as `vit` takes them; empty if it does not standardise.
-    """
-    for layer in model.layers:
-        if layer.name == "standardise":
-            std = [1 / factor for factor in layer.scale]
-            mean = [-offset * s for offset, s in zip(layer.offset, std, strict=True)]
-            return {"pixel_mean": mean, "pixel_std": std}
-    return {}

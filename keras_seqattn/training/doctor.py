@@ -59,10 +59,10 @@ def examine(recipe, replicas=8):
         ValueError: the data or the recipe are not as they must be, or the backend is PyTorch.
     """
     _check_backend()
-    if recipe.model.architecture != "vit":
+    if recipe.model.architecture not in ("vit", "bit"):
         raise ValueError(explain(
             "only recipes of image classifiers can be examined",
-            architecture=recipe.model.architecture, fix="pass a recipe of a vit"))
+            architecture=recipe.model.architecture, fix="pass a recipe of a vit or a bit"))
     settings = recipe.train
     keras.utils.set_random_seed(settings.seed)
     training, validation = classifier.load(recipe)

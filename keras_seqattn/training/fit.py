@@ -22,7 +22,7 @@ from keras_seqattn.training.steps import Steps
 from keras_seqattn.training.strategy import strategy as choose_devices
 
 # architecture: the module that knows its data, model, loss and card
-TASKS = {"vit": classifier, "trained": classifier, "transformer": translation,
+TASKS = {"vit": classifier, "bit": classifier, "trained": classifier, "transformer": translation,
          "seq2seq": translation, "captioner": captioning}
 BETWEEN_PICTURES_S = 30.0  # drawing takes a second, which short epochs would feel
 

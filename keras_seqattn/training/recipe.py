@@ -37,6 +37,18 @@ class FineTuningRecipe(Recipe):
     model: sections.TrainedSection
 
 
+class BiTRecipe(Recipe):
+    """A training run of a residual network.
+
+    Attributes:
+        model: `sections.BiTSection`.
+        data: `sections.ImageSection`.
+        train: `train_section.TrainSection`.
+    """
+
+    model: sections.BiTSection
+
+
 class TranslationRecipe(Recipe):
     """A training run of a model from sentences to sentences.
 
@@ -65,7 +77,8 @@ class CaptioningRecipe(Recipe):
 
 
 # architecture: what a recipe of it looks like
-RECIPES = {"vit": Recipe, "trained": FineTuningRecipe, "transformer": TranslationRecipe,
+RECIPES = {"vit": Recipe, "bit": BiTRecipe, "trained": FineTuningRecipe,
+           "transformer": TranslationRecipe,
            "seq2seq": TranslationRecipe, "captioner": CaptioningRecipe}
 
 

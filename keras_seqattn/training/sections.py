@@ -6,6 +6,7 @@ import pydantic
 
 from keras_seqattn import models
 from keras_seqattn.data.augment import AUGMENTATIONS, MIXING
+from keras_seqattn.models.bit import SIZES as BIT_SIZES
 from keras_seqattn.models.transformer import SIZES as TRANSFORMER_SIZES
 from keras_seqattn.models.vit import POSITIONS, SIZES, STEMS
 from keras_seqattn.training import transfer
@@ -50,6 +51,24 @@ class ViTSection(Section):
         arguments = self.model_dump(exclude={"architecture", "rematerialise"})
         return models.vit(
             **arguments, num_classes=num_classes, name=self.architecture, **others)
+
+
+class BiTSection(Section):
+    """Which model: the arguments of `models.bit`, but for the classes, which the data tells."""
+
+    architecture: typing.Literal["bit"]
+    size: typing.Literal[tuple(BIT_SIZES)]
+    image_shape: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt]
+    num_layers: typing.Annotated[tuple[pydantic.PositiveInt, ...],
+                                 pydantic.Field(min_length=1)] | None = None
+    width: pydantic.PositiveInt | None = None
+    num_groups: pydantic.PositiveInt = 32
+    dtype: typing.Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+
+    def build(self, num_classes, seed=None, **others):
+        """Builds the model with fresh weights; it has no dropout that a seed would draw."""
+        return models.bit(**self.model_dump(exclude={"architecture"}), num_classes=num_classes,
+                          name=self.architecture, **others)
 
 
 class TrainedSection(Section):

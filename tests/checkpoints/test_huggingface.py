@@ -100,7 +100,7 @@ def test_states_that_do_not_fit(pretrained, change, received):
 @pytest.mark.parametrize(("part", "change", "received"), [
     (None, {"model_type": "vit"}, {"model_type": "vit"}),
     ("encoder", {"model_type": "deit"}, {"model_type": "deit"}),
-    ("encoder", {"hidden_act": "relu"}, {"hidden_act": "relu"}),
+    ("encoder", {"hidden_act": "selu"}, {"hidden_act": "selu"}),
     ("decoder", {"model_type": "bert"}, {"model_type": "bert"}),
     ("decoder", {"scale_attn_by_inverse_layer_idx": True},
      {"scale_attn_by_inverse_layer_idx": True}),

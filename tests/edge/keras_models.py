@@ -12,7 +12,7 @@ def fill(model, seed=3):
     """Draws weights such that outputs differ between inputs, and no scale is 1 or offset 0."""
     rng = np.random.default_rng(seed)
     model.set_weights([
-        1 + 0.3 * rng.normal(size=w.shape) if w.name == "gamma" else
+        1 + 0.3 * rng.normal(size=w.shape) if w.name in ("gamma", "scale") else
         rng.normal(scale=1 / np.sqrt(np.prod(w.shape[:-1]) or 1), size=w.shape)
         for w in model.weights])
     return model
@@ -30,6 +30,14 @@ def vit(**kwargs):
     return models.vit("nano", 8, (24, 16, 3), 5, **{**SIZE, **kwargs})
 
 
+def hybrid():
+    x = keras.Input((16, 24, 3), name="x")
+    y = layers.ResidualStem(8, 22, num_layers=(1, 1), width=6, num_groups=3)(x)
+    y = layers.TransformerEncoderBlock(2, 37)(y)
+    y = keras.layers.GlobalAveragePooling1D()(y)
+    return keras.Model(x, keras.layers.Dense(3, name="logits")(y))
+
+
 def post_norm():
     x = y = keras.Input((7, 12), name="x")
     for i in range(2):
@@ -43,6 +51,16 @@ def grouped_causal():
     for _ in range(2):
         y = layers.TransformerEncoderBlock(4, 17, num_kv_heads=2, key_dim=5)(
             y, use_causal_mask=True)
+    y = keras.layers.LayerNormalization()(y)
+    return keras.Model(x, keras.layers.Dense(3, name="logits")(y))
+
+
+def rms():
+    """RMS norms in two blocks and a last LayerNorm, all of which read one stream."""
+    x = keras.Input((7, 11), name="x")
+    y = keras.layers.Dense(12)(x)
+    for _ in range(2):
+        y = layers.TransformerEncoderBlock(3, 17, normalization="rms")(y)
     y = keras.layers.LayerNormalization()(y)
     return keras.Model(x, keras.layers.Dense(3, name="logits")(y))
 
@@ -94,8 +112,12 @@ MODELS = {
                              use_qkv_bias=False, norm_after_pooling=True),
     "map": lambda: vit(pooling="map", activation=layers.gelu_tanh, representation_dim=7),
     "distilled": lambda: vit(distillation=True, grid=(2, 4), prefix_positions=False),
+    "hybrid": hybrid,
+    "bit": lambda: models.bit("r50x1", (21, 16, 3), 5, num_layers=(1, 2), width=6, num_groups=3,
+                              pixel_mean=[.1, .2, .3], pixel_std=[.5, .6, .7]),
     "post": post_norm,
     "grouped": grouped_causal,
+    "rms": rms,
     "keras": keras_only,
     "masked": masked,
     "nested": nested,

@@ -8,6 +8,7 @@ import types
 import keras
 import numpy as np
 import pytest
+from keras_models import fill
 from tolerances import EDGE_FLOAT32
 
 from keras_seqattn import edge, inspection, layers, models
@@ -176,9 +177,23 @@ def test_benchmark_counts(exported):
     check_error(lambda: edge.benchmark(folder / "float32.tflite", threads=-1), threads=-1)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "token"])
-def test_the_attention_map_is_that_of_the_last_block(tmp_path, images, pooling):
-    model = _vit(pooling=pooling)
+@pytest.mark.parametrize("kwargs", [
+    {"pooling": "map", "activation": layers.gelu_tanh}, {"pooling": "token", "distillation": True},
+    {"stem": "shifted", "locality": True}])
+def test_variants_of_the_vision_transformer_leave(tmp_path, images, kwargs):
+    model = _vit(**kwargs)
+    for precision, tolerance in (("float32", EDGE_FLOAT32), ("dynamic_wi8_afp32", 0.1)):
+        report = edge.export(model, tmp_path / "x.tflite", precision, inputs=images)
+        assert report.max_abs_error <= tolerance
+        assert (report.max_rank, report.partitions, report.flex_ops) == (4, 1, [])
+
+
+@pytest.mark.parametrize("kwargs", [
+    {"pooling": "mean"}, {"pooling": "token"},
+    {"pooling": "mean", "class_token": True, "num_registers": 3, "norm_after_pooling": True,
+     "layer_scale": 0.5}, {"pooling": "token", "num_registers": 2}])
+def test_the_attention_map_is_that_of_the_last_block(tmp_path, images, kwargs):
+    model = _vit(**kwargs)
     edge.export(model, tmp_path / "x.tflite", "float32", attention=True)
     outputs = edge.load(tmp_path / "x.tflite")(images)
     assert outputs["attention"].shape == (37, 3, 2)
@@ -384,3 +399,14 @@ def test_words_and_lstms_leave_fused_and_small(tmp_path, precision):
             runner(tokens), expected, atol=1e-5 if precision == "float32" else 0.02)
     if precision == "dynamic_wi8_afp32":
         assert report.bytes < 0.45 * 4 * model.count_params()
+
+
+@pytest.mark.parametrize("half", ["encoder", "decoder"])
+def test_a_half_of_a_discrete_vae_is_one_partition_of_rank_4(rng, tmp_path, half):
+    model = fill(models.dvae(13, (6, 10, 3), filters=4, embed_dim=5, num_groups=2, num_blocks=1))
+    images = rng.uniform(size=(3, 6, 10, 3)).astype("float32")
+    inputs = {"encoder": images, "decoder": np.asarray(model.encode(images))}[half]
+    report = edge.export(getattr(model, half), tmp_path / "half.tflite", "float32", inputs=inputs)
+    assert (report.flex_ops, report.max_rank, report.partitions) == ([], 4, 1)
+    np.testing.assert_allclose(edge.load(tmp_path / "half.tflite")(inputs),
+                               getattr(model, half)(inputs), atol=EDGE_FLOAT32)

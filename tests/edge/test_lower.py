@@ -26,7 +26,7 @@ def test_a_graph_computes_what_its_model_does(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["mean", "token", "conv", "sinusoidal", "post", "grouped", "keras"])
+    "name", ["mean", "token", "conv", "sinusoidal", "post", "grouped", "rms", "keras"])
 def test_nothing_of_a_transformer_is_left(name):
     graph = lower(MODELS[name]())
     assert graph.notes == []
@@ -85,3 +85,15 @@ def test_every_form_of_attention_is_computed_or_left(layer, call):
     expected, actual = model(inputs), lower(model).run(inputs)
     for name in expected:
         np.testing.assert_allclose(actual[name], expected[name], atol=1e-6)
+
+
+@pytest.mark.parametrize(("kwargs", "kind"), [
+    ({"size": (2, 3)}, "repeat"), ({"interpolation": "bilinear"}, "call")])
+def test_up_sampling_stays_within_rank_4(rng, kwargs, kind):
+    x = keras.Input((5, 7, 3), name="x")
+    model = keras.Model(x, keras.layers.UpSampling2D(**kwargs)(x))
+    graph = lower(model)
+    assert [node.kind for node in graph.nodes] == [kind]
+    images = rng.normal(size=(2, 5, 7, 3)).astype("float32")
+    np.testing.assert_array_equal(
+        next(iter(graph.run({"x": images}).values())), model(images))

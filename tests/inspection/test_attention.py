@@ -1,75 +1,83 @@
-"""`keras_seqattn.inspection`: what is shown is what the model computes."""
+"""`keras_seqattn.inspection.attention`: what is shown is what the model computes."""
 
 import keras
 import numpy as np
 import pytest
+from arrays import array, assert_close
 from keras import ops
 from tolerances import FLOAT32
 
-from keras_seqattn import inspection, models
-from keras_seqattn.testing import check_error
+from keras_seqattn import models
+from keras_seqattn.checkpoints import huggingface
+from keras_seqattn.inspection import attention_maps, attention_scores
 
 
-def _model(pooling="mean"):
-    model = models.vit("nano", 7, (21, 14, 3), 5, pooling=pooling, num_layers=2, num_heads=3,
-                       embed_dim=12, mlp_dim=17)
-    rng = np.random.default_rng(3)
-    model.set_weights([rng.normal(scale=0.5, size=w.shape) for w in model.weights])
-    return model
-
-
-@pytest.fixture
-def images(rng):
-    return rng.uniform(-1, 1, size=(2, 21, 14, 3)).astype("float32")
-
-
-def test_scores_of_every_block(images):
-    model = _model()
-    before = ops.convert_to_numpy(model(images))
-    scores = inspection.attention_scores(model, images)
+def test_scores_of_every_block(small_vit, images):
+    scores = attention_scores(small_vit(pooling="mean"), images)
     assert [each.shape for each in scores] == [(2, 3, 6, 6)] * 2
     for each in scores:
         np.testing.assert_allclose(each.sum(-1), np.ones((2, 3, 6)), atol=FLOAT32)
-    np.testing.assert_array_equal(ops.convert_to_numpy(model(images)), before)
 
 
-def test_the_second_block_sees_what_the_first_put_out(images):
-    model = _model()
+def test_the_second_block_sees_what_the_first_put_out(small_vit, images):
+    model = small_vit(pooling="mean")
     x = model.get_layer("positions")(model.get_layer("patches")(images))
     x = model.get_layer("block_0")(x)
     _, expected = model.get_layer("block_1")(x, return_attention_scores=True)
-    np.testing.assert_allclose(
-        inspection.attention_scores(model, images)[1], ops.convert_to_numpy(expected),
-        atol=FLOAT32)
+    assert_close(attention_scores(model, images)[1], expected)
 
 
-def test_map_of_mean_pooling_is_the_average_reader(images):
-    model = _model()
-    maps = inspection.attention_maps(model, images)
+@pytest.mark.parametrize("block", [0, -1])
+@pytest.mark.parametrize(("kwargs", "num_prefix"), [
+    ({"pooling": "mean"}, 0), ({"pooling": "mean", "num_registers": 2}, 2),
+    ({"pooling": "none", "class_token": True, "num_classes": 0}, 1)])
+def test_where_patches_are_pooled_they_all_read(small_vit, images, kwargs, num_prefix, block):
+    model = small_vit(**kwargs)
+    maps = attention_maps(model, images, block)
     assert maps.shape == (2, 3, 2)
-    np.testing.assert_allclose(maps.sum((1, 2)), np.ones(2), atol=FLOAT32)
-    last = inspection.attention_scores(model, images)[-1]
+    read = attention_scores(model, images)[block][:, :, num_prefix:, num_prefix:]
+    np.testing.assert_allclose(maps.reshape(2, 6), read.mean(axis=(1, 2)), atol=FLOAT32)
+
+
+@pytest.mark.parametrize(("kwargs", "num_prefix"), [
+    ({}, 1), ({"num_registers": 3}, 4), ({"distillation": True}, 2),
+    ({"num_registers": 2, "prefix_positions": False}, 3)])
+def test_a_class_token_reads_the_patches_behind_all_that_is_none(
+        small_vit, images, kwargs, num_prefix):
+    model = small_vit(**kwargs)
+    read = attention_scores(model, images)[-1][:, :, 0, num_prefix:]
     np.testing.assert_allclose(
-        maps.reshape(2, 6), last.mean(axis=(1, 2)), atol=FLOAT32)
+        attention_maps(model, images).reshape(2, 6), read.mean(axis=1), atol=FLOAT32)
 
 
-def test_map_of_a_class_token_is_what_the_token_reads(images):
-    model = _model("token")
-    last = inspection.attention_scores(model, images)[-1]
-    np.testing.assert_allclose(
-        inspection.attention_maps(model, images).reshape(2, 6), last[:, :, 0, 1:].mean(axis=1),
-        atol=FLOAT32)
+def test_the_probe_of_attention_pooling_reads_last(small_vit, images):
+    model = small_vit(pooling="map", num_registers=1)
+    tokens = keras.Model(model.input, model.get_layer("norm").output)(images)
+    pool = model.get_layer("pool")
+    _, scores = pool.attention(ops.repeat(pool.probe, 2, axis=0), tokens,
+                               return_attention_scores=True)
+    read = array(scores).mean(axis=1)                                          # (B, 1, T)
+    assert_close(attention_maps(model, images).reshape(2, 6), read[:, 0, 1:])
+    first = attention_scores(model, images)[0].mean(axis=1)
+    assert_close(attention_maps(model, images, 0).reshape(2, 6), (read @ first)[:, 0, 1:])
 
 
-def test_a_model_without_blocks():
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)], name="plain")
-    check_error(lambda: inspection.attention_scores(model, np.ones((1, 3))), model="plain")
+def test_images_of_another_size(small_vit, rng):
+    model = models.resize(small_vit(), (None, None, 3))
+    images = rng.normal(size=(1, 16, 40, 3)).astype("float32")
+    maps = attention_maps(model, images)
+    assert maps.shape == (1, 2, 5)
+    assert_close(maps.ravel(), attention_scores(model, images)[-1][0, :, 0, 1:].mean(axis=0))
 
 
-def test_figure_has_two_rows(images):
-    pytest.importorskip("matplotlib")
-    pixels = ((images + 1) * 127.5).astype("uint8")
-    figure = inspection.attention_figure(
-        pixels, inspection.attention_maps(_model(), images), ["first", "second"])
-    assert [axis.get_title() for axis in figure.axes] == ["first", "second", "", ""]
-    assert [len(axis.images) for axis in figure.axes] == [1, 1, 2, 2]
+def test_a_model_of_hugging_face(goldens):
+    model = huggingface.vision_encoder_decoder(goldens / "hf_vit_gpt2" / "projected")
+    images = np.load(goldens / "hf_vit_gpt2" / "projected" / "io.npz")["pixel_values"]
+    encoder = model.encoder
+    images = images.transpose(0, 2, 3, 1)
+    maps = attention_maps(encoder, images)
+    geometry = models.vit_geometry(encoder)
+    assert maps.shape == (len(images), *geometry.grid)
+    assert len(attention_scores(model, {
+        "images": images, "tokens": np.ones((len(images), 2), "int32")})) == len(
+            attention_scores(encoder, images))

@@ -2,11 +2,12 @@
 
 import keras
 import numpy as np
+import pytest
 from arrays import array
 from keras import ops
 from tolerances import FLOAT32
 
-from keras_seqattn.layers import gelu_tanh
+from keras_seqattn.layers import gelu_tanh, quick_gelu
 
 
 def test_gelu_by_hand():
@@ -16,6 +17,13 @@ def test_gelu_by_hand():
     np.testing.assert_allclose(array(gelu_tanh(ops.convert_to_tensor(x))), expected, atol=FLOAT32)
 
 
-def test_a_saved_layer_finds_it():
-    again = keras.activations.get(keras.activations.serialize(gelu_tanh))
-    assert again is gelu_tanh
+def test_quick_gelu_by_hand():
+    """Hendrycks and Gimpel 2016, section 2: x σ(1.702 x)."""
+    x = np.array([-1.5, 0.0, 0.7])
+    np.testing.assert_allclose(array(quick_gelu(ops.convert_to_tensor(x))),
+                               x / (1 + np.exp(-1.702 * x)), atol=FLOAT32)
+
+
+@pytest.mark.parametrize("activation", [gelu_tanh, quick_gelu])
+def test_a_saved_layer_finds_it(activation):
+    assert keras.activations.get(keras.activations.serialize(activation)) is activation

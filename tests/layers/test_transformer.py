@@ -112,6 +112,7 @@ def test_mask_of_keras_passes_through():
     ({"num_heads": 0}, {"num_heads": 0}),
     ({"mlp_dim": 0}, {"mlp_dim": 0}),
     ({"norm": "per"}, {"norm": "per"}),
+    ({"normalization": "batch"}, {"normalization": "batch"}),
     ({"dropout": 1.0}, {"dropout": 1.0}),
     ({"attention_dropout": -0.5}, {"attention_dropout": -0.5}),
     ({"drop_path": 2}, {"drop_path": 2}),
@@ -143,6 +144,7 @@ def _decoder(rng, memory=True, **arguments):
 
 @pytest.mark.parametrize(("arguments", "num_weights"), [
     ({"norm": "post", "activation": "relu", "dropout": 0.3, "drop_path": 0.1, "seed": 3}, 16),
+    ({"normalization": "rms"}, 14),
     ({"num_kv_heads": 1, "key_dim": 5, "use_bias": False}, 10)])
 def test_decoder_contract_without_a_memory(arguments, num_weights):
     check_layer(TransformerDecoderBlock, {"num_heads": 2, "mlp_dim": 7, **arguments}, (5, 7, 12),
@@ -160,6 +162,31 @@ def test_steps_with_a_cache_are_the_columns_of_the_full_pass(norm, memory):
     for position in range(5):
         column, cache = block.step(x[:, position:position + 1], cache, position, mask)
         np.testing.assert_allclose(column[:, 0], full[:, position], atol=1e-5)
+
+
+@pytest.mark.parametrize("cut", [0, 2, 4])
+def test_a_step_reads_several_tokens_as_the_full_pass_does(cut):
+    rng = np.random.default_rng(11)
+    block, x, read = _decoder(rng)
+    full, cache = np.asarray(block(x, read)), block.start(2, 7, read)
+    for first, last in ((0, cut), (cut, 5)):
+        columns, cache = block.step(x[:, first:last], cache, first)
+        np.testing.assert_allclose(columns, full[:, first:last], atol=1e-5)
+
+
+def test_rms_norms_by_hand():
+    """Branches that give nothing leave the norm behind them: x / √(mean x² + ε) · scale."""
+    rng = np.random.default_rng(14)
+    block = TransformerEncoderBlock(2, 7, norm="post", normalization="rms", epsilon=0.01)
+    x = rng.normal(2.0, size=(2, 5, 6)).astype("float32")
+    block.build(x.shape)
+    expected, scales = x, rng.normal(size=(2, 6)).astype("float32")
+    for weight in block.weights:
+        weight.assign(np.zeros(weight.shape))
+    for norm, scale in zip((block.attention_norm, block.feed_forward_norm), scales, strict=True):
+        norm.scale.assign(scale)
+        expected = expected / np.sqrt(np.mean(expected**2, -1, keepdims=True) + 0.01) * scale
+    np.testing.assert_allclose(np.asarray(block(x)), expected, atol=1e-5)
 
 
 def test_a_decoder_reads_the_past_and_all_of_the_memory():

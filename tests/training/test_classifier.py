@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from arrays import array, normal
 
-from keras_seqattn import data, models
+from keras_seqattn import data, models, training
 from keras_seqattn.data.batches import Batches, scale
 from keras_seqattn.training import classifier
 from keras_seqattn.training.classifier import (
@@ -15,6 +15,7 @@ from keras_seqattn.training.classifier import (
     split,
 )
 from keras_seqattn.training.optimizer import UNDECAYED
+from keras_seqattn.training.recipe import BiTRecipe
 
 CLASSES = ("dark", "light")
 
@@ -221,3 +222,15 @@ def test_a_built_state_has_every_variable_before_the_first_step(make_recipe):
     assert before == [variable.path for part in (model.optimizer.variables, model.metrics_variables)
                       for variable in part]
     assert len(before) > len(model.trainable_weights)
+
+
+def test_a_residual_network_trains_by_the_same_recipe(source, tmp_path):
+    recipe = BiTRecipe.model_validate({
+        "model": {"architecture": "bit", "size": "r50x1", "image_shape": (16, 16, 3),
+                  "num_layers": (1,), "width": 8, "num_groups": 2},
+        "data": {"source": source, "validation": 0.2, "standardise": True},
+        "train": {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "layer_decay": 0.8,
+                  "xla": False}})
+    run = training.fit(recipe, tmp_path / "run", "none", quiet=True)
+    assert run.history["accuracy"][-1] > 0.9
+    assert models.load(tmp_path / "run").name == "bit"

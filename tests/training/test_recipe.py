@@ -78,6 +78,18 @@ def test_the_model_section_reaches_the_model(recipe):
     assert model.output_shape == (None, 5)
 
 
+def test_a_residual_network_is_described_by_its_own_fields(recipe):
+    fields = yaml.safe_load(recipe.read_text())
+    fields["model"] = {"architecture": "bit", "size": "r50x1", "image_shape": [32, 24, 3],
+                       "num_layers": [1, 2], "width": 8, "num_groups": 2}
+    recipe.write_text(yaml.safe_dump(fields))
+    model = read(recipe).model.build(5, seed=3, pixel_mean=[0, 0, 0], pixel_std=[1, 1, 1])
+    assert model.output_shape == (None, 5)
+    assert model.get_layer("pool").output.shape == (None, 64)
+    check_error(lambda: read(recipe, ["model.num_layers=[]"]), value=[])
+    check_error(lambda: read(recipe, ["model.patch_size=8"]), field="model.patch_size")
+
+
 def test_a_recipe_read_from_its_own_dump_is_the_same(recipe, tmp_path):
     first = read(recipe)
     (tmp_path / "again.yaml").write_text(yaml.safe_dump(first.model_dump(mode="json")))

@@ -1,0 +1,85 @@
+"""The command `convert`: from other projects' weights to a model of this library, and back."""
+
+import pathlib
+from typing import Annotated
+
+import typer
+
+from keras_seqattn.cli.screen import AsJson, ReportFile, busy, finish
+from keras_seqattn.errors import explain
+
+FORMATS = {".keras": "keras", ".safetensors": "safetensors", ".npz": "npz-google"}
+
+
+def convert(checkpoint: Annotated[str, typer.Argument(
+                metavar="IN", help="File, folder or URL of a checkpoint, or a model's name.")],
+            out: Annotated[pathlib.Path, typer.Argument(
+                metavar="OUT", help="The .keras, .safetensors or .npz file to write.")],
+            source: Annotated[str, typer.Option(
+                help="Format of the checkpoint; known by its keys unless told.")] = "auto",
+            image_size: Annotated[str | None, typer.Option(
+                help="Images to take, as SIDE or HEIGHTxWIDTH; positions are resized.")] = None,
+            channels: Annotated[int, typer.Option(
+                min=1, help="Channels of these images.")] = 3,
+            num_heads: Annotated[int | None, typer.Option(
+                min=1, help="Attention heads, where the checkpoint does not tell.")] = None,
+            num_groups: Annotated[int | None, typer.Option(
+                min=1, help="Groups of a BiT's norms.")] = None,
+            interpolation: Annotated[str | None, typer.Option(
+                help="How positions are resized; the project's own way unless told.")] = None,
+            sha256: Annotated[str | None, typer.Option(
+                help="Expected hash of a URL's file.")] = None,
+            report: ReportFile = None, as_json: AsJson = False):
+    """Convert another project's checkpoint into a model, and say what became of its arrays.
+
+    Names of classes that come with it are written beside OUT, as labels.txt.
+
+    Example: `seqattn convert vit-base/model.safetensors vit.keras --image-size 384`
+    """
+    from keras_seqattn import checkpoints
+    from keras_seqattn.files import whole
+
+    if out.suffix not in FORMATS:
+        raise ValueError(explain("OUT must be a file of a known kind", out=str(out),
+                                 known=sorted(FORMATS), fix="change the suffix"))
+    options = {"num_heads": num_heads, "num_groups": num_groups, "interpolation": interpolation,
+               "image_shape": image_size and (*_sides(image_size), channels)}
+    with busy(f"converting {checkpoint}"):
+        model, told = _read(checkpoint, source, sha256, options)
+        if out.suffix == ".keras":
+            with whole(out) as path:
+                model.save(path)
+        else:
+            checkpoints.save(model, out, FORMATS[out.suffix])
+        if told["labels"]:
+            with whole(out.with_name("labels.txt")) as path:
+                path.write_text("".join(f"{name}\n" for name in told["labels"]), encoding="utf-8")
+    finish({**told, "parameters": model.count_params(), "out": str(out)}, report, as_json)
+
+
+def _read(checkpoint, source, sha256, options):
+    """A model and what to tell of it: another project's, or one of this library by its name."""
+    from keras_seqattn import checkpoints, models
+    from keras_seqattn.models.download import is_url
+
+    kept = pathlib.Path(checkpoint)
+    ours = kept.suffix == ".keras" or not (kept.exists() or is_url(checkpoint))
+    if not ours and not any((kept / name).is_file() for name in ("model.keras", "best.keras")):
+        model, told = checkpoints.load_with_report(checkpoint, source, sha256=sha256, **options)
+        return model, told.to_dict()
+    given = {name: value for name, value in options.items() if value is not None}
+    if given or source != "auto":
+        raise ValueError(explain("these options are for checkpoints of other projects",
+                                 checkpoint=checkpoint, source=source, **given,
+                                 fix="leave them out"))
+    return models.load(checkpoint, sha256), {
+        "source": "keras", "unused": [], "missing": [], "reshaped": {},
+        "labels": models.labels(checkpoint)}
+
+
+def _sides(text):
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):
+        raise ValueError(explain("`--image-size` must be SIDE or HEIGHTxWIDTH, in pixels",
+                                 image_size=text, fix="pass such as 384 or 384x512"))
+    return int(sides[0]), int(sides[-1])

@@ -1,0 +1,148 @@
+"""Every figure of a Vision Transformer by its name, drawn from the model and from pictures."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_seqattn.data.batches import scale
+from keras_seqattn.errors import explain, nearest
+from keras_seqattn.inspection import figures
+from keras_seqattn.inspection.attention import attention_maps
+from keras_seqattn.inspection.distance import attention_distances, uniform_distance
+from keras_seqattn.inspection.filters import patch_filters
+from keras_seqattn.inspection.positions import position_similarity
+from keras_seqattn.inspection.ranges import activation_ranges
+from keras_seqattn.inspection.rollout import gradient_rollout_maps, rollout_maps
+from keras_seqattn.models import vit_geometry
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """A figure, what it shows, and its numbers.
+
+    Attributes:
+        figure: `matplotlib.figure.Figure`.
+        arrays: Dictionary of NumPy arrays.
+        title: What it is.
+        caption: How to read it.
+    """
+
+    figure: object
+    arrays: dict
+    title: str
+    caption: str
+
+
+def draw(name, model, pixels=None, labels=None):
+    """Draws a figure of a Vision Transformer.
+
+    Args:
+        name: A key of `FIGURES`.
+        model: Vision Transformer, functional.
+        pixels: Pictures in the model's size, uint8, `(n, height, width, channels)`; the figures in
+            `WITHOUT_PICTURES` need none. Means and ranges are over all of them.
+        labels: Names of the classes; numbers where there are none.
+
+    Returns:
+        `Drawn`.
+
+    Raises:
+        ValueError: `name` is unknown; pictures are needed; the model has not what is shown.
+    """
+    if name not in FIGURES:
+        raise ValueError(explain("the figure is not known", figure=name,
+                                 fix=nearest(name, FIGURES)))
+    if pixels is None and name not in WITHOUT_PICTURES:
+        raise ValueError(explain("the figure needs a picture", figure=name,
+                                 fix=f"pass one, or draw one of {', '.join(WITHOUT_PICTURES)}"))
+    return FIGURES[name](model, pixels, labels)
+
+
+def classes_said(model, pixels, labels=None):
+    """What a classifier says of each picture, as texts; empty texts where it does not classify."""
+    output = model.predict_on_batch(scale(pixels))
+    if output.ndim != 2:
+        return [""] * len(pixels)
+    said = output.argmax(axis=-1)
+    return [f"class {place}" if labels is None else labels[place] for place in said]
+
+
+def _attention(model, pixels, labels):
+    maps = attention_maps(model, scale(pixels))
+    return _over_pictures(
+        maps, "attention_maps", model, pixels, labels, "share of the attention",
+        "Attention in the last block",
+        "What the model pools reads bright patches most; mean of the heads.")
+
+
+def _rollout(model, pixels, labels):
+    maps = rollout_maps(model, scale(pixels))
+    return _over_pictures(
+        maps, "rollout_maps", model, pixels, labels, "share of the output",
+        "Attention rolled out through all blocks",
+        "How much of the output comes from each patch if half of each block's output comes through "
+        "its attention (Abnar and Zuidema 2020); mean of the heads.")
+
+
+def _gradient_rollout(model, pixels, labels):
+    maps = gradient_rollout_maps(model, scale(pixels))
+    return _over_pictures(
+        maps, "gradient_rollout_maps", model, pixels, labels, "relevance",
+        "What speaks for the class",
+        "Attention that raises the logit of the class above each picture, followed through all "
+        "blocks (Chefer et al. 2021).")
+
+
+def _over_pictures(maps, name, model, pixels, labels, unit, title, caption):
+    titles = classes_said(model, pixels, labels)
+    return Drawn(figures.attention_figure(pixels, maps, titles, unit), {name: maps}, title,
+                 f"{caption} Each picture has a scale of its own.")
+
+
+def _distance(model, pixels, labels):
+    distances = attention_distances(model, scale(pixels))
+    patch_size = vit_geometry(model).patch_size
+    shape = pixels.shape[1:3]
+    uniform = uniform_distance([side // patch_size for side in shape], patch_size)
+    count = f"{len(pixels)} pictures" if len(pixels) > 1 else "one picture"
+    return Drawn(
+        figures.distance_figure(distances, uniform, shape),
+        {"attention_distances": distances, "uniform_distance": np.array(uniform)},
+        "Mean attention distance",
+        "How far apart the reading and the read patches lie, weighted by attention; each dot is a "
+        f"head (Dosovitskiy et al. 2021, figure 7 right). Mean over {count}; class and register "
+        "tokens left out. Low dots look at their neighbourhood, like convolutions.")
+
+
+def _positions(model, pixels, labels):
+    similarity = position_similarity(model)
+    return Drawn(
+        figures.position_figure(similarity), {"position_similarity": similarity},
+        "Similarity of positions",
+        "Each small map belongs to the patch at its place and shows how alike its position is to "
+        "all others (Dosovitskiy et al. 2021, figure 7 centre). Rows and columns show where they "
+        "were learned.")
+
+
+def _filters(model, pixels, labels):
+    components, shares = patch_filters(model)
+    return Drawn(
+        figures.filter_figure(components, shares),
+        {"filter_components": components, "filter_shares": shares}, "Patch filters",
+        "What the first convolution mostly looks for, with the share of its filters' sum of "
+        "squares (Dosovitskiy et al. 2021, figure 7 left). Grey is 0.")
+
+
+def _ranges(model, pixels, labels):
+    ranges = activation_ranges(model, scale(pixels))
+    return Drawn(
+        figures.ranges_figure(ranges),
+        {f"ranges_{place}_{name}": values for place, statistics in ranges.items()
+         for name, values in statistics.items()}, "Ranges of activations",
+        "What quantisation has to cover: marks far outside the band are outliers that coarsen all "
+        "other numbers, and a high ratio at the lower right says that a few features are to blame.")
+
+
+FIGURES = {"attention": _attention, "rollout": _rollout, "gradient-rollout": _gradient_rollout,
+           "distance": _distance, "positions": _positions, "filters": _filters, "ranges": _ranges}
+WITHOUT_PICTURES = ("positions", "filters")

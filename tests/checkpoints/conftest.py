@@ -1,0 +1,53 @@
+"""Recorded models of PyTorch's projects, drawn again from their shapes."""
+
+import json
+
+import drawn
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """Writes a recorded model as its project does; gives the folder, images and outputs."""
+    def write(name, change=lambda state, config: None):
+        described = drawn.recorded()[name]
+        state, config = drawn.state(described["shapes"]), json.loads(
+            json.dumps(described["config"]))
+        change(state, config)
+        save_file(state, tmp_path / "model.safetensors")
+        (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        return (tmp_path, drawn.images(*described["image_size"]),
+                np.array(described["outputs"], "float32"))
+
+    return write
+
+
+@pytest.fixture
+def google(rng):
+    """The arrays of a ViT of google-research/vision_transformer: 3 × 5 patches of 2 × 2 pixels."""
+    def make(**changes):
+        dim, heads, inner = 6, 2, 7
+        shapes = {"embedding/kernel": (2, 2, 3, dim), "embedding/bias": (dim,),
+                  "cls": (1, 1, dim), "head/kernel": (dim, 11), "head/bias": (11,),
+                  "Transformer/posembed_input/pos_embedding": (1, 16, dim),
+                  "Transformer/encoder_norm/scale": (dim,),
+                  "Transformer/encoder_norm/bias": (dim,)}
+        block = "Transformer/encoderblock_0/"
+        for part in ("query", "key", "value"):
+            key = f"{block}MultiHeadDotProductAttention_1/{part}/"
+            shapes |= {f"{key}kernel": (dim, heads, 3), f"{key}bias": (heads, 3)}
+        out = f"{block}MultiHeadDotProductAttention_1/out/"
+        shapes |= {f"{out}kernel": (heads, 3, dim), f"{out}bias": (dim,),
+                   f"{block}MlpBlock_3/Dense_0/kernel": (dim, inner),
+                   f"{block}MlpBlock_3/Dense_0/bias": (inner,),
+                   f"{block}MlpBlock_3/Dense_1/kernel": (inner, dim),
+                   f"{block}MlpBlock_3/Dense_1/bias": (dim,)}
+        for norm in (0, 2):
+            shapes |= {f"{block}LayerNorm_{norm}/{part}": (dim,) for part in ("scale", "bias")}
+        shapes |= changes
+        return {key: rng.normal(size=shape).astype("float32")
+                for key, shape in shapes.items() if shape is not None}
+
+    return make

@@ -1,0 +1,77 @@
+"""The command `convert`, and what it makes on its way to a device."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from tolerances import FLOAT32
+
+from keras_seqattn import checkpoints, edge, layers, models
+
+
+@pytest.fixture
+def npz(tmp_path):
+    model = models.vit("nano", 4, (8, 12, 3), 5, num_layers=1, num_heads=2, embed_dim=6,
+                       mlp_dim=7, activation=layers.gelu_tanh)
+    checkpoints.save(model, tmp_path / "x.npz", "npz-google")
+    return tmp_path / "x.npz"
+
+
+def test_convert_resizes_and_reports(npz, seqattn, tmp_path):
+    (tmp_path / "config.json").write_text(
+        '{"image_size": [8, 12], "id2label": {"1": "dog", "0": "cat"}}', encoding="utf-8")
+    code, out, _ = seqattn("convert", npz, tmp_path / "out" / "model.keras", "--image-size",
+                           "12x16", "--json", "--report", tmp_path / "report.json")
+    told = json.loads(out)
+    assert code == 0
+    assert told == json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert told["source"] == "google"
+    assert told["reshaped"] == {
+        "Transformer/posembed_input/pos_embedding": [[1, 7, 6], [1, 13, 6]]}
+    model = models.load(tmp_path / "out" / "model.keras")
+    assert model.input_shape == (None, 12, 16, 3)
+    assert model.count_params() == told["parameters"]
+    assert models.labels(tmp_path / "out" / "model.keras") == ["cat", "dog"]
+
+
+def test_convert_there_and_back(npz, seqattn, tmp_path):
+    for source, target in (("x.npz", "y.safetensors"), ("y.safetensors", "z.keras"),
+                           ("z.keras", "w.npz")):
+        size = ["--image-size", "8x12"] if source == "x.npz" else []
+        code, out, _ = seqattn("convert", tmp_path / source, tmp_path / target, *size)
+        assert code == 0
+        assert "parameters" in out
+    with np.load(npz) as one, np.load(tmp_path / "w.npz") as other:
+        assert all(np.array_equal(one[key], other[key]) for key in one.files)
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["x.npz", "y.h5"], "y.h5"), (["none.npz", "y.keras"], "none.npz"),
+    (["x.npz", "y.keras", "--image-size", "8xx"], "image_size='8xx'"),
+    (["x.npz", "y.keras", "--source", "tim"], "source='tim'"),
+    (["x.npz", "y.keras", "--image-size", "8x12", "--num-heads", "3"], "num_heads=3"),
+    (["x.keras", "y.npz", "--num-heads", "3"], "num_heads=3")])
+def test_convert_with_mistakes(npz, seqattn, tmp_path, arguments, said):
+    files = [tmp_path / name for name in arguments[:2]]
+    code, out, err = seqattn("convert", *files, *arguments[2:])
+    assert (code, out) == (2, "")
+    assert said in err.replace("\n", "")
+    assert not files[1].exists()
+
+
+@pytest.mark.edge
+def test_a_converted_model_leaves_for_a_device(goldens, seqattn, tmp_path):
+    folder = goldens / "hf_vit" / "eps1e-6"
+    assert seqattn("convert", folder, tmp_path / "model.keras")[0] == 0
+    with np.load(folder / "io.npz", allow_pickle=False) as io:
+        images, logits = io["pixel_values"].transpose(0, 2, 3, 1), io["logits"]
+    model = keras.saving.load_model(tmp_path / "model.keras")
+    for precision, tolerance in (("float32", FLOAT32), ("dynamic_wi8_afp32", 0.2)):
+        out = tmp_path / f"{precision}.tflite"
+        edge.export(model, out, precision, labels=models.labels(tmp_path / "model.keras"))
+        run = edge.load(out)
+        assert run.contract["labels"] == ["cat", "dog", "horse", "owl", "newt"]
+        ours = run(images)
+        np.testing.assert_allclose(ours, logits, atol=tolerance * np.abs(logits).max(), rtol=0)
+        np.testing.assert_array_equal(ours.argmax(1), logits.argmax(1))
