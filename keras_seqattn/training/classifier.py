@@ -92,7 +92,7 @@ def build(recipe, examples):
     model = recipe.model.build(len(examples.classes), seed=settings.seed, **statistics)
     if source is not None:
         transfer.transfer(source, model)
-    if recipe.model.architecture == "vit" and recipe.model.rematerialise:
+    if recipe.model.architecture in ("vit", "trained") and recipe.model.rematerialise:
         rematerialise(model)
     transfer.freeze(model, settings.freeze)
     if settings.lora_rank is not None:

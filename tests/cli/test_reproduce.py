@@ -67,7 +67,7 @@ def test_real_is_measured_on_the_runs_of_imagenet(seqattn, weights, tmp_path):
     assert "| ImageNet ReaL |" in text
 
 
-def test_a_probe_of_the_users_own_data(seqattn, weights, tmp_path, folder):
+def test_a_probe_of_the_users_own_data(seqattn, weights, tmp_path):
     code, out, _ = seqattn(*LINE, "--weights", weights, "--dataset", "sample:eurosat", "--side", 16,
                            "--probe", "linear", "--shots", 3, "--out", tmp_path)
     assert code == 0

@@ -150,3 +150,17 @@ def test_the_cells_of_a_folder_are_one_table(tmp_path):
                          "ViT-L/16, JFT 680.")
     table = json.loads((tmp_path / "table.json").read_text())
     assert [each["dataset"] for each in table["cells"]] == ["vtab", "cifar10"]
+
+
+def test_the_highest_validation_accuracy_wins(monkeypatch, tmp_path):
+    known = {0.001: 0.5, 0.01: 0.75, 0.03: 0.25}
+
+    def once(recipe, folder, name, measure, how):
+        rate = recipe.train.learning_rate
+        return known[rate] if name == "validation" else (rate, 14)
+
+    monkeypatch.setattr(reproduce, "_once", once)
+    found = reproduce.fine_tune(
+        _plan("pack:none.npz", tuple(known)), {"weights": "none"}, SHAPE, tmp_path, 2)
+    assert (found["chosen"], found["validation"]) == (0.01, known)
+    assert found["accuracies"] == [1.0, 1.0]
