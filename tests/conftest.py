@@ -48,6 +48,9 @@ def drawn(model, scale):
         weight.assign(rng.normal(size=weight.shape, scale=scale))
     return model
 
+# Its libraries are not those of the tests.
+collect_ignore = ["golden/make_vits_of_torch.py"]
+
 
 @pytest.fixture(scope="session")
 def translator(tmp_path_factory):
