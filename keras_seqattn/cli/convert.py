@@ -32,7 +32,7 @@ def convert(checkpoint: Annotated[str, typer.Argument(
             report: ReportFile = None, as_json: AsJson = False):
     """Convert another project's checkpoint into a model, and say what became of its arrays.
 
-    Names of classes that come with it are written beside OUT, as labels.txt.
+    Names of classes that come with it are written beside OUT, as NAME.labels.txt.
 
     Example: `seqattn convert vit-base/model.safetensors vit.keras --image-size 384`
     """
@@ -52,7 +52,7 @@ def convert(checkpoint: Annotated[str, typer.Argument(
         else:
             checkpoints.save(model, out, FORMATS[out.suffix])
         if told["labels"]:
-            with whole(out.with_name("labels.txt")) as path:
+            with whole(out.with_suffix(".labels.txt")) as path:
                 path.write_text("".join(f"{name}\n" for name in told["labels"]), encoding="utf-8")
     finish({**told, "parameters": model.count_params(), "out": str(out)}, report, as_json)
 

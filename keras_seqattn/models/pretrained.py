@@ -56,8 +56,8 @@ def labels(model):
         model: As for `load`.
 
     Returns:
-        List of names, or `None` if no `labels.txt` lies beside the model. A URL names one file,
-        so it has none.
+        List of names, or `None` if neither `labels.txt` lies beside the model nor, of a file
+        `NAME.keras`, `NAME.labels.txt`, which comes first. A URL names one file, so it has none.
 
     Raises:
         ValueError: there is no such model.
@@ -105,8 +105,11 @@ def _beside(model, name):
     """Text of a file beside a model, `None` without one."""
     if is_url(model):
         return None
-    path = locate(model).with_name(name)
-    return path.read_text(encoding="utf-8") if path.is_file() else None
+    file = locate(model)
+    for path in (file.with_suffix(f".{name}"), file.with_name(name)):
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+    return None
 
 
 def locate(model, sha256=None):

@@ -66,6 +66,16 @@ def test_the_best_epoch_of_a_run_comes_first(run_folder):
     assert models.labels(folder) == ["cat", "dog"]
 
 
+def test_files_in_one_folder_have_labels_of_their_own(run_folder):
+    folder, _ = run_folder
+    file = folder / "model.keras"
+    for name in ("first", "second"):
+        file.with_stem(name).write_bytes(file.read_bytes())
+    (folder / "second.labels.txt").write_text("owl\nnewt\n")
+    assert models.labels(folder / "first.keras") == ["cat", "dog"]
+    assert models.labels(folder / "second.keras") == ["owl", "newt"]
+
+
 def test_labels_may_be_missing(run_folder):
     folder, _ = run_folder
     (folder / "labels.txt").unlink()
