@@ -57,7 +57,10 @@ def save(model, path, format="safetensors"):
     arrays = {key: np.array(ops.convert_to_numpy(weight.value), order="C")
               for key, weight in zip(keys, model.weights, strict=True)}
     with files.whole(path) as scratch:
+        scratch.touch()
+        usual = scratch.stat().st_mode
         save_file(arrays, scratch, metadata={METADATA: json.dumps(described)})
+        scratch.chmod(usual)  # safetensors lets only the owner read
 
 
 def load_saved(state):

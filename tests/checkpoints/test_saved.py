@@ -116,3 +116,9 @@ def test_descriptions_that_nobody_wrote(tmp_path, change):
     save_file(load_file(tmp_path / "x.safetensors"), tmp_path / "x.safetensors",
               metadata={"keras_seqattn": json.dumps(described)})
     check_error(lambda: checkpoints.load(tmp_path / "x.safetensors"))
+
+
+def test_others_may_read_what_they_may_read_of_any_file(tmp_path):
+    (tmp_path / "usual").touch()
+    checkpoints.save(_vit(), tmp_path / "x.safetensors")
+    assert (tmp_path / "x.safetensors").stat().st_mode == (tmp_path / "usual").stat().st_mode
