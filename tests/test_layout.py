@@ -7,7 +7,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "keras_seqattn"
 # Every file is one idea; the longest are listed here, so that growth is seen in review.
-LONGEST = {"layers/multi_head.py": 371, "layers/attention.py": 255, "edge/lower.py": 318,
+LONGEST = {"layers/multi_head.py": 371, "layers/attention.py": 255, "edge/lower.py": 319,
            "edge/onnx.py": 260, "edge/quantize.py": 295}
 USUAL = 250
 
