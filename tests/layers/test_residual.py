@@ -60,7 +60,7 @@ def test_the_bottleneck_is_the_shortcut_where_its_last_kernel_is_zero(rng):
     """A kernel of zeros has no deviation to be brought to 1, and the shortcut is left alone."""
     x, layer = normal(rng, 1, 5, 5, 4), PreActivationBottleneck(4, num_groups=1)
     layer.build(x.shape)
-    layer.widen.kernel.assign(keras.ops.zeros_like(layer.widen.kernel))
+    layer.widen.kernel.assign(np.zeros(layer.widen.kernel.shape))
     assert_close(layer(x), x)
 
 

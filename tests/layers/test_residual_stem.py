@@ -11,8 +11,8 @@ SMALL = {"width": 6, "num_groups": 2}
 
 
 @pytest.mark.parametrize(("kwargs", "tokens", "num_weights"), [
-    # a root, ten weights for a block that projects and nine for another, a norm, the projection
-    ({"patch_size": 4, "embed_dim": 5, "num_layers": (2,)}, 30, 1 + 19 + 4),
+    # a root, ten weights for a block that projects, a norm, the projection
+    ({"patch_size": 4, "embed_dim": 5, "num_layers": (1,)}, 30, 1 + 10 + 4),
     ({"patch_size": 8, "embed_dim": 7, "num_layers": (1, 1)}, 6, 1 + 20 + 4)])
 def test_contract(kwargs, tokens, num_weights):
     height, width = (20, 24) if tokens == 30 else (16, 24)
