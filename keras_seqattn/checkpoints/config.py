@@ -4,12 +4,12 @@ import json
 import pathlib
 
 from keras_seqattn.errors import explain, nearest
-from keras_seqattn.layers import gelu_tanh
+from keras_seqattn.layers import gelu_tanh, quick_gelu
 
 # Names of transformers and timm.
 ACTIVATIONS = {"gelu": "gelu", "gelu_erf": "gelu", "gelu_new": gelu_tanh,
-               "gelu_pytorch_tanh": gelu_tanh, "gelu_tanh": gelu_tanh, "relu": "relu",
-               "silu": "silu"}
+               "gelu_pytorch_tanh": gelu_tanh, "gelu_tanh": gelu_tanh,
+               "quick_gelu": quick_gelu, "relu": "relu", "silu": "silu"}
 
 
 def read_config(path):

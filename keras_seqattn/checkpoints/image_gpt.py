@@ -5,15 +5,13 @@ Its kernels are `(inputs, outputs)`, and query, key and value lie side by side i
 
 import numpy as np
 
+from keras_seqattn.checkpoints.config import activation, check
 from keras_seqattn.checkpoints.state import fill, linear
-from keras_seqattn.errors import explain, nearest
-from keras_seqattn.layers import gelu_tanh, quick_gelu
+from keras_seqattn.errors import explain
 from keras_seqattn.models.image_gpt import image_gpt as build
 
-ACTIVATIONS = {"quick_gelu": quick_gelu, "gelu": "gelu", "gelu_new": gelu_tanh,
-               "gelu_pytorch_tanh": gelu_tanh, "relu": "relu", "silu": "silu"}
 # What the model is computed with where the configuration does not say.
-_USUAL = {"activation_function": "quick_gelu", "layer_norm_epsilon": 1e-5, "resid_pdrop": 0.1,
+_USUAL = {"layer_norm_epsilon": 1e-5, "resid_pdrop": 0.1,
           "attn_pdrop": 0.1}
 # What would change the numbers and is not built here.
 _BUILT = {"model_type": "imagegpt", "add_cross_attention": False, "scale_attn_weights": True,
@@ -48,7 +46,7 @@ def image_gpt(state, config):
     num_layers = inside.count("h.")
     model = build(
         "nano", vocab_size, length, num_layers, config["n_head"], dim, inner,
-        activation=ACTIVATIONS[config["activation_function"]],
+        activation=activation(config, "activation_function", "quick_gelu"),
         epsilon=config["layer_norm_epsilon"], dropout=config["resid_pdrop"],
         attention_dropout=config["attn_pdrop"])
     model.get_layer("embedding").embeddings.assign(inside.take("wte.weight", vocab_size, dim))
@@ -79,15 +77,7 @@ def _fill_block(block, state, dim, inner):
 
 def _check(config):
     """Refuses a configuration that asks for what is not built here."""
-    for name, value in _BUILT.items():
-        if config.get(name, value) != value:
-            raise ValueError(explain(
-                f"`{name}` of the configuration must be {value!r}", **{name: config[name]},
-                fix="load a model of this kind"))
-    name = config.get("activation_function", _USUAL["activation_function"])
-    if name not in ACTIVATIONS:
-        raise ValueError(explain("`activation_function` is not known", activation_function=name,
-                                 fix=nearest(name, ACTIVATIONS)))
+    check(config, **_BUILT)
     if "n_head" not in config:
         raise ValueError(explain(
             "the configuration must have this entry, which no array tells", missing="n_head",

@@ -6,15 +6,14 @@ Paper: Lee, Lee and Song 2021, "Vision Transformer for Small-Size Datasets".
 import keras
 from keras import ops
 
-from keras_seqattn.errors import check_count
 from keras_seqattn.layers import masks
 from keras_seqattn.layers.multi_head import MultiHeadAttention
-from keras_seqattn.layers.patch import as_tokens, check_image, token_shape
+from keras_seqattn.layers.patch import Stem, as_tokens, check_image
 from keras_seqattn.layers.transformer import TransformerEncoderBlock
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
-class ShiftedPatchEmbedding(keras.layers.Layer):
+class ShiftedPatchEmbedding(Stem):
     """Maps each patch to a token together with what lies half a patch away from it.
 
     The image and its four copies, shifted diagonally by half a patch, are cut alike: a token sees
@@ -47,10 +46,7 @@ class ShiftedPatchEmbedding(keras.layers.Layer):
     """
 
     def __init__(self, patch_size, embed_dim, epsilon=1e-6, **kwargs):
-        super().__init__(**kwargs)
-        check_count(patch_size=patch_size, embed_dim=embed_dim)
-        self.patch_size = patch_size
-        self.embed_dim = embed_dim
+        super().__init__(patch_size, embed_dim, **kwargs)
         self.epsilon = epsilon
 
     def build(self, input_shape):
@@ -73,16 +69,8 @@ class ShiftedPatchEmbedding(keras.layers.Layer):
             shifted, self.patch_size, strides=self.patch_size, data_format="channels_last")
         return as_tokens(self._projection(self._norm(patches)))
 
-    def compute_output_shape(self, input_shape):
-        return token_shape(input_shape, self.patch_size, self.embed_dim)
-
     def get_config(self):
-        return {
-            **super().get_config(),
-            "patch_size": self.patch_size,
-            "embed_dim": self.embed_dim,
-            "epsilon": self.epsilon,
-        }
+        return {**super().get_config(), "epsilon": self.epsilon}
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")

@@ -6,8 +6,33 @@ from keras import ops
 from keras_seqattn.errors import check_count, explain
 
 
+class Stem(keras.layers.Layer):
+    """Base of what makes a token of each square of pixels: its sizes and its output's shape.
+
+    The arguments are those of `PatchEmbedding`.
+    """
+
+    def __init__(self, patch_size, embed_dim, **kwargs):
+        super().__init__(**kwargs)
+        check_count(patch_size=patch_size, embed_dim=embed_dim)
+        self.patch_size = patch_size
+        self.embed_dim = embed_dim
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        known = height is not None and width is not None
+        return (batch, height * width // self.patch_size ** 2 if known else None, self.embed_dim)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "patch_size": self.patch_size,
+            "embed_dim": self.embed_dim,
+        }
+
+
 @keras.saving.register_keras_serializable(package="keras_seqattn")
-class PatchEmbedding(keras.layers.Layer):
+class PatchEmbedding(Stem):
     """Cuts an image into square patches and maps each linearly to a token, row by row.
 
     Args:
@@ -40,10 +65,7 @@ class PatchEmbedding(keras.layers.Layer):
 
     def __init__(self, patch_size, embed_dim, use_bias=True, kernel_initializer="lecun_normal",
                  **kwargs):
-        super().__init__(**kwargs)
-        check_count(patch_size=patch_size, embed_dim=embed_dim)
-        self.patch_size = patch_size
-        self.embed_dim = embed_dim
+        super().__init__(patch_size, embed_dim, **kwargs)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
@@ -58,21 +80,16 @@ class PatchEmbedding(keras.layers.Layer):
     def call(self, images):
         return as_tokens(self._projection(images))
 
-    def compute_output_shape(self, input_shape):
-        return token_shape(input_shape, self.patch_size, self.embed_dim)
-
     def get_config(self):
         return {
             **super().get_config(),
-            "patch_size": self.patch_size,
-            "embed_dim": self.embed_dim,
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
-class ConvStem(keras.layers.Layer):
+class ConvStem(Stem):
     """Maps an image to the same grid of tokens as `PatchEmbedding`, by a few small convolutions.
 
     Overlapping edges and textures are found before attention starts, which on small data sets is
@@ -106,8 +123,7 @@ class ConvStem(keras.layers.Layer):
     """
 
     def __init__(self, patch_size, embed_dim, **kwargs):
-        super().__init__(**kwargs)
-        check_count(patch_size=patch_size, embed_dim=embed_dim)
+        super().__init__(patch_size, embed_dim, **kwargs)
         if patch_size < 2 or patch_size & (patch_size - 1):
             raise ValueError(explain(
                 "`patch_size` must be a power of 2 for convolutions that halve the sides",
@@ -116,8 +132,6 @@ class ConvStem(keras.layers.Layer):
             raise ValueError(explain(
                 "`embed_dim` must be a multiple of half of `patch_size`", embed_dim=embed_dim,
                 patch_size=patch_size, fix="change embed_dim or patch_size"))
-        self.patch_size = patch_size
-        self.embed_dim = embed_dim
 
     def build(self, input_shape):
         check_image(input_shape, "ConvStem", self.patch_size)
@@ -141,16 +155,6 @@ class ConvStem(keras.layers.Layer):
             x = layer(x)
         return as_tokens(self._projection(x))
 
-    def compute_output_shape(self, input_shape):
-        return token_shape(input_shape, self.patch_size, self.embed_dim)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "patch_size": self.patch_size,
-            "embed_dim": self.embed_dim,
-        }
-
 
 def check_image(input_shape, layer, patch_size=1):
     """Refuses what is no image, or one whose sides the patches do not divide."""
@@ -170,10 +174,3 @@ def as_tokens(patches):
     """Lays out a grid of features row by row: `(B, GH, GW, D)` to `(B, GH·GW, D)`."""
     _, height, width, _ = ops.shape(patches)
     return ops.reshape(patches, (-1, height * width, patches.shape[-1]))
-
-
-def token_shape(input_shape, patch_size, embed_dim):
-    """Shape of the tokens of images, `None` where it is unknown."""
-    batch, height, width, _ = input_shape
-    known = height is not None and width is not None
-    return (batch, height * width // patch_size ** 2 if known else None, embed_dim)

@@ -3,7 +3,7 @@
 import keras
 
 from keras_seqattn.errors import check_count, explain
-from keras_seqattn.layers.patch import as_tokens, check_image, token_shape
+from keras_seqattn.layers.patch import Stem, as_tokens, check_image
 from keras_seqattn.layers.residual import trunk
 
 # Blocks of each stage of a ResNet-50 without its last stage, whose six blocks move to the third.
@@ -11,7 +11,7 @@ NUM_LAYERS = (3, 4, 9)
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
-class ResidualStem(keras.layers.Layer):
+class ResidualStem(Stem):
     """Maps an image to the same grid of tokens as `PatchEmbedding`, by the first stages of a BiT.
 
     It costs much more than `ConvStem`; take it where a residual network has been pre-trained, or
@@ -51,9 +51,8 @@ class ResidualStem(keras.layers.Layer):
     """
 
     def __init__(self, patch_size, embed_dim, num_layers=None, width=64, num_groups=32, **kwargs):
-        super().__init__(**kwargs)
-        check_count(patch_size=patch_size, embed_dim=embed_dim, width=width,
-                    num_groups=num_groups)
+        super().__init__(patch_size, embed_dim, **kwargs)
+        check_count(width=width, num_groups=num_groups)
         num_stages = patch_size.bit_length() - 2 if num_layers is None else len(num_layers)
         num_layers = NUM_LAYERS[:max(num_stages, 0)] if num_layers is None else tuple(num_layers)
         if not num_layers or patch_size != 2 << len(num_layers):
@@ -67,8 +66,6 @@ class ResidualStem(keras.layers.Layer):
                 fix="change one of them"))
         for blocks in num_layers:
             check_count(num_layers=blocks)
-        self.patch_size = patch_size
-        self.embed_dim = embed_dim
         self.num_layers = num_layers
         self.width = width
         self.num_groups = num_groups
@@ -96,14 +93,9 @@ class ResidualStem(keras.layers.Layer):
             x = layer(x)
         return as_tokens(self.projection(x))
 
-    def compute_output_shape(self, input_shape):
-        return token_shape(input_shape, self.patch_size, self.embed_dim)
-
     def get_config(self):
         return {
             **super().get_config(),
-            "patch_size": self.patch_size,
-            "embed_dim": self.embed_dim,
             "num_layers": self.num_layers,
             "width": self.width,
             "num_groups": self.num_groups,

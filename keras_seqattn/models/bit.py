@@ -9,7 +9,7 @@ import keras
 
 from keras_seqattn.errors import check_count, explain, nearest
 from keras_seqattn.layers.residual import trunk
-from keras_seqattn.models.pixels import standardise
+from keras_seqattn.models.pixels import image_input
 
 # size: (num_layers of each stage, width)
 SIZES = {
@@ -67,14 +67,8 @@ def bit(size, image_shape=(224, 224, 3), num_classes=1000, *, num_layers=None, w
         check_count(num_layers=blocks)
     if num_classes != 0:
         check_count(num_classes=num_classes)
-    if len(image_shape) != 3:
-        raise ValueError(explain(
-            "`image_shape` must be (height, width, channels)", image_shape=tuple(image_shape),
-            fix="pass three numbers, such as (224, 224, 3)"))
 
-    x = images = keras.Input(image_shape, name="images")
-    if pixel_mean is not None or pixel_std is not None:
-        x = standardise(x, pixel_mean, pixel_std, dtype)
+    images, x = image_input(image_shape, pixel_mean, pixel_std, dtype)
     for layer in trunk(num_layers, width, filters, num_groups, dtype):
         x = layer(x)
     x = keras.layers.GroupNormalization(num_groups, epsilon=1e-5, dtype=dtype, name="norm")(x)

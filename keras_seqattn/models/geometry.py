@@ -7,7 +7,7 @@ import keras
 from keras_seqattn.errors import explain
 from keras_seqattn.layers import ClassToken, LearnedPositionEmbedding, PositionalEncoding
 from keras_seqattn.layers.grid import resize_grid
-from keras_seqattn.models.vit import STEMS
+from keras_seqattn.layers.patch import Stem
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +43,7 @@ def vit_geometry(model):
     >>> vit_geometry(models.vit("nano", patch_size=8, image_shape=(64, 48, 3), num_registers=2))
     Geometry(grid=(8, 6), patch_size=8, num_prefix=3, has_class_token=True)
     """
-    stems = [layer for layer in model.layers if isinstance(layer, tuple(STEMS.values()))]
+    stems = [layer for layer in model.layers if isinstance(layer, Stem)]
     if len(stems) != 1:
         raise ValueError(explain(
             "the model must cut its images into patches once, on its top level", model=model.name,

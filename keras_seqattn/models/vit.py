@@ -21,7 +21,7 @@ from keras_seqattn.layers import (
     ShiftedPatchEmbedding,
     TransformerEncoderBlock,
 )
-from keras_seqattn.models.pixels import standardise
+from keras_seqattn.models.pixels import image_input
 
 # size: (num_layers, num_heads, embed_dim, mlp_dim)
 SIZES = {
@@ -112,10 +112,6 @@ def vit(size, patch_size=16, image_shape=(224, 224, 3), num_classes=1000, *, ste
     check_count(num_layers=num_layers)
     if num_classes != 0:
         check_count(num_classes=num_classes)
-    if len(image_shape) != 3:
-        raise ValueError(explain(
-            "`image_shape` must be (height, width, channels)", image_shape=tuple(image_shape),
-            fix="pass three numbers, such as (224, 224, 3)"))
     class_token = pooling == "token" if class_token is None else class_token
     if (pooling == "token" or distillation) and not class_token:
         raise ValueError(explain(
@@ -129,9 +125,7 @@ def vit(size, patch_size=16, image_shape=(224, 224, 3), num_classes=1000, *, ste
             fix="pass grid=(rows, columns) of patches, or fix the height and width"))
     common = {"dtype": dtype}
 
-    x = images = keras.Input(image_shape, name="images")
-    if pixel_mean is not None or pixel_std is not None:
-        x = standardise(x, pixel_mean, pixel_std, dtype)
+    images, x = image_input(image_shape, pixel_mean, pixel_std, dtype)
     x = STEMS[stem](patch_size, embed_dim, name="patches", **common)(x)
     own_grid = None if any_size else (image_shape[0] // patch_size, image_shape[1] // patch_size)
     if position == "sinusoidal":
