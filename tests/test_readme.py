@@ -19,7 +19,7 @@ def test_the_code_runs(tmp_path, monkeypatch):
     Image.fromarray(pixels).save("photo.jpg")
     names = {}
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     for block in blocks:
         exec(block, names)  # noqa: S102
     assert names["report"].holds
