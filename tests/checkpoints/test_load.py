@@ -56,6 +56,15 @@ def test_goldens(goldens, name):
         assert not positions.trainable_weights
 
 
+@pytest.mark.parametrize(("name", "source"), [
+    ("bit_npz/w8_groups8", "bit"), ("hf_imagegpt/tiny", "imagegpt"),
+    ("openai_dvae/tiny", "openai"), ("openai_dvae/tiny/decoder.safetensors", "openai")])
+def test_formats_with_loaders_of_their_own_are_known_too(goldens, name, source):
+    _, report = checkpoints.load_with_report(goldens / name)
+    assert report.source == source
+    assert (report.unused, report.missing, report.reshaped) == ([], [], {})
+
+
 def test_another_resolution(goldens):
     folder = goldens / "google_vit_npz" / "token"
     with np.load(folder / "io.npz", allow_pickle=False) as arrays:
