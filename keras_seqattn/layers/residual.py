@@ -22,6 +22,12 @@ def standardise(kernel, epsilon):
     return kernel * ops.rsqrt(ops.mean(kernel * kernel, axis=axes, keepdims=True) + epsilon)
 
 
+def _strided(input_shape, strides, filters):
+    """Shape of an image after a step of `strides` pixels, with half a kernel of padding."""
+    batch, *sides, _ = input_shape
+    return (batch, *(None if side is None else -(-side // strides) for side in sides), filters)
+
+
 @keras.saving.register_keras_serializable(package="keras_seqattn")
 class StandardizedConv2D(keras.layers.Layer):
     """Convolves an image with kernels of mean 0 and variance 1, padded alike on all sides.
@@ -85,9 +91,7 @@ class StandardizedConv2D(keras.layers.Layer):
         return ops.conv(inputs, kernel, self.strides, "valid", data_format="channels_last")
 
     def compute_output_shape(self, input_shape):
-        batch, *sides, _ = input_shape
-        return (batch, *(None if side is None else -(-side // self.strides) for side in sides),
-                self.filters)
+        return _strided(input_shape, self.strides, self.filters)
 
     def get_config(self):
         return {
@@ -190,9 +194,7 @@ class PreActivationBottleneck(keras.layers.Layer):
         return shortcut + self.widen(x)
 
     def compute_output_shape(self, input_shape):
-        batch, *sides, _ = input_shape
-        return (batch, *(None if side is None else -(-side // self.strides) for side in sides),
-                self.filters)
+        return _strided(input_shape, self.strides, self.filters)
 
     def get_config(self):
         return {

@@ -15,7 +15,7 @@ from keras_seqattn.testing import check_error
 ARRAYS = {"a/b": np.arange(6, dtype="float32").reshape(2, 3), "c": np.ones(5, "float16")}
 
 
-def _same(path, expected=ARRAYS):
+def _check_same(path, expected=ARRAYS):
     arrays, _ = open_arrays(path)
     assert {key: array.shape for key, array in arrays.items()} == {
         key: array.shape for key, array in expected.items()}
@@ -28,14 +28,14 @@ def _same(path, expected=ARRAYS):
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_npz(tmp_path, save):
     save(tmp_path / "x.npz", **ARRAYS)
-    _same(tmp_path / "x.npz")
+    _check_same(tmp_path / "x.npz")
 
 
 def test_safetensors_with_bfloat16(tmp_path):
     arrays = {**ARRAYS, "d": np.full((3,), 1.5, ml_dtypes.bfloat16)}
     save_file(arrays, tmp_path / "model.safetensors", metadata={"written": "here"})
-    _same(tmp_path / "model.safetensors", arrays)
-    _same(tmp_path, arrays)
+    _check_same(tmp_path / "model.safetensors", arrays)
+    _check_same(tmp_path, arrays)
     assert open_arrays(tmp_path)[1] == {"written": "here"}
 
 
@@ -45,7 +45,7 @@ def test_torch(tmp_path):
     expected = {key: array.astype("float32") for key, array in ARRAYS.items()}
     for wrapped in (state, {"state_dict": state}, {"model": state, "epoch": 3}):
         torch.save(wrapped, tmp_path / "x.pth")
-        _same(tmp_path / "x.pth", expected)
+        _check_same(tmp_path / "x.pth", expected)
     torch.save(torch.nn.Linear(2, 3), tmp_path / "x.pth")  # a module is a program
     check_error(lambda: open_arrays(tmp_path / "x.pth"), file=str(tmp_path / "x.pth"))
 
@@ -66,7 +66,7 @@ def _parts(folder, places):
 
 def test_parts(tmp_path):
     _parts(tmp_path, {"a/b": "part-0.safetensors", "c": "part-1.safetensors"})
-    _same(tmp_path)
+    _check_same(tmp_path)
 
 
 @pytest.mark.parametrize("place", ["../part-0.safetensors", "/tmp/x.safetensors", "..", 7])  # noqa: S108

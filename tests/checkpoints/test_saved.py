@@ -21,7 +21,7 @@ def _vit(**options):
     return model
 
 
-def _same(one, other, inputs):
+def _check_same(one, other, inputs):
     for ours, theirs in zip(one.weights, other.weights, strict=True):
         assert (ours.name, ours.dtype) == (theirs.name, theirs.dtype)
         np.testing.assert_array_equal(ops.convert_to_numpy(ours), ops.convert_to_numpy(theirs))
@@ -43,13 +43,13 @@ def test_any_vit_as_safetensors(tmp_path, rng, options):
     back, report = checkpoints.load_with_report(tmp_path / "x.safetensors")
     assert report.to_dict() == {"source": "keras_seqattn", "unused": [], "missing": [],
                                 "reshaped": {}, "labels": None}
-    _same(model, back, rng.normal(size=(2, 6, 10, 3)).astype("float32"))
+    _check_same(model, back, rng.normal(size=(2, 6, 10, 3)).astype("float32"))
 
 
 def test_another_model_as_safetensors(tmp_path, rng):
     model = keras.Sequential([keras.Input((7, 3)), layers.TransformerEncoderBlock(3, 5)])
     checkpoints.save(model, tmp_path / "x.safetensors")
-    _same(model, checkpoints.load(tmp_path / "x.safetensors"),
+    _check_same(model, checkpoints.load(tmp_path / "x.safetensors"),
           rng.normal(size=(2, 7, 3)).astype("float32"))
 
 
@@ -61,7 +61,7 @@ def test_vits_as_google_has_them(tmp_path, rng, options):
     checkpoints.save(model, tmp_path / "x.npz", "npz-google")
     back = checkpoints.load(tmp_path / "x.npz", image_shape=shape)
     assert back.get_config()["name"] == model.name
-    _same(model, back, rng.normal(size=(2, *shape)).astype("float32"))
+    _check_same(model, back, rng.normal(size=(2, *shape)).astype("float32"))
 
 
 @pytest.mark.parametrize("name", ["token", "gap", "pre_logits"])

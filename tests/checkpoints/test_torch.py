@@ -30,7 +30,7 @@ def _first_layers(state):
     return {key: array for key, array in state.items() if ".layers.1." not in key}
 
 
-def _equal(ours, theirs):
+def _check_equal(ours, theirs):
     np.testing.assert_allclose(ops.convert_to_numpy(ours), theirs, atol=FLOAT32, rtol=0)
 
 
@@ -47,13 +47,13 @@ def test_attention_and_its_masks(goldens, name):
             io["query"], io["value"], io["key"], attention_mask=allowed,
             key_mask=None if case == "nomask" else ~io["key_padding_mask"],
             return_attention_scores=True)
-        _equal(output, io[f"output_{case}"])
-        _equal(scores, io[f"weights_{case}"])
+        _check_equal(output, io[f"output_{case}"])
+        _check_equal(scores, io[f"weights_{case}"])
     output, scores = layer(
         io["query"], io["value"], io["key"], key_mask=~io["key_padding_mask"],
         attention_bias=io["attn_mask_float"], return_attention_scores=True)
-    _equal(output, io["output_float_mask"])
-    _equal(scores, io["weights_float_mask"])
+    _check_equal(output, io["output_float_mask"])
+    _check_equal(scores, io["weights_float_mask"])
 
 
 def _attention(query, key, value, weights, num_heads):
@@ -91,9 +91,9 @@ def test_lstm_padded_and_packed(goldens):
     real = np.arange(io["input"].shape[1]) < io["lengths"][:, None]
     for ending, mask in (("", None), ("_packed", real)):
         ours = model({"inputs": io["input"], "mask": mask})
-        _equal(ours["outputs"], io[f"output{ending}"])
-        _equal(ops.swapaxes(ours["hidden"], 0, 1), io[f"h_n{ending}"])
-        _equal(ops.swapaxes(ours["cell"], 0, 1), io[f"c_n{ending}"])
+        _check_equal(ours["outputs"], io[f"output{ending}"])
+        _check_equal(ops.swapaxes(ours["hidden"], 0, 1), io[f"h_n{ending}"])
+        _check_equal(ops.swapaxes(ours["cell"], 0, 1), io[f"c_n{ending}"])
 
 
 def _sigmoid(x):
@@ -122,9 +122,9 @@ def test_lstm_of_three_layers_in_one_direction(rng, use_bias):
             steps.append(hidden)
         seen, width = np.stack(steps, axis=1), units
     ours = torch.lstm(state)({"inputs": x, "mask": None})
-    _equal(ours["outputs"], seen)
-    _equal(ours["hidden"][:, -1], hidden)
-    _equal(ours["cell"][:, -1], cell)
+    _check_equal(ours["outputs"], seen)
+    _check_equal(ours["hidden"][:, -1], hidden)
+    _check_equal(ours["cell"][:, -1], cell)
 
 
 @pytest.mark.parametrize("name", TRANSFORMERS)
@@ -144,10 +144,10 @@ def test_transformer_and_its_masks(goldens, name):
     all_source, all_target = np.ones_like(source_mask), np.ones_like(target_mask)
     causal = load(use_causal_mask=True)
     masked = run(causal, source_mask, all_target)
-    _equal(masked["memory"], io["memory"])
-    _equal(masked["output"], io["output"])
-    _equal(run(causal, source_mask, target_mask)["output"], io["output_tgt_padding"])
-    _equal(run(load(use_causal_mask=False), all_source, all_target)["output"],
+    _check_equal(masked["memory"], io["memory"])
+    _check_equal(masked["output"], io["output"])
+    _check_equal(run(causal, source_mask, target_mask)["output"], io["output_tgt_padding"])
+    _check_equal(run(load(use_causal_mask=False), all_source, all_target)["output"],
            io["output_no_masks"])
 
 
@@ -164,7 +164,7 @@ def test_transformer_without_biases(goldens):
     one, other = (torch.transformer(each, config["nhead"], "pre") for each in (zeros, bare))
     shifts_of_norms, unpacked = 2 + 3 + 2, 2 * (1 + 2)
     assert len(other.weights) == len(bare) + shifts_of_norms + unpacked
-    _equal(one(inputs)["output"], ops.convert_to_numpy(other(inputs)["output"]))
+    _check_equal(one(inputs)["output"], ops.convert_to_numpy(other(inputs)["output"]))
 
 
 CASES = [

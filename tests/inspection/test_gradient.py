@@ -23,7 +23,7 @@ def _straight(monkeypatch, model, inputs, classes, shapes):
     return gradient(logit, [ops.zeros(shape) for shape in shapes])
 
 
-def _hold(monkeypatch, model, inputs, classes):
+def _check_gradients(monkeypatch, model, inputs, classes):
     found = score_gradients(model, inputs, classes)
     expected = _straight(monkeypatch, model, inputs, classes, [each.shape for each, _ in found])
     for (_, slopes), want in zip(found, expected, strict=True):
@@ -35,11 +35,11 @@ def _hold(monkeypatch, model, inputs, classes):
 @pytest.mark.parametrize("kwargs", [
     {"layer_scale": 0.5, "num_registers": 1}, {"pooling": "map"}, {"locality": True}])
 def test_gradients_of_vision_transformers(monkeypatch, small_vit, images, kwargs):
-    _hold(monkeypatch, small_vit(**kwargs), images, [4, 1])
+    _check_gradients(monkeypatch, small_vit(**kwargs), images, [4, 1])
 
 
 def test_heads_that_share_keys_and_values(monkeypatch, sequences, rng):
-    _hold(monkeypatch, sequences, normal(rng, 2, 5, 12), [3, 0])
+    _check_gradients(monkeypatch, sequences, normal(rng, 2, 5, 12), [3, 0])
 
 
 def test_what_has_no_logits_or_not_that_class(small_vit, images):
