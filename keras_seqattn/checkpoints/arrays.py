@@ -3,10 +3,12 @@
 import json
 import math
 import pathlib
+import struct
 import zipfile
 
 import numpy as np
 
+from keras_seqattn.checkpoints.ahead import Place
 from keras_seqattn.errors import explain
 
 # A deflated archive holds at most 1032 times its size. Weights, even of zeros in part, stay far
@@ -15,17 +17,27 @@ MOST_TIMES, SMALL = 100, 64 * 2 ** 20
 INDEX = "model.safetensors.index.json"
 # Names of the file of weights in a folder, in the order in which they are looked for.
 IN_FOLDERS = ("model.safetensors", INDEX, "pytorch_model.bin", "checkpoint.npz")
+# Of safetensors: the numbers that a file has as NumPy has them.
+PLAIN = {name: np.dtype(code) for name, code in (("F64", "<f8"), ("F32", "<f4"), ("F16", "<f2"))}
 
 
 class Stored:
-    """An array of a file: its shape, and its numbers for `numpy.asarray`."""
+    """An array of a file: its shape, and its numbers for `numpy.asarray`.
 
-    def __init__(self, shape, read):
-        self.shape = tuple(shape)
+    Attributes:
+        shape: Its shape.
+        place: Its `ahead.Place`, or `None` where it does not lie in the file as it is in memory.
+        ahead: Function that gives the array, or `None`, if it was read ahead.
+    """
+
+    def __init__(self, shape, read, place=None):
+        self.shape, self.place, self.ahead = tuple(shape), place, None
         self._read = read
 
     def __array__(self, dtype=None, copy=None):
-        array = self._read()
+        array = None if self.ahead is None else self.ahead(self)
+        if array is None:  # read here, what is wrong with it is told
+            array = self._read()
         return array if dtype is None else array.astype(dtype)
 
 
@@ -87,8 +99,9 @@ def _open_npz(path):
                 file=str(path), entry=member.filename, fix="save it with numpy.savez"))
         try:
             with archive.open(member) as file:
-                shape, dtype = _npy_header(file)
-                wanted = file.tell() + math.prod(shape) * dtype.itemsize
+                shape, by_columns, dtype = _npy_header(file)
+                skipped = file.tell()
+                wanted = skipped + math.prod(shape) * dtype.itemsize
         except (OSError, ValueError, zipfile.BadZipFile, EOFError, NotImplementedError,
                 RuntimeError) as error:
             raise damaged(error, member.filename) from error
@@ -105,7 +118,9 @@ def _open_npz(path):
             except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
                 raise damaged(error, member.filename) from error
 
-        arrays[member.filename[:-4]] = Stored(shape, read)
+        plain = member.compress_type == zipfile.ZIP_STORED and not by_columns and dtype.isnative
+        arrays[member.filename[:-4]] = Stored(shape, read, Place(
+            path, _start(path, member), skipped, shape, dtype, member.CRC) if plain else None)
     return arrays, {}
 
 
@@ -113,8 +128,14 @@ def _npy_header(file):
     version = np.lib.format.read_magic(file)
     read = (np.lib.format.read_array_header_1_0 if version == (1, 0)
             else np.lib.format.read_array_header_2_0)
-    shape, _, dtype = read(file)
-    return shape, dtype
+    return read(file)
+
+
+def _start(path, member):
+    """Offset of an entry of an archive, behind its local header: 30 bytes and two texts."""
+    with open(path, "rb") as file:
+        file.seek(member.header_offset + 26)
+        return member.header_offset + 30 + sum(struct.unpack("<HH", file.read(4)))
 
 
 def _open_safetensors(path):
@@ -139,8 +160,17 @@ def _open_safetensors(path):
         except (SafetensorError, OSError, TypeError, AttributeError) as error:
             raise damaged(error, key) from error
 
-    return ({key: Stored(shape, lambda key=key: read(key)) for key, shape in shapes.items()},
-            metadata)
+    # The library has checked what is read here: a length, that of the header, and the header.
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    arrays = {}
+    for key, shape in shapes.items():
+        dtype, start = header[key]["dtype"], 8 + length + header[key]["data_offsets"][0]
+        arrays[key] = Stored(
+            shape, lambda key=key: read(key),
+            Place(path, start, 0, tuple(shape), PLAIN[dtype]) if dtype in PLAIN else None)
+    return arrays, metadata
 
 
 def _open_parts(index):

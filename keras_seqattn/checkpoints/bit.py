@@ -1,6 +1,7 @@
 """BiT of google-research/big_transfer, from its `.npz` files."""
 
 from keras_seqattn import models
+from keras_seqattn.checkpoints.filling import hand_over
 
 _PREFIX = "resnet/"
 _KERNEL = "standardized_conv2d/kernel"
@@ -71,4 +72,4 @@ def _fill_norm(norm, state):
 
 def _assign(weight, state, key, shape=None):
     array = state.take(key, *(shape or weight.shape), layer=weight.path)
-    weight.assign(array.reshape(weight.shape))
+    hand_over(weight, array.reshape(weight.shape))

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_seqattn.checkpoints.config import activation, check, need, read_config
+from keras_seqattn.checkpoints.filling import hand_over
 from keras_seqattn.checkpoints.huggingface_vit import fill_vit, layout
 from keras_seqattn.checkpoints.state import State, fill, fill_norm, linear
 from keras_seqattn.errors import explain
@@ -109,9 +110,11 @@ def _fill_gpt2(model, state, config):
         for name, each, shift in zip(names, kernels, biases, strict=True):
             fill(getattr(attention, f"{name}_dense"), each, shift)
 
-    model.get_layer("embedding").embeddings.assign(
+    hand_over(
+        model.get_layer("embedding").embeddings,
         state.take("wte.weight", config["vocab_size"], dim))
-    model.get_layer("position").embeddings.assign(
+    hand_over(
+        model.get_layer("position").embeddings,
         state.take("wpe.weight", config["n_positions"], dim))
     for i in range(config["n_layer"]):
         block, part = model.get_layer(f"decoder_{i}"), state.under(f"h.{i}.")

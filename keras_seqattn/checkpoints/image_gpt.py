@@ -6,6 +6,7 @@ Its kernels are `(inputs, outputs)`, and query, key and value lie side by side i
 import numpy as np
 
 from keras_seqattn.checkpoints.config import activation, check
+from keras_seqattn.checkpoints.filling import hand_over
 from keras_seqattn.checkpoints.state import fill, linear
 from keras_seqattn.errors import explain
 from keras_seqattn.models.image_gpt import image_gpt as build
@@ -49,11 +50,11 @@ def image_gpt(state, config):
         activation=activation(config, "activation_function", "quick_gelu"),
         epsilon=config["layer_norm_epsilon"], dropout=config["resid_pdrop"],
         attention_dropout=config["attn_pdrop"])
-    model.get_layer("embedding").embeddings.assign(inside.take("wte.weight", vocab_size, dim))
-    model.get_layer("position").embeddings.assign(inside.take("wpe.weight", length, dim))
+    hand_over(model.get_layer("embedding").embeddings, inside.take("wte.weight", vocab_size, dim))
+    hand_over(model.get_layer("position").embeddings, inside.take("wpe.weight", length, dim))
     for i in range(num_layers):
         _fill_block(model.get_layer(f"decoder_{i}"), inside.under(f"h.{i}."), dim, inner)
-    model.get_layer("norm").scale.assign(inside.take("ln_f.weight", dim))
+    hand_over(model.get_layer("norm").scale, inside.take("ln_f.weight", dim))
     fill(model.get_layer("logits"), state.take("lm_head.weight", vocab_size - 1, dim).T)
     state.finish(UNUSED)
     return model
@@ -71,8 +72,8 @@ def _fill_block(block, state, dim, inner):
             (feed_forward.hidden_dense, "mlp.c_fc", dim, inner),
             (feed_forward.output_dense, "mlp.c_proj", inner, dim)):
         fill(dense, *linear(state, name, inputs, outputs, transposed=False))
-    block.self_attention_norm.scale.assign(state.take("ln_1.weight", dim))
-    block.feed_forward_norm.scale.assign(state.take("ln_2.weight", dim))
+    hand_over(block.self_attention_norm.scale, state.take("ln_1.weight", dim))
+    hand_over(block.feed_forward_norm.scale, state.take("ln_2.weight", dim))
 
 
 def _check(config):

@@ -10,6 +10,8 @@ import math
 import numpy as np
 from keras import ops
 
+from keras_seqattn.checkpoints.filling import hand_over
+
 
 @dataclasses.dataclass(frozen=True)
 class Link:
@@ -33,7 +35,7 @@ class Link:
         whole = pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
         for weight, share in zip(self.weights, np.split(whole, len(self.weights)), strict=True):
             share = share if self.axes is None else share.transpose(self.axes)
-            weight.assign(np.reshape(share, weight.shape))
+            hand_over(weight, np.reshape(share, weight.shape))
 
     def read(self):
         """The arrays as the file has them: dictionary from keys to NumPy float32."""

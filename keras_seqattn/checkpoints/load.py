@@ -149,7 +149,7 @@ def load_with_report(path, source="auto", *, image_shape=None, num_heads=None, n
     if foreign:
         raise ValueError(explain(f"a checkpoint of {source} does not heed these arguments",
                                  **foreign, fix="leave them out"))
-    with Filling():
+    with state.ahead(), Filling():
         if source == SAVED:
             return load_saved(state), state.report(source)
         return _load(path, state, source, given)

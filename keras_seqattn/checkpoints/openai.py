@@ -9,6 +9,7 @@ import pathlib
 
 import numpy as np
 
+from keras_seqattn.checkpoints.filling import hand_over
 from keras_seqattn.checkpoints.state import State
 from keras_seqattn.errors import explain
 from keras_seqattn.models.dvae import DiscreteVAE, dvae_decoder, dvae_encoder
@@ -57,7 +58,7 @@ def _decoder(state, image_size):
                          **depth)
     kernel = state.take("blocks.input.w", embed_dim, vocab_size, 1, 1)[:, :, 0, 0]
     bias = state.take("blocks.input.b", embed_dim)
-    model.get_layer("table").embeddings.assign(kernel.T + bias)
+    hand_over(model.get_layer("table").embeddings, kernel.T + bias)
     _fill_blocks(model, state)
     return model
 
@@ -88,5 +89,5 @@ def _fill_blocks(model, state):
 def _fill(convolution, state, name):
     height, width, inputs, outputs = convolution.kernel.shape
     kernel = state.take(f"{name}.w", outputs, inputs, height, width)
-    convolution.kernel.assign(np.transpose(kernel, (2, 3, 1, 0)))
-    convolution.bias.assign(state.take(f"{name}.b", outputs))
+    hand_over(convolution.kernel, np.transpose(kernel, (2, 3, 1, 0)))
+    hand_over(convolution.bias, state.take(f"{name}.b", outputs))

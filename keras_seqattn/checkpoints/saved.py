@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_seqattn import files
+from keras_seqattn.checkpoints.filling import hand_over
 from keras_seqattn.checkpoints.google import LAYOUT
 from keras_seqattn.errors import explain, nearest
 
@@ -89,7 +90,7 @@ def load_saved(state):
             "the file must have an array for each weight of its model", weights=len(weights),
             keys=len(keys), fix="save the model again"))
     for key, weight in zip(keys, weights, strict=True):
-        weight.assign(state.take(key, *weight.shape, layer=weight.path, dtype=None))
+        hand_over(weight, state.take(key, *weight.shape, layer=weight.path, dtype=None))
     state.finish()
     return model
 

@@ -1,12 +1,15 @@
 """The arrays of a checkpoint by key, what became of each, and how they enter a layer."""
 
+import contextlib
 import dataclasses
 import os
 import re
 
 import numpy as np
 
+from keras_seqattn.checkpoints.ahead import read_ahead
 from keras_seqattn.checkpoints.arrays import open_arrays
+from keras_seqattn.checkpoints.filling import hand_over
 from keras_seqattn.errors import explain
 
 
@@ -58,6 +61,19 @@ class State:
         self._prefix = ""
         self._taken, self._changed = set(), {}
         self.missing, self.reshaped, self.unused = [], {}, []
+
+    @contextlib.contextmanager
+    def ahead(self):
+        """Within it a thread reads the arrays of the file, also those that nobody will take."""
+        stored = [array for array in self._arrays.values() if getattr(array, "place", None)]
+        with read_ahead({array: array.place for array in stored}) as give:
+            for array in stored:
+                array.ahead = give
+            try:
+                yield
+            finally:
+                for array in stored:
+                    array.ahead = None
 
     def under(self, prefix):
         """The same arrays, for keys that begin with `prefix` and are named without it."""
@@ -182,13 +198,13 @@ def linear(state, name, inputs, outputs, use_bias=True, transposed=True):
 
 def fill(dense, kernel, bias=None):
     """Sets a `Dense` or `EinsumDense`, whose axes may be split into heads."""
-    dense.kernel.assign(np.reshape(kernel, dense.kernel.shape))
+    hand_over(dense.kernel, np.reshape(kernel, dense.kernel.shape))
     if bias is not None:
-        dense.bias.assign(np.reshape(bias, dense.bias.shape))
+        hand_over(dense.bias, np.reshape(bias, dense.bias.shape))
 
 
 def fill_norm(norm, state, name, width, use_bias=True):
     """Sets a `LayerNormalization` from `name.weight` and `name.bias`."""
-    norm.gamma.assign(state.take(f"{name}.weight", width))
+    hand_over(norm.gamma, state.take(f"{name}.weight", width))
     if use_bias:
-        norm.beta.assign(state.take(f"{name}.bias", width))
+        hand_over(norm.beta, state.take(f"{name}.bias", width))

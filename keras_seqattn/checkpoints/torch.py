@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_seqattn.checkpoints.filling import hand_over
 from keras_seqattn.checkpoints.state import State, fill, fill_norm, linear
 from keras_seqattn.errors import check_count, explain
 from keras_seqattn.layers import (
@@ -95,10 +96,11 @@ def lstm(state):
     model = keras.Model({"inputs": inputs, "mask": mask},
                         {"outputs": x, "hidden": hidden, "cell": cell}, name="lstm")
     for layer, end, width in filled:
-        layer.cell.kernel.assign(state.take(f"weight_ih_{end}", 4 * units, width).T)
-        layer.cell.recurrent_kernel.assign(state.take(f"weight_hh_{end}", 4 * units, units).T)
+        hand_over(layer.cell.kernel, state.take(f"weight_ih_{end}", 4 * units, width).T)
+        hand_over(layer.cell.recurrent_kernel,
+                  state.take(f"weight_hh_{end}", 4 * units, units).T)
         if use_bias:  # PyTorch adds two; both have the gates in Keras' order i, f, g, o
-            layer.cell.bias.assign(sum(
+            hand_over(layer.cell.bias, sum(
                 state.take(f"bias_{part}_{end}", 4 * units) for part in ("ih", "hh")))
     state.finish()
     return model

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_seqattn.checkpoints.filling import hand_over
 from keras_seqattn.errors import explain
 from keras_seqattn.layers.grid import resize_grid
 from keras_seqattn.models import vit
@@ -92,7 +93,7 @@ def load_vit(state, layout, *, image_size=None, image_shape=None, num_heads=None
     positions = model.get_layer("positions")
     if waves is not None and layout.positions not in state:
         positions.trainable = False
-        positions.embeddings.assign(waves(new_grid, dim))
+        hand_over(positions.embeddings, waves(new_grid, dim))
     elif new_grid not in (None, grid):
         table = np.asarray(state.read(layout.positions), "float64")[0]
         state.replace(layout.positions, resize_grid(
