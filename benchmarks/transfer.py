@@ -4,7 +4,8 @@
 
 Writes `benchmarks/figures/transfer.md` and `.json`, and the line about them in README.md. FOLDER
 holds `flowers_3670_128px_jpeg.npz`. The steps and the batch are smaller than the paper's, which the
-table says; what `--out` holds is not done again.
+table says; the number of steps is chosen with the learning rate, on validation images that are kept
+from the training split. What `--out` holds is not done again.
 """
 
 import argparse
@@ -12,13 +13,16 @@ import json
 import pathlib
 import shutil
 
-from keras_seqattn import cli
+from keras_seqattn import cli, models
+from keras_seqattn.training import reproduce, vit_paper
 
 ROOT = pathlib.Path(__file__).parents[1]
 FIGURES = ROOT / "benchmarks" / "figures"
 PACK = "flowers_3670_128px_jpeg.npz"
-RUNS = (("--probe", "linear"), ("--probe", "linear", "--shots", "5"),
-        ("--steps", "240", "--batch-size", "64", "--learning-rates", "0.003,0.01,0.03"))
+PROBES = (("--probe", "linear"), ("--probe", "linear", "--shots", "5"))
+WEIGHTS = "vit_eurosat"
+# The paper has 500 steps of 512 images and rates from 0.001 to 0.03.
+STEPS, BATCH_SIZE, RATES = (60, 120, 240, 480), 64, (0.003, 0.01, 0.03, 0.1)
 BEGIN, END = ("<!-- transfer:begin, written by benchmarks/transfer.py -->",
               "<!-- transfer:end -->")
 
@@ -26,9 +30,12 @@ BEGIN, END = ("<!-- transfer:begin, written by benchmarks/transfer.py -->",
 def main(packs, out):
     """Fills the cells and writes what they say."""
     source = f"pack:{next(pathlib.Path(packs).rglob(PACK))}"
-    for run in RUNS:
+    steps = chosen_steps(source, pathlib.Path(out) / "steps")
+    fine_tuning = ("--steps", str(steps), "--batch-size", str(BATCH_SIZE),
+                   "--learning-rates", ",".join(map(str, RATES)))
+    for run in (*PROBES, fine_tuning):
         try:
-            cli.main(["reproduce", "vit-paper", "--weights", "vit_eurosat", "--dataset", source,
+            cli.main(["reproduce", "vit-paper", "--weights", WEIGHTS, "--dataset", source,
                       "--out", out, *run])
         except SystemExit as end:
             if end.code:
@@ -41,6 +48,19 @@ def main(packs, out):
     before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
     _, after = rest.split(END)
     readme.write_text(f"{before}{BEGIN}\n{line(cells)}\n{END}{after}", encoding="utf-8")
+
+
+def chosen_steps(source, out):
+    """The number of steps of the highest accuracy on validation images."""
+    image_shape = models.load(WEIGHTS).input_shape[1:]
+    found = {}
+    for steps in STEPS:
+        (plan,) = vit_paper.plans(source, steps=steps, learning_rates=RATES,
+                                  batch_size=BATCH_SIZE).values()
+        found[steps] = max(reproduce.choose(
+            plan, {"weights": WEIGHTS}, image_shape, out / str(steps)).values())
+        print(f"{steps} steps: {found[steps]:.3f} of the validation images right")
+    return max(found, key=found.get)
 
 
 def line(cells):

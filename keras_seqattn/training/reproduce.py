@@ -21,9 +21,9 @@ RESULTS, CELL, TABLE = "results.json", "cell.json", "table"
 def fine_tune(plan, model, image_shape, out, runs=3, **how):
     """Fine-tunes a model as planned and measures it on the test images.
 
-    The learning rate is the one of the highest accuracy on validation images that are kept from
-    the training split. Then each run trains on all of them, from its own seed. What is finished in
-    `out` is not done again, and an interrupted run goes on where it was.
+    The learning rate is the one of `choose`. Then each run trains on all training images, from its
+    own seed. What is finished in `out` is not done again, and an interrupted run goes on where it
+    was.
 
     Args:
         plan: `vit_paper.Plan`.
@@ -40,26 +40,48 @@ def fine_tune(plan, model, image_shape, out, runs=3, **how):
     Raises:
         ValueError: as of `training.fit`; a run in the folder is another recipe's.
     """
-    def recipe(rate, seed, last):
-        return FineTuningRecipe.model_validate({
-            "model": {"architecture": "trained", **model, "image_shape": image_shape},
-            "data": plan.data(last), "train": {**plan.train, "learning_rate": rate, "seed": seed}})
-
     def tested(run):
         examples = data.load(plan.test_source, "test", image_shape, how.get("skip_bad", False))
         return data.accuracy(lambda images: run.model.predict_on_batch(scale(images)), examples,
                              plan.train["batch_size"])
 
-    rate, validation = plan.learning_rates[0], {}
-    if len(plan.learning_rates) > 1:
-        validation = {each: _once(
-            recipe(each, 0, False), pathlib.Path(out) / f"rate_{each:g}", "validation",
-            lambda run: run.history["val_accuracy"][-1], how) for each in plan.learning_rates}
-        rate = max(validation, key=validation.get)
-    results = [_once(recipe(rate, seed, True), pathlib.Path(out) / f"run_{seed}",
-                     plan.test_source, tested, how) for seed in range(runs)]
+    validation = {} if len(plan.learning_rates) == 1 else choose(
+        plan, model, image_shape, out, **how)
+    rate = max(validation, key=validation.get, default=plan.learning_rates[0])
+    results = [_once(_recipe(plan, model, image_shape, rate, seed, True),
+                     pathlib.Path(out) / f"run_{seed}", plan.test_source, tested, how)
+               for seed in range(runs)]
     return {"accuracies": [100 * accuracy for accuracy, _ in results], "examples": results[0][1],
             "chosen": rate, "validation": validation}
+
+
+def choose(plan, model, image_shape, out, **how):
+    """Fine-tunes once with each learning rate on a part of the training images.
+
+    Args:
+        plan: As for `fine_tune`.
+        model: As for `fine_tune`.
+        image_shape: As for `fine_tune`.
+        out: As for `fine_tune`.
+        **how: As for `fine_tune`.
+
+    Returns:
+        Dictionary from each rate to the accuracy on the validation images, which are kept from the
+        training split.
+
+    Raises:
+        ValueError: as of `fine_tune`.
+    """
+    return {rate: _once(
+        _recipe(plan, model, image_shape, rate, 0, False), pathlib.Path(out) / f"rate_{rate:g}",
+        "validation", lambda run: run.history["val_accuracy"][-1], how)
+        for rate in plan.learning_rates}
+
+
+def _recipe(plan, model, image_shape, rate, seed, last):
+    return FineTuningRecipe.model_validate({
+        "model": {"architecture": "trained", **model, "image_shape": image_shape},
+        "data": plan.data(last), "train": {**plan.train, "learning_rate": rate, "seed": seed}})
 
 
 def _once(recipe, folder, name, measure, how):
