@@ -29,6 +29,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/checkpoints.py
 	$(BIN)/python benchmarks/train_step.py
 	$(BIN)/python benchmarks/inspection.py
+	$(BIN)/python benchmarks/load.py
 	$(BIN)/pip install --quiet --editable '.[all,bench]'
 	$(BIN)/python benchmarks/edge_latency.py
 	$(BIN)/python benchmarks/edge_accuracy.py

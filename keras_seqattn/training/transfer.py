@@ -152,10 +152,17 @@ def enable_lora(model, rank):
     Args:
         model: `keras.Model`.
         rank: Rank of the products.
+
+    Raises:
+        ValueError: there is no dense layer but the head.
     """
-    for layer in model.layers:
-        if layer.name == HEAD:
-            continue
+    inside = [layer for layer in model.layers if layer.name != HEAD]
+    if not any(map(_is_dense, (part for layer in inside for part in layer._flatten_layers()))):
+        raise ValueError(explain(
+            "LoRA needs dense layers, and the model has none but its head", model=model.name,
+            lora_rank=rank, fix="leave `lora_rank` out, and freeze layers by name if some are to "
+            "stay as they are"))
+    for layer in inside:
         for part in layer._flatten_layers():
             if _is_dense(part):
                 part.enable_lora(rank)

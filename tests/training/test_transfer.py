@@ -119,6 +119,12 @@ def test_lora_trains_the_head_and_products_of_low_rank_only(rng, trained):
     assert {weight.shape[0] for weight in products if weight.name.endswith("_b")} == {3}
 
 
+def test_lora_is_refused_where_it_would_change_nothing():
+    bit = models.bit("r50x1", (16, 16, 3), 5, num_layers=(1,), width=8, num_groups=2)
+    check_error(lambda: transfer.enable_lora(bit, 3), lora_rank=3)
+    assert len(bit.trainable_weights) == len(bit.weights)
+
+
 def test_a_step_with_lora_moves_nothing_else(rng, trained):
     model = trained(_vit())
     transfer.enable_lora(model, 3)
