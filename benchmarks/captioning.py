@@ -27,38 +27,16 @@ from keras_seqattn.data import captions, tokenizer
 from keras_seqattn.data.batches import scale
 from keras_seqattn.edge import rounding
 from keras_seqattn.files import whole
-from keras_seqattn.training import captioning, journal, metrics
+from keras_seqattn.training import captioning, journal, scoring
 
-PUNCTUATION = set("'`(){}.?!,:-;\u201c\u201d\u2018\u2019")
 SPLITS = {"test": "unseen concepts", "styles": "unseen pictures of known concepts"}
 BATCH = 64
 
 
-def words(text):
-    """A caption as metrics compare it."""
-    found = (piece.lstrip(tokenizer.SPACE) for piece in tokenizer.pieces(text.lower()))
-    return [word for word in found if word not in PUNCTUATION]
-
-
 def scores(written, examples):
     """Every metric of captions against those of the examples."""
-    hypotheses = [words(text) for text in written]
-    references = [[words(text) for text in texts] for texts in captioning.texts_of(examples)]
-    found = {f"bleu_{n}": each.corpus for n, each in
-             enumerate(metrics.bleu_n(hypotheses, references), 1)}
-    return {name: round(value, 4) for name, value in {
-        **found, "rouge_l": metrics.rouge_l(hypotheses, references).corpus,
-        "cider_d": metrics.cider_d(hypotheses, references).corpus,
-        "exact_match": metrics.exact_match(hypotheses, references).corpus}.items()}
-
-
-def write(model, known, images, beam):
-    """Captions of all images, by a model or a file, batch after batch of one size."""
-    written = []
-    for start in range(0, len(images), BATCH):
-        batch = images[np.arange(start, start + BATCH) % len(images)]
-        written += [known.decode(row) for row in model.write(scale(batch), beam)]
-    return written[:len(images)]
+    return {name: round(value, 4)
+            for name, value in scoring.caption_scores(written, examples).items()}
 
 
 def nearest(images, trained, texts, embed):
@@ -96,10 +74,11 @@ def measure(run, recipe):
     known = tokenizer.Tokenizer.from_json((run / captioning.TOKENIZER).read_text("utf-8"))
     load = {split: captions.load(source, split, shape) for split in
             ("train", "validation", *SPLITS)}
-    validation, chosen = read(load["validation"]), {}
+    chosen = {}
     for name in ("model.keras", "best.keras"):
         model = models.load(run / name)
-        found = scores(write(model, known, validation, beam=4), load["validation"])
+        found = scores(scoring.captions(model, known, load["validation"], beam=4),
+                       load["validation"])
         chosen[name] = found, model
     name = max(chosen, key=lambda each: chosen[each][0]["cider_d"])
     model, results = chosen[name][1], {"validation": {"beam_4": chosen[name][0]}}
@@ -109,27 +88,29 @@ def measure(run, recipe):
         images = read(load[split])
         results[split] = {
             title: scores(written, load[split]) for title, written in {
-                "beam_4": write(model, known, images, beam=4),
-                "greedy": write(model, known, images, beam=1),
+                "beam_4": scoring.captions(model, known, load[split], beam=4),
+                "greedy": scoring.captions(model, known, load[split], beam=1),
                 "nearest_features": nearest(images, trained, texts, by_features(model)),
                 "nearest_pixels": nearest(images, trained, texts, by_pixels)}.items()}
         results[split]["examples"] = len(images)
-    pictures = np.concatenate([read(load[split]) for split in SPLITS])
-    return model, known, pictures, results
+    return model, known, [load[split] for split in SPLITS], results
 
 
-def edge_results(model, known, images):
+def edge_results(model, known, splits):
     """How files of two precisions agree with Keras over all test pictures, and their sizes."""
-    found = {}
-    expected = {beam: write(model, known, images, beam) for beam in (1, 4)}
+    def write(writer, beam):
+        return [text for split in splits for text in scoring.captions(writer, known, split, beam)]
+
+    found, images = {}, splits[0].read(np.arange(BATCH))[0]
+    expected = {beam: write(model, beam) for beam in (1, 4)}
     with tempfile.TemporaryDirectory() as folder:
         for precision in ("float32", "dynamic_wi8_afp32"):
             report = edge.export(model, pathlib.Path(folder) / f"{precision}.tflite", precision,
-                                 tokenizer=known, inputs=scale(images[:BATCH]))
+                                 tokenizer=known, inputs=scale(images))
             runner, found[precision] = edge.load(report.file), {"bytes": report.bytes}
             for beam, name in ((1, "greedy"), (4, "beam_4")):
                 same = [ours == theirs for ours, theirs in zip(
-                    write(runner, known, images, beam), expected[beam], strict=True)]
+                    write(runner, beam), expected[beam], strict=True)]
                 found[precision][f"{name}_as_keras"] = round(sum(same) / len(same), 4)
     return found
 
@@ -193,13 +174,13 @@ def main():
     arguments.add_argument("--out", type=pathlib.Path)
     arguments = arguments.parse_args()
     run, out = arguments.run, arguments.out
-    model, known, pictures, results = measure(
+    model, known, splits, results = measure(
         run, training.read(run / "recipe.yaml", arguments.overrides))
     for split in SPLITS:
         print(f"{compare(results, split)}\n\n{table(results, split)}\n")
     if out is None:
         return
-    results["tflite"] = edge_results(model, known, pictures)
+    results["tflite"] = edge_results(model, known, splits)
     out.mkdir(exist_ok=True)
     journal.save_model(model, out / "model.keras")
     shutil.copyfile(run / captioning.TOKENIZER, out / captioning.TOKENIZER)

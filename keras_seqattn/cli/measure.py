@@ -19,7 +19,7 @@ from keras_seqattn.cli.screen import (
     table,
 )
 
-BATCH = 64  # sentences that a Keras model translates at a time
+BATCH = 64  # sentences or pictures that a Keras model takes at a time
 
 
 def evaluate(model: Annotated[str, typer.Argument(
@@ -28,25 +28,30 @@ def evaluate(model: Annotated[str, typer.Argument(
              split: Annotated[str, typer.Option(help="Split of the source.")] = "test",
              beam: Beam = 1,
              limit: Annotated[int | None, typer.Option(
-                 min=1, help="Translate so many sentences only, evenly spread over the split.")
+                 min=1, help="Take so many sentences or pictures only, evenly spread.")
              ] = None,
              skip_bad: SkipBad = False, report: ReportFile = None, as_json: AsJson = False):
-    """Measure a Keras model or an exported file: accuracy of classes, BLEU of translations.
+    """Measure a Keras model or an exported file: accuracy of classes, BLEU of translations,
+    BLEU, ROUGE-L and CIDEr-D of captions.
 
     `bleu` takes each pair as an example of its own, `bleu_all_references` each distinct sentence
-    once, against all its translations. Tokens are those of the translations, the ends included;
-    the seconds are all that pass, compiling a Keras model included.
+    once, against all its translations. Captions are compared in lower case and without
+    punctuation. Tokens are those of what is written, the ends included; the seconds are all that
+    pass, compiling a Keras model included.
 
     Example: `seqattn evaluate runs/demo --data sample:eurosat`
 
     Example: `seqattn evaluate translate.tflite --data pairs:fra-eng.zip --beam 4`
+
+    Example: `seqattn evaluate captioner_emoji --data flickr8k:FOLDER --split validation`
     """
     from keras_seqattn import edge, models
 
     exported = model.endswith((".tflite", ".onnx"))
     loaded = edge.load(model) if exported else models.load(model)
     if sources.writes(loaded):
-        measured = _measure_translations(
+        measure = _measure_translations if sources.reads_text(loaded) else _measure_captions
+        measured = measure(
             model, loaded, beam, 1 if exported else BATCH, source, split, limit, skip_bad)
     else:
         refuse("write sequences", beam=beam > 1 and beam, limit=limit)
@@ -84,9 +89,26 @@ def _measure_translations(name, loaded, beam, batch_size, source, split, limit, 
         start = time.perf_counter()
         written = scoring.translations(loaded, known, list(examples.references()), beam, batch_size)
         seconds = time.perf_counter() - start
-    tokens = sum(len(known.encode(text)) + 1 for text in written)
     return {"beam": beam, **scoring.bleu_scores(written, examples), "skipped": examples.skipped,
-            "tokens": tokens, "seconds": seconds, "tokens_per_s": tokens / seconds}
+            **_speed(written, known, seconds)}
+
+
+def _measure_captions(name, loaded, beam, batch_size, source, split, limit, skip_bad):
+    from keras_seqattn.training import scoring
+
+    examples = sources.captioned_images(source, split, loaded, limit, skip_bad)
+    known = sources.tokenizer(name, loaded)
+    with busy(f"captioning {source} with {name}"):
+        start = time.perf_counter()
+        written = scoring.captions(loaded, known, examples, beam, batch_size)
+        seconds = time.perf_counter() - start
+    return {"beam": beam, "pictures": len(examples), **scoring.caption_scores(written, examples),
+            "skipped": examples.skipped, **_speed(written, known, seconds)}
+
+
+def _speed(written, known, seconds):
+    tokens = sum(len(known.encode(text)) + 1 for text in written)
+    return {"tokens": tokens, "seconds": seconds, "tokens_per_s": tokens / seconds}
 
 
 def verify(file: Annotated[str, typer.Argument(help="The .tflite or .onnx file.")],

@@ -7,8 +7,9 @@ import typer
 from keras_seqattn.errors import explain
 
 KINDS = ("sample:NAME, folder:PATH (PATH/SPLIT/CLASS/pictures), pack:FILE.npz or tfds:NAME; for "
-         "translators pairs:FILE or cmudict:FILE.")
-VERIFIED = 16  # sentences that a file is verified with
+         "translators pairs:FILE or cmudict:FILE; for captioners coco:FOLDER, flickr30k:FOLDER, "
+         "flickr8k:FOLDER or pack:FILE.npz with captions.tsv beside it.")
+VERIFIED = 16  # sentences or pictures that a file that writes is verified with
 
 Source = Annotated[str, typer.Option("--data", help=KINDS)]
 OptionalSource = Annotated[str | None, typer.Option(
@@ -20,6 +21,13 @@ def writes(model):
     from keras_seqattn import models
 
     return "writer" in getattr(model, "contract", {}) or isinstance(model, models.Generator)
+
+
+def reads_text(model):
+    """Whether it is one that writes about text; others that write do so about pictures."""
+    if hasattr(model, "contract"):
+        return model.contract.get("writer", {}).get("source") == "tokens"
+    return writes(model) and model.input[model.source_name].dtype == "int32"
 
 
 def labelled_images(source, split, shape, labels, skip_bad=False):
@@ -44,8 +52,11 @@ def test_examples(source, name, model, skip_bad):
     from keras_seqattn import models
     from keras_seqattn.data.batches import scale
 
-    if writes(model):
+    if reads_text(model):
         return sentence_ids(source, name, model, skip_bad), None
+    if writes(model):
+        examples = captioned_images(source, "test", model, VERIFIED, skip_bad)
+        return scale(examples.read(np.arange(len(examples)))[0]), None
     examples = labelled_images(source, "test", model.input_shape[1:], models.labels(name), skip_bad)
     images, labels = examples.read(np.arange(len(examples)))
     return scale(images), labels
@@ -63,22 +74,32 @@ def sentence_ids(source, name, model, skip_bad):
 
 def sentence_pairs(source, split, model, limit, skip_bad):
     """Loads pairs of sentences, or those of `limit` sources evenly spread over the split."""
-    import numpy as np
-
     from keras_seqattn.data import pairs
 
-    if not _reads_text(model):
-        raise ValueError(explain("the model must read text to be measured on sentences",
-                                 data=source, fix="pass a translator, or leave --data out"))
     examples = pairs.load(source, split, skip_bad)
     if limit is None:
         return examples
     known = list(examples.references())
-    places = np.linspace(0, len(known) - 1, min(limit, len(known))).astype(int)
-    chosen = {known[place] for place in places}
+    chosen = {known[place] for place in _spread(limit, len(known))}
     kept = [pair for pair in zip(examples.sources, examples.targets, strict=True)
             if pair[0] in chosen]
     return pairs.Pairs(*zip(*kept, strict=True), examples.skipped)
+
+
+def captioned_images(source, split, model, limit, skip_bad):
+    """Loads captioned pictures in a captioner's size, or `limit` of them evenly spread."""
+    from keras_seqattn.data import captions
+
+    shape = (next(iter(model.inputs.values()))["shape"] if hasattr(model, "contract")
+             else model.input[model.source_name].shape)
+    examples = captions.load(source, split, tuple(map(int, shape[1:])), skip_bad)
+    return examples if limit is None else examples.take(_spread(limit, len(examples)))
+
+
+def _spread(limit, count):
+    import numpy as np
+
+    return np.linspace(0, count - 1, min(limit, count)).astype(int)
 
 
 def tokenizer(name, model):
@@ -94,9 +115,3 @@ def tokenizer(name, model):
             tokenizer=None if found is None else found.vocab_size, vocab_size=model.vocab_size,
             fix="pass the run folder that its training wrote"))
     return found
-
-
-def _reads_text(model):
-    if hasattr(model, "contract"):
-        return model.contract["writer"]["source"] == "tokens"
-    return model.input[model.source_name].dtype == "int32"

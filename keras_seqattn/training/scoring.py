@@ -1,7 +1,13 @@
-"""What a translator writes, and how good it is."""
+"""What a translator or a captioner writes, and how good it is."""
+
+import numpy as np
 
 from keras_seqattn.data import pairs
-from keras_seqattn.training import metrics
+from keras_seqattn.data.batches import scale
+from keras_seqattn.data.tokenizer import SPACE, pieces
+from keras_seqattn.training import captioning, metrics
+
+PUNCTUATION = set("'`(){}.?!,:-;\u201c\u201d\u2018\u2019")
 
 
 def translations(model, tokenizer, texts, beam=1, batch_size=64):
@@ -49,3 +55,47 @@ def bleu_scores(written, examples):
     return {"bleu": score.corpus, "signature": score.signature,
             "bleu_all_references": metrics.bleu(written, references).corpus,
             "sentences": len(written), "pairs": len(repeated)}
+
+
+def captions(model, tokenizer, examples, beam=1, batch_size=64):
+    """Writes a caption for each picture.
+
+    Args:
+        model: `models.Generator` that reads pictures, or an exported file as of `edge.load`.
+        tokenizer: `data.tokenizer.Tokenizer`.
+        examples: What `data.captions.load` returns.
+        beam: Number of beginnings that are followed; 1 is greedy decoding.
+        batch_size: Pictures at a time.
+
+    Returns:
+        List of texts, one for each.
+    """
+    prepare, written = getattr(model, "normalise", scale), []
+    for first in range(0, len(examples), batch_size):
+        # Full batches only, so that one compiled loop serves all.
+        images, _ = examples.read(np.arange(first, first + batch_size) % len(examples))
+        written += [tokenizer.decode(tokens) for tokens in model.write(prepare(images), beam)]
+    return written[:len(examples)]
+
+
+def caption_scores(written, examples):
+    """Compares captions with those of the examples, in lower case and without punctuation.
+
+    Args:
+        written: Text for each picture.
+        examples: `data.captions.load`'s.
+
+    Returns:
+        `bleu_1` to `bleu_4`, `rouge_l`, `cider_d` and `exact_match`, as of `metrics`.
+    """
+    hypotheses = [_words(text) for text in written]
+    references = [[_words(text) for text in texts] for texts in captioning.texts_of(examples)]
+    return {**{f"bleu_{n}": each.corpus for n, each in
+               enumerate(metrics.bleu_n(hypotheses, references), 1)},
+            **{metric.__name__: metric(hypotheses, references).corpus for metric in (
+                metrics.rouge_l, metrics.cider_d, metrics.exact_match)}}
+
+
+def _words(text):
+    found = (piece.lstrip(SPACE) for piece in pieces(text.lower()))
+    return [word for word in found if word not in PUNCTUATION]

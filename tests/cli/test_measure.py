@@ -7,8 +7,9 @@ import shutil
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
-from keras_seqattn import models
+from keras_seqattn import edge, models
 from keras_seqattn.cli import sources
 from keras_seqattn.data import pairs
 from keras_seqattn.data.tokenizer import Tokenizer
@@ -111,11 +112,70 @@ def test_benchmark_tells_tokens_where_a_file_writes(folder, translator, seqattn)
     assert "tokens/s" not in out
 
 
+@pytest.fixture(scope="module")
+def captioner(tmp_path_factory):
+    """A captioner's run folder, its export, and three pictures captioned as it captions them."""
+    folder, pictures = (tmp_path_factory.mktemp(name) for name in ("captioner", "flickr8k"))
+    known = Tokenizer([f"▁w{i}" for i in range(23)])
+    model = models.captioner("conv", known.vocab_size, 11, (16, 24, 3), embed_dim=5, units=7)
+    rng = np.random.default_rng(7)
+    for weight in model.weights:
+        if "normalization" not in weight.path:
+            scale = 4.0 if weight.path.startswith("writer") else 0.2
+            weight.assign(rng.normal(scale=scale, size=weight.shape))
+    model.save(folder / "model.keras")
+    (folder / "tokenizer.json").write_text(known.to_json(), encoding="utf-8")
+    file = edge.export(model, folder / "model.tflite", "float32", tokenizer=known).file
+    names = [f"{name}.png" for name in ("one", "two", "three")]
+    (pictures / "Images").mkdir()
+    for name in names:
+        Image.fromarray(rng.integers(0, 256, (16, 24, 3), "uint8")).save(pictures / "Images" / name)
+    (pictures / "Flickr_8k.testImages.txt").write_text("\n".join(names))
+    runner = edge.load(file)
+    captions = [runner.caption(pictures / "Images" / name) for name in names]
+    assert len(set(captions)) > 1
+    (pictures / "captions.txt").write_text("image,caption\n" + "".join(
+        f"{name},{caption}\n{name},w1 w2\n" for name, caption in zip(
+            names, [*captions[:2], "w99"], strict=True)))
+    return folder, file, f"flickr8k:{pictures}"
+
+
+def test_captions_of_a_model_and_of_its_file_are_scored_alike(captioner, seqattn):
+    folder, file, source = captioner
+    results = []
+    for model in (folder, file):
+        code, out, _ = seqattn("evaluate", model, "--data", source, "--json")
+        assert code == 0
+        results.append(json.loads(out))
+    for result in results:
+        assert result.pop("model") in (str(folder), str(file))
+        assert result["pictures"] == 3
+        assert result["exact_match"] == pytest.approx(2 / 3)
+        assert 0 < result["bleu_4"] <= result["bleu_1"] < 1
+        assert result.pop("tokens_per_s") == pytest.approx(result["tokens"] / result.pop("seconds"))
+    assert results[0] == results[1]
+    code, out, _ = seqattn("evaluate", file, "--data", source, "--limit", 1, "--json")
+    assert json.loads(out)["pictures"] == 1
+    assert json.loads(out)["exact_match"] == 1
+
+
+def test_files_that_caption_are_verified_on_captioned_pictures(captioner, seqattn, tmp_path):
+    folder, file, source = captioner
+    code, _, err = seqattn("verify", file, "--against", folder, "--data", source)
+    assert code == 0
+    assert "of 3 sources, 100.0% are written alike" in err
+    code, _, err = seqattn("export", folder, "--out", tmp_path / "x.tflite", "--data",
+                           "flickr8k:nowhere")
+    assert code == 2
+    assert "source='flickr8k:nowhere'" in err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(("arguments", "said"), [
     (["{folder}", "--data", "sample:eurosat"], "source='sample:eurosat'"),
     (["{file}", "--data", "pairs:nowhere.zip"], "file='nowhere.zip'"),
     (["{file}", "--data", "{data}", "--beam", "2"], "beam_width=3"),
-    (["{pictures}", "--data", "{data}"], "must read text"),
+    (["{pictures}", "--data", "{data}"], "source='pairs:"),
     (["{bare}", "--data", "{data}"], "tokenizer=None"),
     (["{other}", "--data", "{data}"], "tokenizer=5"),
 ])
