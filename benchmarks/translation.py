@@ -2,12 +2,13 @@
 
     python benchmarks/translation.py RUN --twin RUN --out models/NAME [data.source=pairs:FILE]
 
-Both runs are scored by sacrebleu on the test split, greedily and with a beam of 4; then the
-translator is exported and test sentences are translated by its files, so that the card says how
-many come out as from Keras. Before anything is measured the translator's weights are rounded to the
-grid of int8, so that int8 files lose nothing by them. The folder gets the model, its tokenizer,
-card and page; no number in them is typed, and the test split chose nothing. What a run scored is
-kept in it as `test.json` and `files.json`, for the next call; delete them to measure again.
+Both runs, of equally many epochs, are scored by sacrebleu on the test split, greedily and with a
+beam of 4; then the translator is exported and test sentences are translated by its files, so that
+the card says how many come out as from Keras. Before anything is measured the translator's weights
+are rounded to the grid of int8, so that int8 files lose nothing by them. The folder gets the model,
+its tokenizer, card and page; no number in them is typed, and the test split chose nothing. What a
+run scored is kept in it as `test.json` and `files.json`, for the next call; delete them to measure
+again. The first RUN may also be a copy of a folder that was written so, to get another twin.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from keras_seqattn import edge, models, training
 from keras_seqattn.data import pairs, tokenizer
 from keras_seqattn.edge import rounding
 from keras_seqattn.edge.precisions import WRITER_PRECISIONS
+from keras_seqattn.errors import explain
 from keras_seqattn.files import whole
 from keras_seqattn.training import journal, scoring, translation
 
@@ -79,11 +81,7 @@ def flat(results):
             section[f"{title}bleu_{name}"] = round(found[beam]["bleu"], 2)
             section[f"{title}bleu_{name}_all_references"] = round(
                 found[beam]["bleu_all_references"], 2)
-    section |= {"twin_parameters": results["twin_parameters"],
-                "twin_training_seconds": results["twin_seconds"],
-                "epochs": len(results["losses"]), "twin_loss": results["twin_losses"][-1],
-                "loss_after_twin_epochs": results["losses"][results["twin_epochs"] - 1],
-                "twin_epochs": results["twin_epochs"]}
+    section |= {f"twin_{name}": value for name, value in results["twin_training"].items()}
     for precision, each in files.items():
         section |= {f"{precision}_{key}": round(value, 4) for key, value in each.items()}
     return section
@@ -92,7 +90,7 @@ def flat(results):
 def page(name, folder, card, section, shown):
     """The model's README."""
     notice = folder / "NOTICE"
-    size = (folder / "model.keras").stat().st_size
+    size, values = (folder / "model.keras").stat().st_size, values_of(card)
     samples = "\n".join(f"| {source} | {ours} | {twin} | {reference} |"
                         for source, ours, twin, reference in shown)
     return (
@@ -103,12 +101,13 @@ def page(name, folder, card, section, shown):
         "scoring.translations(model, tokenizer, [\"We are here.\"], beam=4)\n```\n\n"
         "| | parameters | training | BLEU greedy | BLEU beam 4 | against all translations, greedy "
         "| beam 4 |\n|---|---|---|---|---|---|---|\n"
-        f"| Transformer | {shown_count(folder, card)} "
+        f"| Transformer | {int(values['parameters']):,} | {values['epochs']} epochs, "
+        f"{float(values['seconds']) / 60:.0f} min "
         f"| {section['bleu_greedy']} | {section[f'bleu_beam_{BEAM}']} "
         f"| {section['bleu_greedy_all_references']} "
         f"| {section[f'bleu_beam_{BEAM}_all_references']} |\n"
         f"| LSTM encoder-decoder, no attention | {section['twin_parameters']:,} "
-        f"| {section['twin_epochs']} epochs, {section['twin_training_seconds'] / 60:.0f} min "
+        f"| {section['twin_epochs']} epochs, {section['twin_seconds'] / 60:.0f} min "
         f"| {section['twin_bleu_greedy']} | {section[f'twin_bleu_beam_{BEAM}']} "
         f"| {section['twin_bleu_greedy_all_references']} "
         f"| {section[f'twin_bleu_beam_{BEAM}_all_references']} |\n\n"
@@ -116,7 +115,8 @@ def page(name, folder, card, section, shown):
         f"{section['pairs']:,} pairs of {section['sentences']:,} distinct English sentences of "
         "which none was trained on: each pair for itself, and each sentence against all its "
         "translations. Both read the same pairs with the same tokenizer, on two CPU cores that did "
-        f"other work beside, which weighs on the times. {budget(section)}\n\n"
+        "other work beside, which weighs on the times. Validation loss after the last epoch: "
+        f"{float(values['last_val_loss']):.3f} and {section['twin_val_loss']:.3f}.\n\n"
         f"As one `.tflite`, over {section['float32_sentences']:,} test sentences of all lengths: "
         f"float32 ({section['float32_bytes'] / 1e6:.1f} MB) translates "
         f"{section['float32_same_as_keras']:.1%} as Keras does, int8 "
@@ -135,21 +135,9 @@ def page(name, folder, card, section, shown):
         + (f"\n{notice.read_text(encoding='utf-8')}" if notice.exists() else ""))
 
 
-def budget(section):
-    """Whether both were trained as long, and how they stood when they had been."""
-    epochs = section["twin_epochs"]
-    return (f"After {epochs} epochs, the twin's last, the validation loss of the Transformer, "
-            "whose learning rate was still high then, was "
-            f"{section['loss_after_twin_epochs']:.3f}, the twin's {section['twin_loss']:.3f}; the "
-            f"Transformer went on to {section['epochs']} epochs." if epochs < section["epochs"] else
-            "Both saw every pair as often.")
-
-
-def shown_count(folder, card):
-    """Parameters and training of the translator, from its card."""
-    values = dict(line.split(" = ", 1) for line in card.splitlines() if " = " in line)
-    return (f"{int(values['parameters']):,} | {values['epochs']} epochs, "
-            f"{float(values['seconds']) / 60:.0f} min")
+def values_of(card):
+    """Fields of a card as text, by name."""
+    return dict(line.split(" = ", 1) for line in card.splitlines() if " = " in line)
 
 
 def main():
@@ -164,14 +152,18 @@ def main():
     source = training.read(arguments.run / "recipe.yaml", arguments.overrides).data.source
     known = tokenizer.Tokenizer.from_json(
         (arguments.run / translation.TOKENIZER).read_text("utf-8"))
+    card = (arguments.run / journal.CARD).read_text(encoding="utf-8").split("\n[test]\n")[0]
+    run = training.read_run(arguments.twin)
+    epochs, twin_epochs = int(values_of(card)["epochs"]), len(run.history["loss"])
+    if epochs != twin_epochs:
+        raise ValueError(explain("both runs must have as many epochs", epochs=epochs,
+                                 twin_epochs=twin_epochs, fix="train the shorter one for as long"))
     ours, model, written = score(arguments.run, known, source, rounded=True)
     twin, other, twins = score(arguments.twin, known, source)
-    run = training.read_run(arguments.twin)
     section = flat({
-        "ours": ours, "twin": twin, "twin_parameters": other.count_params(),
-        "twin_seconds": round(run.seconds, 1), "twin_epochs": len(run.history["loss"]),
-        "twin_losses": run.history["val_loss"],
-        "losses": training.read_run(arguments.run).history["val_loss"],
+        "ours": ours, "twin": twin, "twin_training": {
+            "parameters": other.count_params(), "epochs": twin_epochs,
+            "seconds": round(run.seconds, 1), "val_loss": run.history["val_loss"][-1]},
         "files": edge_results(arguments.run, model, known, source, arguments.limit)})
     references = pairs.load(source, "test").references()
     shown = [(source, ours, twin, known_as[0]) for (source, known_as), ours, twin in list(zip(
@@ -181,7 +173,7 @@ def main():
     with whole(folder / "model.keras") as path:
         model.save(path)
     shutil.copyfile(arguments.run / translation.TOKENIZER, folder / translation.TOKENIZER)
-    card = (arguments.run / journal.CARD).read_text(encoding="utf-8") + "\n[test]\n" + "".join(
+    card += "\n[test]\n" + "".join(
         f"{name} = {json.dumps(value)}\n" for name, value in section.items())
     with whole(folder / journal.CARD) as path:
         path.write_text(card, encoding="utf-8")
