@@ -100,14 +100,14 @@ def _read(places):
     pieces, arrays, heads = [], {}, {}
     first = next(iter(places.values()))
     end = first.start
-    for key, place in places.items():
-        arrays[key], heads[key] = empty(place.shape, place.dtype), bytearray(place.skipped)
-        pieces += [bytearray(place.start - end), heads[key], _bytes(arrays[key])]
-        end = place.end
     try:
+        for key, place in places.items():
+            arrays[key], heads[key] = empty(place.shape, place.dtype), bytearray(place.skipped)
+            pieces += [bytearray(place.start - end), heads[key], _bytes(arrays[key])]
+            end = place.end
         with open(first.path, "rb") as file:
             count = os.preadv(file.fileno(), pieces, first.start)
-    except OSError:
+    except (OSError, OverflowError):  # the file is gone, or a size that it claims is no size
         return {}
     if count < end - first.start:
         return {}

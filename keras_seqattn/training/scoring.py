@@ -37,7 +37,7 @@ def translations(model, tokenizer, texts, beam=1, batch_size=64):
 
 
 def bleu_scores(written, examples):
-    """Corpus BLEU of translations, by sacrebleu.
+    """Corpus BLEU of translations, by sacrebleu, and how many are right word by word.
 
     Args:
         written: Text for each distinct source, in the order of `examples.references()`.
@@ -54,6 +54,7 @@ def bleu_scores(written, examples):
     score = metrics.bleu(repeated, single)
     return {"bleu": score.corpus, "signature": score.signature,
             "bleu_all_references": metrics.bleu(written, references).corpus,
+            "exact_match": metrics.exact_match(written, references).corpus,
             "sentences": len(written), "pairs": len(repeated)}
 
 

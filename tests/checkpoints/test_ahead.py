@@ -95,6 +95,15 @@ def test_a_file_that_is_cut_meanwhile_is_told(tmp_path, suffix):
         check_error(lambda: [state.read(key) for key in ARRAYS], file=str(path))
 
 
+def test_sizes_that_no_memory_holds_are_left_to_the_reader(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"12345678")
+    places = {rows: ahead.Place(path, 0, 0, (rows, 2 ** 30), np.dtype("float32"))
+              for rows in (2 ** 20, 2 ** 50)}
+    with ahead.read_ahead(places) as give:
+        assert [give(rows) for rows in places] == [None, None]
+
+
 def test_systems_without_scattered_reads(tmp_path, monkeypatch):
     monkeypatch.delattr(os, "preadv")
     path = _saved(tmp_path, ".npz")

@@ -70,6 +70,7 @@ def test_translations_of_a_model_and_of_its_file_are_scored_alike(translator, se
         assert result["sentences"] == len(examples.references())
         assert result["pairs"] == len(examples) > result["sentences"]
         assert result["bleu_all_references"] == pytest.approx(100)
+        assert result["exact_match"] == 1
         assert 10 < result["bleu"] < 90
         assert result["tokens_per_s"] == pytest.approx(result["tokens"] / result["seconds"])
     same = [{name: result[name] for name in ("bleu", "signature", "tokens", "skipped", "beam")}
