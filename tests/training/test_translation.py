@@ -92,6 +92,8 @@ def test_scores_by_hand():
     assert scores["bleu_all_references"] == pytest.approx(100.0)
     assert scores["bleu"] == pytest.approx(100 * 2 / 3)  # 2 of 3 pairs, in every order
     assert (scores["sentences"], scores["pairs"]) == (2, 3)
+    assert scores["exact_match"] == 1
+    assert scoring.bleu_scores(["five six seven eight", "nine"], examples)["exact_match"] == 0.5
 
 
 def test_translations_come_in_the_order_of_the_texts():
