@@ -172,7 +172,7 @@ def main():
     arguments.add_argument("run", type=pathlib.Path)
     arguments.add_argument("overrides", nargs="*")
     arguments.add_argument("--out", type=pathlib.Path)
-    arguments = arguments.parse_args()
+    arguments = arguments.parse_intermixed_args()
     run, out = arguments.run, arguments.out
     model, known, splits, results = measure(
         run, training.read(run / "recipe.yaml", arguments.overrides))

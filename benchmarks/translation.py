@@ -148,7 +148,7 @@ def main():
     parser.add_argument("--twin", type=pathlib.Path, required=True)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--limit", type=int, help="About how many sentences files translate.")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     source = training.read(arguments.run / "recipe.yaml", arguments.overrides).data.source
     known = tokenizer.Tokenizer.from_json(
         (arguments.run / translation.TOKENIZER).read_text("utf-8"))
