@@ -152,8 +152,11 @@ def table(rows):
                       f"seeds after {rows[0]['steps']:,} steps of 64 images."])
 
 
-def draw(rows, path):
-    """Accuracy against images: the mean of the seeds as a line, their range as a band."""
+def draw(rows, longer, path):
+    """Accuracy against images: the mean of the seeds as a line, their range as a band.
+
+    Means of longer trainings are dashed, with open markers.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
@@ -166,6 +169,11 @@ def draw(rows, path):
                   label=architecture)
         axes.fill_between(list(found), [each.min() for each in shares],
                           [each.max() for each in shares], color=colour, alpha=0.2, linewidth=0)
+        found = dict(sorted(by_count(longer, architecture).items()))
+        if found:
+            axes.plot(list(found), [100 * np.mean(each) for each in found.values()], marker=marker,
+                      color=colour, linestyle="--", markerfacecolor="white",
+                      label=f"{architecture}, {LONGER} times the steps")
     counts = sorted({row["images"] for row in rows})
     axes.set(xscale="log", xlabel="training images", ylabel="accuracy on the test split in %")
     axes.set_xticks(counts, [f"{count:,}" for count in counts])
@@ -191,7 +199,7 @@ def main(source, out, steps, seeds):
               for architecture in ARCHITECTURES]
     tables = "\n\n".join(table(rows) for rows in (chosen, longer) if rows)
     store(out / "inductive_bias.md", tables + "\n")
-    draw(chosen, out / "inductive_bias.png")
+    draw(chosen, longer, out / "inductive_bias.png")
     print(tables)
 
 
