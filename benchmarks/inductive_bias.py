@@ -16,7 +16,6 @@ continues.
 
 import argparse
 import json
-import math
 import os
 import pathlib
 
@@ -24,8 +23,6 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import keras
 import numpy as np
-import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from keras_seqattn import data, models
 from keras_seqattn.data.batches import Batches, scale
@@ -47,28 +44,6 @@ ARCHITECTURES = {
         "r50x1", SHAPE, num_classes, num_layers=(2, 3, 3, 2), width=16, num_groups=8,
         **statistics),
 }
-
-
-def multiply_adds(model):
-    """Multiply-adds of one image: those of each convolution and matrix product of its graph."""
-    function = tf.function(lambda images: model(images, training=False)).get_concrete_function(
-        tf.TensorSpec((1, *SHAPE)))
-    total = 0
-    for operation in convert_variables_to_constants_v2(function).graph.get_operations():
-        if operation.type in ("Conv2D", "MatMul", "BatchMatMulV2", "BatchMatMul"):
-            first, second = (tuple(each.shape) for each in operation.inputs)
-            if operation.type == "Conv2D":
-                summed = math.prod(second[:3])
-            else:
-                adjoint = "transpose_a" if operation.type == "MatMul" else "adj_x"
-                summed = first[-2 if operation.get_attr(adjoint) else -1]
-            total += math.prod(operation.outputs[0].shape) * summed
-        elif operation.type == "Einsum":
-            letters = operation.get_attr("equation").decode().split("->")[0].split(",")
-            sizes = {letter: side for word, each in zip(letters, operation.inputs, strict=True)
-                     for letter, side in zip(word, each.shape, strict=True)}
-            total += math.prod(sizes.values())
-    return total
 
 
 def train(architecture, examples, rate, seed, steps):
@@ -114,7 +89,7 @@ class Runs:
         examples = self.test if split == "test" else self.training.take(rest)
         self.rows.append({**wanted, "accuracy": right(model, examples),
                           "parameters": model.count_params(),
-                          "multiply_adds": multiply_adds(model)})
+                          "multiply_adds": models.multiply_adds(model)})
         store(self.path, json.dumps(self.rows, indent=1) + "\n")
         print(self.rows[-1], flush=True)
         return self.rows[-1]
