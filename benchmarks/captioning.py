@@ -25,9 +25,11 @@ import numpy as np
 from keras_seqattn import edge, models, training
 from keras_seqattn.data import captions, tokenizer
 from keras_seqattn.data.batches import scale
-from keras_seqattn.edge import rounding
+from keras_seqattn.edge.tflite.quantize import rounding
 from keras_seqattn.files import whole
-from keras_seqattn.training import captioning, journal, scoring
+from keras_seqattn.training.run_folder import journal
+from keras_seqattn.training.scores import scoring
+from keras_seqattn.training.tasks import captioning
 
 SPLITS = {"test": "unseen concepts", "styles": "unseen pictures of known concepts"}
 BATCH = 64

@@ -27,7 +27,10 @@ import scaling
 
 from keras_seqattn import models, training
 from keras_seqattn.data.batches import Batches
-from keras_seqattn.training import classifier, states, steps, train_section
+from keras_seqattn.training.loop import steps
+from keras_seqattn.training.recipe import train_section
+from keras_seqattn.training.run_folder import states
+from keras_seqattn.training.tasks import classifier
 
 RECIPE = pathlib.Path(__file__).parents[1] / "models" / "vit_eurosat" / "recipe.yaml"
 DEFAULT = train_section.TrainSection.model_fields["checkpoint_every"].default

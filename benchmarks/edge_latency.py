@@ -17,9 +17,9 @@ import numpy as np
 
 from keras_seqattn import data, edge, models
 from keras_seqattn.data.batches import scale
-from keras_seqattn.edge import convert, saved
-from keras_seqattn.edge.lower import lower
-from keras_seqattn.models.vit import SIZES
+from keras_seqattn.edge.lower.lowering import lower
+from keras_seqattn.edge.tflite.converter import convert, saved_model
+from keras_seqattn.models.vision_transformer import SIZES
 
 THREADS = 2
 
@@ -66,7 +66,7 @@ def export_graph(graph, model, path, precision):
     specs = [keras.InputSpec(shape=(1, *each.shape[1:]), dtype=each.dtype, name=each.name)
              for each in model.inputs]
     with tempfile.TemporaryDirectory() as folder:
-        saved.write(graph, specs, folder)
+        saved_model.write(graph, specs, folder)
         convert.convert(folder, path, precision)
 
 

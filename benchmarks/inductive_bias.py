@@ -28,8 +28,8 @@ from keras_seqattn import data, models
 from keras_seqattn.data.batches import Batches, scale
 from keras_seqattn.data.evaluate import accuracy
 from keras_seqattn.files import whole
-from keras_seqattn.training import classifier
-from keras_seqattn.training.train_section import TrainSection
+from keras_seqattn.training.recipe.train_section import TrainSection
+from keras_seqattn.training.tasks import classifier
 
 SHAPE = (64, 64, 3)
 COUNTS = (250, 500, 1000, 2000, 4000, 8000)

@@ -19,7 +19,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from ai_edge_quantizer import quantizer, recipe
 
-from keras_seqattn.edge import recurrent
+from keras_seqattn.edge.lower import recurrent
 
 WIDTH = 32
 UNITS = (16, 128)

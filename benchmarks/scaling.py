@@ -59,7 +59,7 @@ def flops_per_image(size, patch_size=16, side=224, num_classes=1000):
 
     Only matrix products count; a multiplication with its addition is two operations.
     """
-    from keras_seqattn.models.vit import SIZES
+    from keras_seqattn.models.vision_transformer import SIZES
 
     num_layers, _, D, F = SIZES[size]
     patches = (side // patch_size) ** 2
@@ -84,7 +84,7 @@ def worker(name, devices, batches):
     from keras_seqattn import training
     from keras_seqattn.data import LabelledImages
     from keras_seqattn.data.batches import Batches
-    from keras_seqattn.training import classifier
+    from keras_seqattn.training.tasks import classifier
 
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(

@@ -25,7 +25,7 @@ from keras_seqattn import data, edge, models, training
 from keras_seqattn.data.batches import scale
 from keras_seqattn.files import whole
 from keras_seqattn.models import pretrained
-from keras_seqattn.training import journal
+from keras_seqattn.training.run_folder import journal
 
 ROOT = pathlib.Path(__file__).parents[1]
 SHIPPED = ROOT / "keras_seqattn" / "models" / "shipped.json"

@@ -226,7 +226,7 @@ def version(package):
 
 def main(case):
     """Measures and prints."""
-    from keras_seqattn.models.vit import SIZES
+    from keras_seqattn.models.vision_transformer import SIZES
 
     case.sizes = SIZES[case.size]
     # Several processes share one accelerator: none may take all its memory.

@@ -14,7 +14,7 @@ import pathlib
 import shutil
 
 from keras_seqattn import cli, models
-from keras_seqattn.training import reproduce, vit_paper
+from keras_seqattn.training.vit_paper import published, reproduction
 
 ROOT = pathlib.Path(__file__).parents[1]
 FIGURES = ROOT / "benchmarks" / "figures"
@@ -55,9 +55,9 @@ def chosen_steps(source, out):
     image_shape = models.load(WEIGHTS).input_shape[1:]
     found = {}
     for steps in STEPS:
-        (plan,) = vit_paper.plans(source, steps=steps, learning_rates=RATES,
+        (plan,) = published.plans(source, steps=steps, learning_rates=RATES,
                                   batch_size=BATCH_SIZE).values()
-        found[steps] = max(reproduce.choose(
+        found[steps] = max(reproduction.choose(
             plan, {"weights": WEIGHTS}, image_shape, out / str(steps)).values())
         print(f"{steps} steps: {found[steps]:.3f} of the validation images right")
     return max(found, key=found.get)

@@ -20,11 +20,13 @@ import time
 
 from keras_seqattn import edge, models, training
 from keras_seqattn.data import pairs, tokenizer
-from keras_seqattn.edge import rounding
 from keras_seqattn.edge.precisions import WRITER_PRECISIONS
+from keras_seqattn.edge.tflite.quantize import rounding
 from keras_seqattn.errors import explain
 from keras_seqattn.files import whole
-from keras_seqattn.training import journal, scoring, translation
+from keras_seqattn.training.run_folder import journal
+from keras_seqattn.training.scores import scoring
+from keras_seqattn.training.tasks import translation
 
 BEAM = 4
 SHOWN = 12

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_seqattn.edge import convert
+from keras_seqattn.edge.tflite.converter import convert
 
 
 def converted(model, path, precision="float32"):

@@ -6,7 +6,8 @@ import warnings
 
 from ai_edge_quantizer import qtyping, quantizer, recipe
 
-from keras_seqattn.edge import metadata, run
+from keras_seqattn.edge.contract import contract as contracts
+from keras_seqattn.edge.run.runner import backend
 
 Op = qtyping.TFLOperationName
 PRODUCTS = (Op.FULLY_CONNECTED, Op.CONV_2D, Op.BATCH_MATMUL)
@@ -73,6 +74,7 @@ def quantise(source, path, precision, examples):
 
 def _with_contract(path, contract):
     if contract is not None:
-        facts = metadata.describe(run.backend(path), name="tiny", precision=contract["precision"])
-        metadata.write(path, {**facts, **contract})
+        facts = contracts.describe(backend(path), name="tiny",
+                                   precision=contract["precision"])
+        contracts.write(path, {**facts, **contract})
     return path

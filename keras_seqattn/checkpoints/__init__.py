@@ -9,8 +9,8 @@
 of a checkpoint is used, or named in the report; the other project itself need not be installed.
 """
 
-from keras_seqattn.checkpoints.load import SOURCES, load, load_with_report
-from keras_seqattn.checkpoints.saved import save
-from keras_seqattn.checkpoints.state import Report, State
+from keras_seqattn.checkpoints.loading import SOURCES, load, load_with_report
+from keras_seqattn.checkpoints.saving import save
+from keras_seqattn.checkpoints.weights.state import Report, State
 
 __all__ = ["SOURCES", "Report", "State", "load", "load_with_report", "save"]

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_seqattn.checkpoints.filling import hand_over
-from keras_seqattn.checkpoints.state import State, fill, fill_norm, linear
+from keras_seqattn.checkpoints.weights.filling import hand_over
+from keras_seqattn.checkpoints.weights.state import State, fill, fill_norm, linear
 from keras_seqattn.errors import check_count, explain
 from keras_seqattn.layers import (
     MultiHeadAttention,

@@ -13,23 +13,17 @@ try:
 except ImportError:
     sys.exit("The command needs the extra `cli`. To fix: pip install 'keras_seqattn[cli]'.")
 
-from keras_seqattn.cli.convert import convert
-from keras_seqattn.cli.export import export
-from keras_seqattn.cli.inspect import inspect
-from keras_seqattn.cli.measure import benchmark, evaluate, verify
-from keras_seqattn.cli.reproduce import reproduce
+from keras_seqattn.cli import convert, export, inspect, measure, reproduce, summary, train, write
 from keras_seqattn.cli.screen import notes
-from keras_seqattn.cli.summary import list_models, summary
-from keras_seqattn.cli.train import demo, doctor, train
-from keras_seqattn.cli.write import caption, classify, translate
 
 app = typer.Typer(
     name="seqattn", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
     help="Train sequence and attention models with Keras 3 and take them to the edge.")
-for verb in (demo, train, doctor, evaluate, export, verify, benchmark, classify, caption,
-             translate, inspect, convert, summary, reproduce):
+for verb in (train.demo, train.train, train.doctor, measure.evaluate, export.export,
+             measure.verify, measure.benchmark, write.classify, write.caption, write.translate,
+             inspect.inspect, convert.convert, summary.summary, reproduce.reproduce):
     app.command()(verb)
-app.command("list")(list_models)
+app.command("list")(summary.list_models)
 
 
 @app.callback()

@@ -89,14 +89,14 @@ def _export_smallest(name, model, out, source, max_drop, options):
 
     from keras_seqattn import edge, models
     from keras_seqattn.data.batches import scale
-    from keras_seqattn.edge import calibrate
+    from keras_seqattn.edge import calibration
 
     if source is None:
         raise ValueError(explain("--precision auto needs data to measure accuracy on", data=None,
                                  fix="pass --data SOURCE"))
     examples = sources.labelled_images(
         source, "train", model.input_shape[1:], models.labels(name))
-    left = np.setdiff1d(np.arange(len(examples)), calibrate.places(len(examples)))
+    left = np.setdiff1d(np.arange(len(examples)), calibration.places(len(examples)))
     chosen = left[np.linspace(0, len(left) - 1, min(len(left), CHOICE)).astype(int)]
     images, labels = examples.read(chosen)
     return edge.smallest(model, out, scale(images), labels, max_drop=max_drop, **options)

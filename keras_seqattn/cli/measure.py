@@ -81,7 +81,7 @@ def _measure_classes(name, loaded, exported, source, split, skip_bad):
 
 
 def _measure_translations(name, loaded, beam, batch_size, source, split, limit, skip_bad):
-    from keras_seqattn.training import scoring
+    from keras_seqattn.training.scores import scoring
 
     examples = sources.sentence_pairs(source, split, loaded, limit, skip_bad)
     known = sources.tokenizer(name, loaded)
@@ -94,7 +94,7 @@ def _measure_translations(name, loaded, beam, batch_size, source, split, limit, 
 
 
 def _measure_captions(name, loaded, beam, batch_size, source, split, limit, skip_bad):
-    from keras_seqattn.training import scoring
+    from keras_seqattn.training.scores import scoring
 
     examples = sources.captioned_images(source, split, loaded, limit, skip_bad)
     known = sources.tokenizer(name, loaded)

@@ -70,8 +70,7 @@ def reproduce(
     cifar10`
     """
     from keras_seqattn import models, training
-    from keras_seqattn.training import reproduce as reproduction
-    from keras_seqattn.training import vit_paper
+    from keras_seqattn.training.vit_paper import published, reproduction
 
     for what, value, known in (("paper", paper, PAPERS), ("probe", probe, PROBES)):
         if value is not None and value not in known:
@@ -85,7 +84,7 @@ def reproduce(
     given = {"steps": steps, "side": side, "batch_size": batch_size,
              "learning_rates": _rates(learning_rates)}
     changes = {name: value for name, value in given.items() if value}
-    plans = vit_paper.plans(dataset, model, **changes, accumulate=accumulate)
+    plans = published.plans(dataset, model, **changes, accumulate=accumulate)
     with busy(f"loading {weights}"):
         trained = _weights(weights, out)
         loaded = models.load(trained["weights"], trained["sha256"])
@@ -126,7 +125,7 @@ def _weights(weights, out):
     from keras_seqattn import checkpoints
     from keras_seqattn.models.download import digest
     from keras_seqattn.models.pretrained import locate
-    from keras_seqattn.training import journal
+    from keras_seqattn.training.run_folder import journal
 
     path = pathlib.Path(weights)
     if path.suffix in FOREIGN or (path / "config.json").is_file():

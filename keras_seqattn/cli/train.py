@@ -92,7 +92,7 @@ def doctor(recipe: Recipe, overrides: Overrides = None,
         raise ValueError(explain("only a TPU needs a check beforehand", strategy=strategy,
                                  fix="pass --strategy tpu"))
     from keras_seqattn import training
-    from keras_seqattn.training import doctor as examination
+    from keras_seqattn.training.doctor import diagnosis as examination
 
     with busy(f"compiling the steps of {recipe}"):
         findings = examination.examine(training.read(recipe, overrides or ()), replicas)

@@ -6,9 +6,9 @@ all rows share, such as a position. Caches of attention and states of recurrent 
 to it.
 """
 
-from keras_seqattn.decoding.beam import beam, google_penalty
-from keras_seqattn.decoding.compiled import compiled
-from keras_seqattn.decoding.greedy import Decoded, greedy
-from keras_seqattn.decoding.sample import sample
+from keras_seqattn.decoding.beam_search import beam, google_penalty
+from keras_seqattn.decoding.compilation import compiled
+from keras_seqattn.decoding.greedy_search import Decoded, greedy
+from keras_seqattn.decoding.sampling import sample
 
 __all__ = ["Decoded", "beam", "compiled", "google_penalty", "greedy", "sample"]

@@ -11,7 +11,7 @@ import numpy as np
 from keras_seqattn import inspection
 from keras_seqattn.data.batches import scale
 from keras_seqattn.files import whole
-from keras_seqattn.training import journal
+from keras_seqattn.training.run_folder import journal
 
 TEMPLATE = pathlib.Path(__file__).with_name("report.html")
 

@@ -4,13 +4,13 @@
 `export` first needs them.
 """
 
-from keras_seqattn.edge.benchmark import benchmark
-from keras_seqattn.edge.choice import smallest
-from keras_seqattn.edge.export import ExportError, export
+from keras_seqattn.edge.check.report import Report
+from keras_seqattn.edge.check.verify import verify
+from keras_seqattn.edge.exporter import ExportError, export
 from keras_seqattn.edge.precisions import PRECISIONS
-from keras_seqattn.edge.report import Report
-from keras_seqattn.edge.run import Runner, load
-from keras_seqattn.edge.verify import verify
+from keras_seqattn.edge.run.latency import benchmark
+from keras_seqattn.edge.run.runner import Runner, load
+from keras_seqattn.edge.smallest_file import smallest
 
 __all__ = ["PRECISIONS", "ExportError", "Report", "Runner", "benchmark", "export", "load",
            "smallest", "verify"]

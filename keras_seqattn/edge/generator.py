@@ -13,14 +13,17 @@ import keras
 import numpy as np
 
 from keras_seqattn import decoding
-from keras_seqattn.edge import checksum, metadata, process, runtimes
-from keras_seqattn.edge.benchmark import benchmark, random_inputs
-from keras_seqattn.edge.facts import tflite_facts
-from keras_seqattn.edge.judge import judge_errors, judge_size
-from keras_seqattn.edge.precision import float32_copy
+from keras_seqattn.edge.check.judge import judge_errors, judge_size
+from keras_seqattn.edge.check.report import Report
+from keras_seqattn.edge.contract import checksum
+from keras_seqattn.edge.contract import contract as contracts
+from keras_seqattn.edge.float32 import float32_copy
 from keras_seqattn.edge.precisions import WRITER_PRECISIONS
-from keras_seqattn.edge.report import Report
-from keras_seqattn.edge.writer import Writer
+from keras_seqattn.edge.run.latency import benchmark, random_inputs
+from keras_seqattn.edge.run.writer import Writer
+from keras_seqattn.edge.tflite import op_versions
+from keras_seqattn.edge.tflite.converter import process
+from keras_seqattn.edge.tflite.facts import tflite_facts
 from keras_seqattn.errors import check_count, explain, nearest
 
 VERIFIED = 4
@@ -56,13 +59,13 @@ def write(model, path, precision, tokenizer, convert, *, inputs=None, beam_width
               "start": model.start_token, "end": model.end_token,
               "vocab_size": model.vocab_size, "beam_width": beam_width,
               "length_penalty": LENGTH_PENALTY, "max_length": model.max_length}
-    contract = metadata.describe(
+    contract = contracts.describe(
         Writer(path).backend, name=pathlib.Path(path).stem, precision=precision, mean=mean,
-        std=std, licence=licence, minimum_runtime=runtimes.minimum(path)) | {"writer": writer}
+        std=std, licence=licence, minimum_runtime=op_versions.minimum(path)) | {"writer": writer}
     for each in (*contract["inputs"], *contract["outputs"]):
         if each["content"] != "image":
             each["content"] = each["name"] if each["name"] in ("tokens", "scores") else "tensor"
-    metadata.write(path, contract, tokenizer.to_json())
+    contracts.write(path, contract, tokenizer.to_json())
     return verify(path, model, inputs), contract
 
 
@@ -151,7 +154,7 @@ def verify(file, model, inputs=None, threads=2, runs=20):
     report = Report(
         file=str(file), precision=runner.contract.get("precision", "unknown"),
         bytes=pathlib.Path(file).stat().st_size, sha256=checksum.sha256(file),
-        inputs=metadata.facts_of(runner.inputs), outputs=metadata.facts_of(runner.outputs),
+        inputs=contracts.facts_of(runner.inputs), outputs=contracts.facts_of(runner.outputs),
         flex_ops=[name for name in facts.custom_ops if name.startswith("Flex")], **vars(facts))
     judge_size(report, model)
     if report.custom_ops:

@@ -8,11 +8,11 @@ from keras_seqattn.data.batches import scale
 from keras_seqattn.errors import explain, nearest
 from keras_seqattn.inspection import figures
 from keras_seqattn.inspection.attention import attention_maps
+from keras_seqattn.inspection.attention_rollout import gradient_rollout_maps, rollout_maps
 from keras_seqattn.inspection.distance import attention_distances, uniform_distance
 from keras_seqattn.inspection.filters import patch_filters
 from keras_seqattn.inspection.positions import position_similarity
 from keras_seqattn.inspection.ranges import activation_ranges
-from keras_seqattn.inspection.rollout import gradient_rollout_maps, rollout_maps
 from keras_seqattn.models import vit_geometry
 
 

@@ -1,21 +1,21 @@
 """Models: one architecture per file, each a function that returns a functional `keras.Model`."""
 
-from keras_seqattn.models.bit import bit
-from keras_seqattn.models.captioner import captioner
+from keras_seqattn.models.big_transfer import bit
 from keras_seqattn.models.cost import multiply_adds
-from keras_seqattn.models.dvae import dvae
+from keras_seqattn.models.discrete_vae import dvae
+from keras_seqattn.models.encoder_decoder import transformer
 from keras_seqattn.models.generator import Generator
 from keras_seqattn.models.geometry import resize, vit_geometry
-from keras_seqattn.models.image_gpt import image_gpt
+from keras_seqattn.models.image_captioner import captioner
+from keras_seqattn.models.lstm_translator import seq2seq
+from keras_seqattn.models.pixel_gpt import image_gpt
 from keras_seqattn.models.pixels import pixel_statistics
 from keras_seqattn.models.pretrained import labels, load, tokenizer
-from keras_seqattn.models.recurrent import recurrent
-from keras_seqattn.models.seq2seq import seq2seq
+from keras_seqattn.models.recurrent_network import recurrent
 from keras_seqattn.models.sequence import streaming
-from keras_seqattn.models.temporal import temporal
-from keras_seqattn.models.transformer import transformer
-from keras_seqattn.models.vision_text import vision_text
-from keras_seqattn.models.vit import distillation_heads, vit
+from keras_seqattn.models.temporal_network import temporal
+from keras_seqattn.models.vision_encoder_decoder import vision_text
+from keras_seqattn.models.vision_transformer import distillation_heads, vit
 
 __all__ = ["Generator", "bit", "captioner", "distillation_heads", "dvae", "image_gpt", "labels",
            "load", "multiply_adds", "pixel_statistics", "recurrent", "resize", "seq2seq",

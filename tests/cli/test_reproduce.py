@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from keras_seqattn import cli, models
-from keras_seqattn.training import vit_paper
+from keras_seqattn.training.vit_paper import published
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
@@ -18,7 +18,7 @@ SMALL = ("--steps", 2, "--side", 16, "--batch-size", 2)
 @pytest.fixture(autouse=True)
 def _without_xla(monkeypatch):
     """Compiling would take longer than all steps."""
-    monkeypatch.setitem(vit_paper.PUBLISHED["protocols"]["vit"], "xla", False)
+    monkeypatch.setitem(published.PUBLISHED["protocols"]["vit"], "xla", False)
 
 
 @pytest.fixture(scope="module")

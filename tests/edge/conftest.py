@@ -10,7 +10,7 @@ import warnings
 
 import pytest
 
-from keras_seqattn.edge import process
+from keras_seqattn.edge.tflite.converter import process
 
 RUN = process.run
 

@@ -8,11 +8,13 @@ import pytest
 
 from keras_seqattn import edge
 from keras_seqattn.data.tokenizer import Tokenizer
-from keras_seqattn.edge import flatbuffer, generator, rounding
-from keras_seqattn.edge.export import ExportError
+from keras_seqattn.edge import generator
+from keras_seqattn.edge.exporter import ExportError
 from keras_seqattn.edge.precisions import WRITER_PRECISIONS
-from keras_seqattn.models.seq2seq import seq2seq
-from keras_seqattn.models.transformer import transformer
+from keras_seqattn.edge.tflite import reader
+from keras_seqattn.edge.tflite.quantize import rounding
+from keras_seqattn.models.encoder_decoder import transformer
+from keras_seqattn.models.lstm_translator import seq2seq
 from keras_seqattn.testing import check_error
 
 pytestmark = pytest.mark.edge
@@ -89,7 +91,7 @@ def test_8_bits_hold_weights_and_embeddings_in_loops_too(translator, files):
     report, _ = files["dynamic_wi8_afp32"]
     shapes = {tuple(sorted(weight.shape)) for weight in translator.weights
               if len(weight.shape) == 2 and min(weight.shape) > 2}
-    wide = [tensor for tensor in flatbuffer.tensors(report.file)
+    wide = [tensor for tensor in reader.tensors(report.file)
             if tensor.bytes and tensor.dtype == "float32"
             and tuple(sorted(tensor.shape)) in shapes - {(LENGTH, 32)}]
     assert wide == []
@@ -127,7 +129,7 @@ def test_builtin_ops_of_rank_4_without_transpose_flags(files):
         assert not report.flex_ops
         assert not report.custom_ops
         assert report.max_rank <= 4
-        assert not any(op.transposed for op in flatbuffer.ops(report.file))
+        assert not any(op.transposed for op in reader.ops(report.file))
 
 
 def test_a_file_of_other_weights_fails_verification(translator, files):

@@ -8,7 +8,7 @@ from keras import ops
 from tolerances import FLOAT32
 
 from keras_seqattn import models
-from keras_seqattn.checkpoints import huggingface
+from keras_seqattn.checkpoints.families import huggingface
 from keras_seqattn.inspection import attention_maps, attention_scores
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_seqattn.training.recipe import Recipe
+from keras_seqattn.training.recipe.recipe import Recipe
 
 
 @pytest.fixture

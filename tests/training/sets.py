@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_seqattn.training.recipe import Recipe
+from keras_seqattn.training.recipe.recipe import Recipe
 
 
 def write_pictures(folder, counts):

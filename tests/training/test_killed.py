@@ -13,8 +13,8 @@ from keras import ops
 from sets import small_recipe, write_pictures
 
 from keras_seqattn import models, training
-from keras_seqattn.training import journal
-from keras_seqattn.training.steps import Steps
+from keras_seqattn.training.loop.steps import Steps
+from keras_seqattn.training.run_folder import journal
 
 pytest.importorskip("PIL")
 WORKER = pathlib.Path(__file__).with_name("worker.py")

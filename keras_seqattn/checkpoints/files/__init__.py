@@ -1,0 +1,1 @@
+"""Files of arrays, and the configurations beside them."""

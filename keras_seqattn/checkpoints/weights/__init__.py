@@ -1,0 +1,1 @@
+"""From named arrays to the weights of a model."""

@@ -1,0 +1,171 @@
+"""Beam search: the likeliest sequences, by following several beginnings at once."""
+
+import keras
+from keras import ops
+
+from keras_seqattn.decoding.greedy_search import Decoded
+from keras_seqattn.errors import check_count, explain
+
+# Log-probability of what cannot be: finite, so that no difference of two is NaN.
+_NEVER = -1e30
+
+
+def google_penalty(alpha):
+    """The length penalty of Wu et al. 2016, equation 14: `((5 + length) / 6) ** alpha`.
+
+    >>> google_penalty(1.0)(7)
+    2.0
+    """
+    return lambda length: ((5.0 + length) / 6.0) ** alpha
+
+
+def beam(step, tokens, state, *, end, max_length, width, length_penalty=0.6, num_best=1):
+    """Follows the `width` likeliest beginnings and returns the best finished sequences.
+
+    At each step every beginning is continued by every token. Of the `width` best continuations,
+    those that end are finished: they are put aside with their score and change no more. The best
+    that do not end are followed. The search stops early when no beginning can overtake the worst
+    of the `width` best finished sequences any more, which changes no result.
+
+    Args:
+        step: Function `(tokens, state) -> (logits, state)`, as this package describes it; it is
+            called with `B·width` rows.
+        tokens: int32, `(B,)`: the first token that is read.
+        state: What `step` reads with it, for `B` rows.
+        end: Token that ends a sequence.
+        max_length: Largest number of tokens `T` to write. A sequence that reaches it is finished.
+        width: Number of beginnings `W`; 1 is greedy decoding.
+        length_penalty: Exponent of `google_penalty`, or a function of the number of written tokens
+            that must not fall, by which the log-probability is divided; 0 ranks by probability.
+        num_best: Number of sequences `n` to return, at most `width`.
+
+    Returns:
+        `Decoded` of the best sequences, best first: tokens `(B, n, T)`, lengths `(B, n)`, scores
+        `(B, n)`; a score of `-inf` where fewer than `n` sequences exist.
+
+    Raises:
+        ValueError: `width`, `max_length` or `num_best` below 1, `width` greater than the
+            vocabulary, `num_best` greater than `width`, `length_penalty` below 0.
+
+    Cost: at most `T` steps of `B·W` rows, each with a sort of `W·V` numbers and a copy of those
+    parts of the state that a step changes.
+    Paper: Wu et al. 2016, section 7.
+    """
+    check_count(width=width, max_length=max_length, num_best=num_best)
+    if num_best > width:
+        raise ValueError(explain("`num_best` must not exceed `width`", num_best=num_best,
+                                 width=width, fix="raise width"))
+    if not callable(length_penalty):
+        if length_penalty < 0:
+            raise ValueError(explain("`length_penalty` must not be below 0",
+                                     length_penalty=length_penalty, fix="use 0 for none"))
+        length_penalty = google_penalty(length_penalty)
+    search = _Search(step, end, max_length, width, length_penalty)
+    return search.run(ops.cast(tokens, "int32"), state, num_best)
+
+
+class _Search:
+    def __init__(self, step, end, max_length, width, penalty):
+        self.step = step
+        self.end = end
+        self.max_length = max_length
+        self.width = width
+        self.penalty = penalty
+
+    def run(self, tokens, state, num_best):
+        rows, width = ops.shape(tokens)[0], self.width
+        copies = ops.arange(rows * width, dtype="int32") // width
+        # All beginnings are the same one at first, so only one of them may be continued.
+        first = [0.0] + [_NEVER] * (width - 1)
+        loop = (
+            ops.convert_to_tensor(0, "int32"),
+            ops.take(tokens, copies, axis=0),
+            keras.tree.map_structure(
+                lambda x: ops.take(x, copies, axis=0) if len(x.shape) else x, state),
+            ops.zeros((rows, width, self.max_length), "int32"),
+            ops.zeros((rows, width), "float32") + ops.convert_to_tensor([first], "float32"),
+            Decoded(ops.zeros((rows, width, self.max_length), "int32"),
+                    ops.zeros((rows, width), "int32"),
+                    ops.full((rows, width), _NEVER, "float32")))
+        finished = ops.while_loop(
+            self._goes_on, self._extend, loop, maximum_iterations=self.max_length)[-1]
+        scores = finished.scores[:, :num_best]
+        exists = scores > _NEVER / 2
+        return Decoded(finished.tokens[:, :num_best], finished.lengths[:, :num_best],
+                       ops.where(exists, scores, ops.full_like(scores, -float("inf"))))
+
+    def _goes_on(self, index, tokens, state, written, scores, finished):
+        """Whether some row's best beginning could still beat its worst finished sequence."""
+        best = ops.max(scores, axis=-1) / self.penalty(float(self.max_length))
+        return ops.any(best > ops.min(finished.scores, axis=-1))
+
+    def _extend(self, index, tokens, state, written, scores, finished):
+        rows, width = ops.shape(scores)[0], self.width
+        logits, new_state = self.step(tokens, state)
+        vocab_size = logits.shape[-1]
+        if width > vocab_size:
+            raise ValueError(explain("`width` must not exceed the vocabulary", width=width,
+                                     vocab_size=vocab_size, fix=f"use width={vocab_size}"))
+        gained = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        gained = ops.reshape(gained, (-1, width, vocab_size))
+        total = ops.reshape(ops.expand_dims(scores, -1) + gained, (-1, width * vocab_size))
+        total, place = ops.top_k(total, min(2 * width, width * vocab_size))      # (B, 2W)
+        parent = ops.cast(place // vocab_size, "int32")
+        token = ops.cast(place, "int32") - parent * vocab_size
+
+        is_last = ops.equal(index, self.max_length - 1)
+        ends = ops.logical_or(ops.equal(token, self.end), is_last)
+        among_best = ops.expand_dims(ops.arange(total.shape[-1]) < width, 0)
+        length = index + 1
+        candidates = _grow(written, parent, token, index)
+        finished = _best(
+            Decoded(ops.concatenate([finished.tokens, candidates], 1),
+                    ops.concatenate([finished.lengths,
+                                     ops.zeros_like(token) + length], 1),
+                    ops.concatenate([finished.scores, _only(
+                        total / self.penalty(ops.cast(length, "float32")),
+                        ops.logical_and(ends, among_best))], 1)), width)
+
+        scores, chosen = ops.top_k(_only(total, ops.logical_not(ends)), width)   # (B, W)
+        parent, token = _pick(parent, chosen), _pick(token, chosen)
+        offsets = ops.expand_dims(ops.arange(rows, dtype="int32") * width, 1)
+        beams = ops.reshape(parent + offsets, (-1,))                             # (B·W,)
+
+        def follow(old, new):
+            # What a step hands on as it is, such as a memory, is alike for all beams of a row.
+            return new if new is old or not len(new.shape) else ops.take(new, beams, axis=0)
+
+        state = keras.tree.map_structure(follow, state, new_state)
+        return (index + 1, ops.reshape(token, (-1,)), state, _pick(candidates, chosen), scores,
+                finished)
+
+
+def _grow(written, parent, token, index):
+    """The beginnings `(B, W, T)` that were continued, with the token behind: `(B, 2W, T)`."""
+    grown = _pick(written, parent)
+    place = ops.arange(written.shape[-1], dtype="int32")
+    here = ops.cast(ops.equal(place, index), "int32")
+    return grown + ops.expand_dims(token, -1) * here
+
+
+def _best(decoded, count):
+    scores, chosen = ops.top_k(decoded.scores, count)
+    return Decoded(_pick(decoded.tokens, chosen), _pick(decoded.lengths, chosen), scores)
+
+
+def _only(scores, allowed):
+    """The scores where allowed; elsewhere, and of what cannot be, `_NEVER`."""
+    allowed = ops.cast(allowed, "float32")
+    return ops.maximum(scores * allowed + _NEVER * (1.0 - allowed), _NEVER)
+
+
+def _pick(x, chosen):
+    """Picks along axis 1: `(B, X, …)` at `(B, Y)` gives `(B, Y, …)`."""
+    chosen = ops.cast(chosen, "int32")
+    if len(x.shape) == 2:
+        return ops.take_along_axis(x, chosen, axis=1)
+    rows, count = ops.shape(x)[0], x.shape[1]
+    places = chosen + ops.expand_dims(ops.arange(rows, dtype="int32") * count, 1)
+    flat = ops.reshape(x, (-1, *x.shape[2:]))
+    return ops.reshape(ops.take(flat, ops.reshape(places, (-1,)), axis=0),
+                       (-1, chosen.shape[1], *x.shape[2:]))

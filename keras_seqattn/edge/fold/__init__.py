@@ -1,0 +1,1 @@
+"""Exact rewrites of a graph: less to compute, and less to lose by quantisation."""

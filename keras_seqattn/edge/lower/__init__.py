@@ -1,0 +1,1 @@
+"""From a Keras model to a graph: which layers are understood, and as what."""

@@ -1,0 +1,1 @@
+"""The format `.onnx`: written, read and run."""

@@ -1,0 +1,81 @@
+"""How long exported files take for one example."""
+
+import os
+import time
+
+import numpy as np
+
+from keras_seqattn.data.tokenizer import UNKNOWN
+from keras_seqattn.edge.run.runner import load
+from keras_seqattn.errors import check_count
+
+ROUND = 10
+
+
+def benchmark(files, threads=2, runs=50):
+    """Times `.tflite` files on random inputs, after a warm-up of half as many runs.
+
+    Several files take turns, ten runs in a row each, so that a machine whose speed drifts is the
+    same for all of them and each finds its weights in the cache, as on a device.
+
+    Args:
+        files: Path of a file, or several.
+        threads: CPU threads to run on.
+        runs: Number of timed runs of each file.
+
+    Returns:
+        `{"median_ms", "p90_ms", "runs", "threads"}` of one example, in milliseconds, and of a file
+        that writes sequences `"tokens_per_s"` of greedy decoding; for several files a list of them.
+
+    Raises:
+        ValueError: a file cannot be run; a number below 1.
+    """
+    check_count(threads=threads, runs=runs)
+    alone = isinstance(files, (str, os.PathLike))
+    runners = [load(file, threads) for file in ([files] if alone else files)]
+    work = [(runner, random_inputs(runner, 1), []) for runner in runners]
+    for runner, inputs, _ in work:
+        for _ in range(max(runs // 2, 1)):
+            runner(inputs)
+    for first in range(0, runs, ROUND):
+        for runner, inputs, seconds in work:
+            runner(inputs)
+            for _ in range(min(ROUND, runs - first)):
+                start = time.perf_counter()
+                runner(inputs)
+                seconds.append(time.perf_counter() - start)
+    results = []
+    for runner, inputs, seconds in work:
+        median, p90 = np.percentile(seconds, [50, 90]) * 1e3
+        results.append({"median_ms": round(float(median), 4), "p90_ms": round(float(p90), 4),
+                        "runs": runs, "threads": threads})
+        if "writer" in runner.contract:
+            tokens = int(runner(inputs)["lengths"].sum())
+            results[-1]["tokens_per_s"] = round(tokens / float(median) * 1e3, 1)
+    return results[0] if alone else results
+
+
+def random_inputs(runner, count, seed=0):
+    """Draws inputs for a runner: floats uniform in `[-1, 1)`, any pixels, other integers 0 or 1.
+
+    Sources of a file that writes sequences are of tokens that it knows.
+
+    Args:
+        runner: `Runner`.
+        count: Number of examples.
+        seed: Seed of the draw.
+
+    Returns:
+        Dictionary of arrays `(count, …)` by input name.
+    """
+    rng = np.random.default_rng(seed)
+    inputs = {}
+    for name, detail in runner.inputs.items():
+        shape = (count, *map(int, detail["shape"][1:]))
+        floating = np.issubdtype(detail["dtype"], np.floating)
+        tokens = runner.contract.get("writer", {}).get("vocab_size")
+        least, most = (UNKNOWN, tokens) if tokens else (
+            0, 256 if detail["dtype"] == np.uint8 else 2)
+        drawn = rng.uniform(-1, 1, shape) if floating else rng.integers(least, most, shape)
+        inputs[name] = drawn.astype(detail["dtype"])
+    return inputs

@@ -1,0 +1,168 @@
+"""Running a file that writes sequences, with nothing but NumPy and LiteRT (and Pillow)."""
+
+import typing
+import warnings
+
+import numpy as np
+
+from keras_seqattn.data.images import decode
+from keras_seqattn.data.tokenizer import PAD, Tokenizer
+from keras_seqattn.edge.contract import contract as contracts
+from keras_seqattn.edge.run.runner import Runner
+from keras_seqattn.edge.tflite.session import Session
+from keras_seqattn.errors import check_count, explain
+
+
+class Written(typing.NamedTuple):
+    """What was written about each source.
+
+    Attributes:
+        tokens: int32, `(B, T)`, 0 behind the end.
+        lengths: int32, `(B,)`: number of tokens, the end included.
+        scores: float32, `(B,)`.
+    """
+
+    tokens: np.ndarray
+    lengths: np.ndarray
+    scores: np.ndarray
+
+
+class Writer(Runner):
+    """An exported model that writes sequences: a translator or a captioner.
+
+    Called like any `Runner` it decodes greedily. Arguments and attributes are those of `Runner`.
+    """
+
+    def __init__(self, file, threads=2):
+        super().__init__(file, threads)
+        self._signatures = {}
+        self._threads = threads
+        text = contracts.tokenizer(file) if self.contract else None
+        self.tokenizer = None if text is None else Tokenizer.from_json(text)
+
+    def translate(self, text, beam=1):
+        """Writes what a text says in the other language.
+
+        Args:
+            text: The source text. What is longer than the model can read is cut off, with a
+                warning, and so is what its tokenizer never saw.
+            beam: Number of beginnings that are followed; 1 is greedy, the other width is the one
+                that the file was exported with.
+
+        Returns:
+            Text; empty for a text without any word.
+
+        Raises:
+            ValueError: the file reads pictures, or was exported with another width.
+        """
+        self._needs("tokens")
+        self._check_beam(beam)
+        if not text.strip():
+            return ""
+        unknown = self.tokenizer.unknown(text)
+        if unknown:
+            warnings.warn(f"the model never saw {', '.join(map(repr, unknown))}", stacklevel=2)
+        longest = self._longest()
+        ids, dropped = self.tokenizer.sequence(text, longest)
+        if dropped:
+            warnings.warn(f"the text has {dropped} tokens more than the {longest - 1} that the "
+                          "model reads; its end was cut off", stacklevel=2)
+        return self._text(self.run(self.padded([ids]), beam=beam))
+
+    def caption(self, image, beam=1):
+        """Writes what is on a picture.
+
+        Args:
+            image: Path of a picture file, or its bytes; of any size.
+            beam: As for `translate`.
+
+        Returns:
+            Text.
+
+        Raises:
+            ValueError: the file reads text, `image` is no picture, or the file was exported with
+                another width.
+        """
+        self._needs("image")
+        _, (height, width, channels) = self._image()
+        pixels = decode(image, (height, width), channels)[None]
+        return self._text(self.run(self.normalise(pixels), beam=beam))
+
+    def run(self, sources, method=None, beam=1):
+        """Writes a sequence for each source.
+
+        Args:
+            sources: Array `(B, …)` as the file takes it.
+            method: `"greedy"` or `"beam"`; follows from `beam` by default.
+            beam: Number of beginnings.
+
+        Returns:
+            `Written`; of a beam search the best sequence.
+
+        Raises:
+            ValueError: `beam` is neither 1 nor the width that the file was exported with.
+        """
+        if method is None:
+            self._check_beam(beam)
+            method = "greedy" if beam == 1 else "beam"
+        rows = [self.signature(method, source[None]) for source in np.asarray(sources)]
+        if method == "beam":
+            rows = [{name: each[:, 0] for name, each in row.items()} for row in rows]
+        return Written(*(np.concatenate([row[name] for row in rows])
+                         for name in Written._fields))
+
+    def write(self, sources, beam=1):
+        """The best sequence for each source, as `models.Generator.write` gives it."""
+        return self.run(sources, beam=beam).tokens
+
+    @property
+    def max_length(self):
+        """Largest number of tokens that it writes."""
+        return self.contract["writer"]["max_length"]
+
+    def signature(self, name, *values, **named):
+        """Runs one signature of the file; a single value goes to its first own input."""
+        if name not in self._signatures:
+            self._signatures[name] = Session(self.file, self._threads, name)
+        session = self._signatures[name]
+        free = [each for each in session.inputs if each not in named]
+        return session.run(**named, **dict(zip(free, values, strict=True)))
+
+    def padded(self, sources):
+        """Sources of tokens as one array `(B, S)`, 0 behind each; others as they are."""
+        shape = next(iter(self.inputs.values()))["shape"]
+        if len(shape) != 2:
+            return np.asarray(sources)
+        array = np.full((len(sources), shape[1]), PAD, "int32")
+        for row, source in zip(array, sources, strict=True):
+            source = np.asarray(source)[:shape[1]]
+            row[:len(source)] = source
+        return array
+
+    def classify(self, image, top=5):
+        """Refuses: what this file gives are sequences."""
+        raise ValueError(explain(
+            "the file must tell classes apart", file=str(self.file),
+            fix="use `caption` for pictures, `translate` for text"))
+
+    def _check_beam(self, beam):
+        check_count(beam=beam)
+        width = self.contract["writer"]["beam_width"]
+        if beam not in (1, width):
+            raise ValueError(explain(
+                "`beam` must be 1 or the width that the file was exported with", beam=beam,
+                beam_width=width, fix=f"pass {width}, or export again with --beam-width {beam}"))
+
+    def _longest(self):
+        return int(next(iter(self.inputs.values()))["shape"][1])
+
+    def _text(self, written):
+        return self.tokenizer.decode(written.tokens[0])
+
+    def _needs(self, source):
+        found = self.contract.get("writer", {}).get("source")
+        if found != source:
+            raise ValueError(explain(
+                f"the file must write about {'text' if source == 'tokens' else 'pictures'}",
+                file=str(self.file), source=found,
+                fix="use `caption` for pictures, `translate` for text, `classify` for classes"))

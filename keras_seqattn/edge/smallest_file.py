@@ -1,0 +1,63 @@
+"""The smallest file that keeps a promised accuracy."""
+
+import pathlib
+import shutil
+import tempfile
+
+from keras_seqattn.edge.exporter import ExportError, export
+from keras_seqattn.edge.precisions import PRECISIONS
+from keras_seqattn.errors import explain
+
+
+def smallest(model, path, inputs, targets, *, max_drop=0.5, calibration, **options):
+    """Exports a model in every precision and keeps the smallest file that is accurate enough.
+
+    Choose on examples that are in neither the calibration nor any test split: what is chosen on a
+    test split says too much of itself there.
+
+    Args:
+        model: Built `keras.Model`, as for `export`.
+        path: Path of the file.
+        inputs: Examples to choose on, `(n, …)`.
+        targets: Their integer classes, `(n,)`.
+        max_drop: Largest loss of accuracy against the Keras model, in points of a hundred.
+        calibration: As for `export`.
+        **options: Further arguments of `export`.
+
+    Returns:
+        `Report` of the file that was kept, and rows `{"precision", "bytes", "drop",
+        "top1_agreement", "latency_ms", "holds", "chosen"}` of all that were tried.
+
+    Raises:
+        ValueError: `max_drop` below 0, or no precision is accurate enough.
+    """
+    if not max_drop >= 0:
+        raise ValueError(explain("`max_drop` must not be negative", max_drop=max_drop,
+                                 fix="pass points of a hundred, such as 0.5"))
+    path, rows, kept = pathlib.Path(path), [], None
+    with tempfile.TemporaryDirectory() as folder:
+        for precision in PRECISIONS:
+            file = pathlib.Path(folder) / precision / path.name
+            try:
+                report = export(model, file, precision, calibration=calibration, inputs=inputs,
+                                targets=targets, **options)
+            except ExportError:
+                rows.append({"precision": precision, "holds": False, "chosen": False})
+                continue
+            drop = 100 * (report.accuracy["keras"] - report.accuracy["edge"])
+            rows.append({"precision": precision, "bytes": report.bytes, "drop": round(drop, 3),
+                         "top1_agreement": report.top1_agreement, "holds": drop <= max_drop,
+                         "latency_ms": report.latency["median_ms"], "chosen": False})
+            if drop <= max_drop and (kept is None or report.bytes < kept.bytes):
+                kept = report
+        if kept is None:
+            raise ValueError(explain(
+                "a precision must keep the promised accuracy", max_drop=max_drop,
+                drops={row["precision"]: row.get("drop") for row in rows},
+                fix="allow a larger drop, or calibrate on more examples"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for file in pathlib.Path(kept.file).parent.iterdir():
+            shutil.move(file, path.with_name(file.name))
+    next(row for row in rows if row["precision"] == kept.precision)["chosen"] = True
+    kept.file = str(path)
+    return kept, rows

@@ -1,0 +1,1 @@
+"""The format `.tflite`: written, read, rewritten, quantised and run."""

@@ -1,0 +1,1 @@
+"""TensorFlow's converter, in a process of its own."""

@@ -1,0 +1,38 @@
+"""Converters in a process of their own: what they leak or end is not the user's program."""
+
+import contextlib
+import ctypes
+import gc
+import os
+import pathlib
+import subprocess
+import sys
+
+
+def run(module, *arguments):
+    """Runs a module of this package as `python -m` does, on the CPU and without a word.
+
+    Args:
+        module: Dotted name.
+        *arguments: Texts or paths.
+
+    Returns:
+        `subprocess.CompletedProcess` with `returncode` and the text `stderr`.
+    """
+    package_parent = str(pathlib.Path(__file__).parents[4])
+    paths = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)], capture_output=True, text=True,
+        check=False, env={
+            **os.environ, "PYTHONPATH": os.pathsep.join(paths), "TF_CPP_MIN_LOG_LEVEL": "3",
+            "CUDA_VISIBLE_DEVICES": "-1"})
+
+
+def give_back():
+    """Returns what this process has freed to the system, for the next one; where glibc is, at once.
+
+    Without it glibc keeps the pieces of a large model's weights.
+    """
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -1,0 +1,43 @@
+"""A `Graph` as a SavedModel of static shapes, the form that converters read."""
+
+import keras
+
+from keras_seqattn.edge.tflite.converter.convert import SIGNATURE
+
+
+def write(graph, inputs, folder):
+    """Traces a graph for one example and saves it, with named inputs and outputs.
+
+    Args:
+        graph: `Graph`.
+        inputs: `keras.InputSpec` of each input, named, with a batch of 1.
+        folder: Folder of the SavedModel.
+    """
+    weights = _Weights(graph)
+
+    def serve(*tensors):
+        named = {spec.name: tensor for spec, tensor in zip(inputs, tensors, strict=True)}
+        return graph.run(named, weights.of)
+
+    archive = keras.export.ExportArchive()
+    archive.track(weights)
+    archive.add_endpoint(SIGNATURE, serve, input_signature=inputs)
+    archive.write_out(folder, verbose=False)
+
+
+class _Weights(keras.layers.Layer):
+    """Holds a graph's arrays and the layers it calls, so that Keras saves them."""
+
+    def __init__(self, graph):
+        super().__init__(name="weights", dtype="float32")
+        self._called = [node.settings["operation"] for node in graph.nodes if node.kind == "call"
+                        and isinstance(node.settings["operation"], keras.layers.Layer)]
+        self._variables = {
+            f"{id(node)} {key}": self.add_weight(
+                shape=array.shape, initializer=lambda shape, dtype, array=array: array,
+                name=f"{node.name}_{key}".replace("/", "_"), trainable=False)
+            for node in graph.nodes for key, array in node.weights.items()}
+        self.built = True
+
+    def of(self, node, key):
+        return self._variables[f"{id(node)} {key}"]

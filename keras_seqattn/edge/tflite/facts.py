@@ -1,0 +1,223 @@
+"""What a file is made of, and what devices make of that: ops, shapes, sizes, ranges of values."""
+
+import collections
+import dataclasses
+
+import numpy as np
+
+from keras_seqattn.edge.tflite import reader
+
+MAX_RANK = 4
+HALF_LARGEST = 65_504
+EXAMPLES = 8
+CLIPPED_SHARE = 0.25     # GELU alone puts a tenth of its values at its lower end
+# Released GPU delegates refuse these, and one refused op takes the whole model off the GPU.
+REFUSED_BY_GPUS = {"BROADCAST_TO", "GATHER_ND", "RELU_0_TO_1", "SELECT", "SELECT_V2", "SPLIT",
+                   "SPLIT_V"}
+VARIABLES = {"ASSIGN_VARIABLE", "READ_VARIABLE", "VAR_HANDLE"}
+
+
+@dataclasses.dataclass
+class Facts:
+    """What a file says of itself, in whatever format it is.
+
+    Attributes:
+        ops: Name of each op to its count.
+        custom_ops: Names of the ops that only their makers' runtimes have; if there are any, the
+            file was not run.
+        signatures: Names of its signatures.
+        max_rank: Largest rank of a tensor.
+        partitions: Pieces that run on the CPU's fast kernels; 1 is best.
+        weight_bytes: Size of its constant numbers, indices and shapes left out.
+        largest_value: `{"tensor", "value"}` of the largest finite magnitude on the examples, or
+            `None`.
+        clipped: Name of each integer activation to the share of its values at an end of its range.
+        warnings: What may be worth mending, one sentence each.
+        failures: What must not be shipped, one sentence each.
+    """
+
+    ops: dict
+    custom_ops: list
+    signatures: list
+    max_rank: int
+    partitions: int
+    weight_bytes: int
+    largest_value: dict | None = None
+    clipped: dict = dataclasses.field(default_factory=dict)
+    warnings: list = dataclasses.field(default_factory=list)
+    failures: list = dataclasses.field(default_factory=list)
+
+
+def tflite_facts(runner, examples):
+    """Reads a `.tflite` file and runs it once more, every tensor kept.
+
+    The second run, on at most 8 examples, takes the plain kernels, which are some times slower than
+    XNNPACK, and holds all activations of one example at once.
+
+    Args:
+        runner: `Runner` of the file.
+        examples: Array `(n, …)` by input name.
+
+    Returns:
+        `Facts`.
+    """
+    subgraphs = reader.subgraphs(runner.file)
+    ops = [op for subgraph in subgraphs for op in subgraph.ops]
+    tensors = [tensor for subgraph in subgraphs for tensor in subgraph.tensors]
+    facts = Facts(
+        ops=dict(sorted(collections.Counter(op.name for op in ops).items())),
+        custom_ops=sorted({op.name for op in ops if op.custom}),
+        signatures=list(runner.interpreter.get_signature_list()),
+        max_rank=max(len(tensor.shape) for tensor in tensors),
+        partitions=0,
+        weight_bytes=reader.weight_bytes(runner.file))
+    _judge_shapes(facts, subgraphs[0], tensors)
+    _judge_ops(facts, subgraphs[0], ops)
+    if not facts.custom_ops:
+        _count_partitions(facts, runner, examples)
+        if len(facts.signatures) == 1:  # what flows through loops is not kept
+            _judge_values(facts, runner, subgraphs[0], examples)
+    return facts
+
+
+def onnx_facts(runner, examples):
+    """Reads an `.onnx` file, which ONNX Runtime takes whole; rules of GPU delegates do not apply.
+
+    Args:
+        runner: `Runner` of the file.
+        examples: Not looked at.
+
+    Returns:
+        `Facts`.
+    """
+    from keras_seqattn.edge.onnx import convert
+
+    found = convert.facts(runner.file)
+    return Facts(ops=found["ops"], custom_ops=[], signatures=[], max_rank=found["max_rank"],
+                 partitions=1, weight_bytes=found["weight_bytes"])
+
+
+def _judge_shapes(facts, main, tensors):
+    dynamic = [tensor.name for tensor in (*main.inputs, *main.outputs) if -1 in tensor.shape]
+    if dynamic:
+        facts.failures.append(f"shapes are not static: {', '.join(dynamic)}")
+    inner = sum(-1 in tensor.shape for tensor in tensors) - len(dynamic)
+    if inner > 0:
+        facts.warnings.append(f"{inner} inner tensors have shapes known only at run time")
+    if facts.max_rank > MAX_RANK:
+        facts.warnings.append(
+            f"a tensor has rank {facts.max_rank}; GPUs take {MAX_RANK} at most")
+    batched = [tensor.name for tensor in main.inputs if tensor.shape and tensor.shape[0] > 1]
+    if batched:
+        facts.warnings.append(f"GPUs need a batch of 1: {', '.join(batched)}")
+
+
+def _judge_ops(facts, main, ops):
+    flex = [name for name in facts.custom_ops if name.startswith("Flex")]
+    custom = [name for name in facts.custom_ops if name not in flex]
+    transposed = [op.outputs[0].name for op in ops if op.transposed]
+    variables = sorted(VARIABLES & set(facts.ops))
+    checks = [
+        (flex, f"Flex ops cannot run in LiteRT: {', '.join(flex)}"),
+        (custom, f"custom ops run only where somebody adds them: {', '.join(custom)}"),
+        (variables, f"weights are variables that the file does not hold: {', '.join(variables)}"),
+        (transposed, "GPUs silently compute wrong numbers for a BATCH_MATMUL with a transpose "
+                     f"flag: {', '.join(transposed)}"),
+    ]
+    facts.failures += [text for failed, text in checks if failed]
+    refused = sorted(REFUSED_BY_GPUS & set(facts.ops))
+    flat = [op.outputs[0].name for op in ops
+            if op.name == "BATCH_MATMUL" and len(op.outputs[0].shape) == 3]
+    read = {tensor.index for op in main.ops for tensor in op.inputs if tensor is not None}
+    sums = {op.outputs[0].index for op in main.ops if op.name == "ADD"}
+    reused = [tensor.name for tensor in main.outputs if tensor.index in read
+              and (len(tensor.shape) == 3 or tensor.index in sums)]
+    doubts = [
+        (refused, f"released GPU delegates refuse {', '.join(refused)}"),
+        (flat, "GPUs were seen to compute wrong numbers for BATCH_MATMUL of rank 3, not of rank "
+               f"4: {', '.join(flat)}"),
+        (reused, "GPUs were seen to give wrong numbers for an output that the graph reads on: "
+                 f"{', '.join(reused)}"),
+    ]
+    facts.warnings += [text for doubtful, text in doubts if doubtful]
+
+
+def _count_partitions(facts, runner, examples):
+    runner({name: array[:1] for name, array in examples.items()})   # delegates are lazy
+    ops = runner.interpreter._get_ops_details()
+    facts.partitions = sum(op["op_name"] == "DELEGATE" for op in ops)
+    if facts.partitions != 1:
+        facts.warnings.append(
+            f"XNNPACK runs {facts.partitions} partitions; each border costs time")
+
+
+def _judge_values(facts, runner, main, examples):
+    largest, first_nan = (0.0, None), None
+    clipped = collections.defaultdict(list)
+    summed = _summed(main)
+    for tensor, array in _values(runner, main, examples):
+        if array.dtype.kind == "f":
+            magnitude = _magnitude(array) * summed.get(tensor.index, 1)
+            largest = max(largest, (magnitude, tensor.name), key=lambda pair: pair[0])
+            if first_nan is None and np.isnan(array).any():
+                first_nan = tensor.name
+        elif tensor.dtype in ("int8", "int16") and len(tensor.scales) == 1:
+            clipped[tensor.name].append(_clipped(array, tensor))
+    if first_nan is not None:
+        facts.failures.append(f"NaN first appears in {first_nan}")
+    if largest[1] is not None:
+        facts.largest_value = {"tensor": largest[1], "value": largest[0]}
+    if largest[0] > HALF_LARGEST:
+        facts.warnings.append(
+            f"{largest[1]} reaches {largest[0]:.3g}; GPUs that compute in 16 bits hold "
+            f"{HALF_LARGEST:,} at most, sums included")
+    shares = {name: float(np.mean(each)) for name, each in clipped.items()}
+    facts.clipped = {name: round(share, 6) for name, share in sorted(
+        shares.items(), key=lambda pair: -pair[1]) if share}
+    often = [f"{name} ({share:.0%})" for name, share in facts.clipped.items()
+             if share > CLIPPED_SHARE]
+    if often:
+        facts.warnings.append(
+            f"calibration was too narrow, values are clipped: {', '.join(often)}")
+
+
+def _values(runner, main, examples):
+    """Yields, example by example, each tensor that the interpreter holds, with its array."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(
+        str(runner.file), experimental_preserve_all_tensors=True, num_threads=2,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+    run = interpreter.get_signature_runner()
+    made = [*main.inputs, *(tensor for op in main.ops for tensor in op.outputs)]
+    constants = [tensor for tensor in main.tensors
+                 if tensor.bytes and tensor.dtype.startswith("float")]
+    for i in range(min(EXAMPLES, len(next(iter(examples.values()))))):
+        run(**{name: np.asarray(array[i:i + 1], runner.inputs[name]["dtype"])
+               for name, array in examples.items()})
+        for tensor in made if i else made + constants:
+            try:
+                array = interpreter.get_tensor(tensor.index)
+            except ValueError:  # what a loop hands to its body has no data afterwards
+                continue
+            yield tensor, array
+
+
+def _summed(main):
+    """How many numbers each mean adds up: its sum is what a 16-bit accumulator must hold."""
+    return {op.outputs[0].index: int(np.prod(op.inputs[0].shape) / np.prod(op.outputs[0].shape))
+            for op in main.ops if op.name == "MEAN"}
+
+
+def _magnitude(array):
+    finite = array if np.isfinite(array).all() else array[np.isfinite(array)]
+    return float(max(finite.max(), -finite.min())) if finite.size else 0.0
+
+
+def _clipped(array, tensor):
+    """Share of values at an end of the range, unless that end is the number 0."""
+    ends = np.iinfo(tensor.dtype)
+    low = ends.min + (tensor.zero_points[0] == 0)
+    at_low = (array <= low) & (low != tensor.zero_points[0])
+    at_high = (array == ends.max) & (ends.max != tensor.zero_points[0])
+    return float(np.mean(at_low | at_high)) if array.size else 0.0

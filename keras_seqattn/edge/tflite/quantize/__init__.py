@@ -1,0 +1,1 @@
+"""From a float `.tflite` file to one of integers."""

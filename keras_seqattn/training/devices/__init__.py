@@ -1,0 +1,1 @@
+"""Where a model trains: devices, processes, and their ends."""

@@ -1,0 +1,228 @@
+"""Where a training runs: one device, several in this process, several processes, or a TPU."""
+
+import contextlib
+import os
+
+import keras
+
+from keras_seqattn.errors import explain, nearest
+from keras_seqattn.training.devices import cluster, multiworker
+from keras_seqattn.training.devices.preemption import Preempted
+
+STRATEGIES = ("auto", "none", "mirrored", "multiworker", "tpu")
+
+
+class Strategy:
+    """Devices to train on, the same to `training.fit` whatever they are.
+
+    Attributes:
+        name: One of `STRATEGIES` but `"auto"`.
+        num_replicas: Number of devices that share each batch.
+        num_workers: Number of processes.
+        is_chief: Whether this process writes the files.
+    """
+
+    def __init__(self, name, distribute=None, distribution=None):
+        self.name = name
+        self._distribute = distribute      # of TensorFlow
+        self._distribution = distribution  # of Keras, on JAX
+        self.num_replicas, self.num_workers, worker = 1, 1, 0
+        if distribute is not None:
+            self.num_replicas = distribute.num_replicas_in_sync
+            if name == "multiworker":
+                workers, worker = cluster.worker_addresses()
+                self.num_workers = len(workers)
+        elif distribution is not None:
+            self.num_replicas = distribution.device_mesh.devices.size
+            self.num_workers, worker = _jax_processes()
+        self._worker = worker
+        self.is_chief = worker == 0
+
+    @contextlib.contextmanager
+    def scope(self):
+        """Makes models, optimizers and metrics inside it live on these devices."""
+        if self._distribute is not None:
+            with self._distribute.scope():
+                yield
+        elif self._distribution is not None:
+            with self._distribution.scope():
+                yield
+        else:
+            yield
+
+    def feed(self, make):
+        """Turns batches into what `model.fit` takes on these devices.
+
+        Args:
+            make: Function of a share `(index, count)` that returns `data.batches.Batches`.
+
+        Returns:
+            The first argument of `fit` and `evaluate`; each replica gets its share of each batch,
+            and each process makes only what its own replicas get.
+        """
+        if self._distribute is None:
+            make((0, self.num_replicas))  # raises where the replicas do not divide the batch
+            batches = make((self._worker, self.num_workers))
+            of_many_shapes = hasattr(batches, "signature")
+            if of_many_shapes and keras.backend.backend() == "tensorflow":
+                return _as_dataset([batches])  # Keras would fix the shapes of the first two
+            return batches
+        return self._distribute.distribute_datasets_from_function(
+            lambda context: _dataset(make, context))
+
+    def adapt(self, model):
+        """Prepares a built and compiled model for `fit` on these devices."""
+        if self.num_workers > 1 and self._distribute is not None:
+            multiworker.adapt(model)
+
+    @contextlib.contextmanager
+    def watched(self):
+        """Turns the loss of another process into `Preempted`, as long as the block runs."""
+        if self.num_workers == 1 or self._distribute is None:
+            yield
+            return
+        import tensorflow as tf
+
+        errors = tf.errors
+        try:
+            yield
+        except (errors.UnavailableError, errors.AbortedError, errors.CancelledError,
+                errors.DeadlineExceededError) as error:
+            lines = error.message.strip().splitlines()
+            reason = next((line for line in lines if "/job:" in line or "reset" in line), lines[0])
+            raise Preempted(
+                f"worker {self._worker} lost another worker and cannot go on alone ({reason}); "
+                "start all of them again with --resume") from error
+
+
+def strategy(name="auto", wait_s=300.0):
+    """Chooses the devices to train on.
+
+    Args:
+        name: `"none"` (one device), `"mirrored"` (all GPUs of this process, or its logical CPUs),
+            `"multiworker"` (the processes that `TF_CONFIG`, SLURM or Kubernetes name), `"tpu"`, or
+            `"auto"`: the first of multiworker, tpu, mirrored that the environment and the machine
+            call for, else none. On JAX, mirrored, multiworker and tpu are all of
+            `keras.distribution.DataParallel`.
+        wait_s: Longest wait for the other processes, in seconds.
+
+    Returns:
+        `Strategy`.
+
+    Raises:
+        ValueError: the name is unknown, what the environment says is wrong, a worker does not
+            come, there is no such device, or this backend cannot.
+    """
+    if name not in STRATEGIES:
+        raise ValueError(explain("`strategy` is not known", strategy=name,
+                                 fix=nearest(name, STRATEGIES)))
+    backend = keras.backend.backend()
+    if backend == "jax":
+        return _on_jax(name)
+    if backend != "tensorflow":
+        if name not in ("auto", "none"):
+            raise ValueError(explain(
+                "several devices need Keras on TensorFlow or JAX", strategy=name, backend=backend,
+                fix="pass --backend tensorflow or --backend jax"))
+        return Strategy("none")
+    if name == "auto":
+        name = _detected()
+    return {"none": Strategy, "mirrored": _mirrored, "tpu": _tpu,
+            "multiworker": lambda name: _multiworker(name, wait_s)}[name](name)
+
+
+def _detected():
+    import tensorflow as tf
+
+    if os.environ.get("TF_CONFIG") or cluster.scheduler():
+        return "multiworker"
+    if os.environ.get("TPU_NAME") or os.environ.get("TPU_WORKER_ID"):
+        return "tpu"
+    return "mirrored" if len(tf.config.list_physical_devices("GPU")) > 1 else "none"
+
+
+def _mirrored(name):
+    import tensorflow as tf
+
+    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    devices = [device.name for device in tf.config.list_logical_devices(kind)]
+    return Strategy(name, tf.distribute.MirroredStrategy(devices))
+
+
+def _multiworker(name, wait_s):
+    found = cluster.worker_addresses() or (cluster.scheduler() and cluster.resolve())
+    if not found:
+        raise ValueError(explain(
+            "the environment must name the workers", TF_CONFIG=None,
+            fix=f"set TF_CONFIG in every process, like {cluster.EXAMPLE}"))
+    cluster.wait_for_workers(*found, wait_s)
+    import tensorflow as tf
+
+    return Strategy(name, tf.distribute.MultiWorkerMirroredStrategy())
+
+
+def _tpu(name):
+    import tensorflow as tf
+
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect(
+            os.environ.get("TPU_NAME", "local"))
+        return Strategy(name, tf.distribute.TPUStrategy(resolver))
+    except (ValueError, tf.errors.OpError) as error:
+        raise ValueError(explain(
+            "this machine must reach a TPU", TPU_NAME=os.environ.get("TPU_NAME", "local"),
+            error=" ".join(str(error).split())[:200],
+            fix="run on a TPU VM, or set TPU_NAME; `seqattn doctor` checks a recipe without one"
+        )) from error
+
+
+def _on_jax(name):
+    if name == "multiworker" or (name == "auto" and cluster.scheduler() == "slurm"):
+        keras.distribution.initialize()
+        name = "multiworker"
+    devices = keras.distribution.list_devices()
+    if name == "none" or (name == "auto" and len(devices) == 1):
+        return Strategy("none")
+    if name == "tpu" and not all(device.startswith("tpu") for device in devices):
+        raise ValueError(explain("this machine must have a TPU", devices=devices,
+                                 fix="run on a TPU VM with jax[tpu]"))
+    return Strategy("mirrored" if name == "auto" else name,
+                    distribution=keras.distribution.DataParallel(
+                        devices=devices, auto_shard_dataset=False))
+
+
+def _jax_processes():
+    import jax
+
+    return jax.process_count(), jax.process_index()
+
+
+def _dataset(make, context):
+    """The batches of the replicas of one process, in their order, as a `tf.data.Dataset`."""
+    replicas = context.num_replicas_in_sync
+    local = replicas // context.num_input_pipelines
+    first = context.input_pipeline_id * local
+    return _as_dataset([make((first + replica, replicas)) for replica in range(local)])
+
+
+def _as_dataset(parts):
+    import tensorflow as tf
+
+    def generate():
+        step = 0
+        while parts[0].num_batches is None or step < parts[0].num_batches:
+            yield from (part[step] for part in parts)
+            step += 1
+
+    dataset = tf.data.Dataset.from_generator(generate, output_signature=_signature(parts[0]))
+    return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def _signature(batches):
+    import tensorflow as tf
+
+    if hasattr(batches, "signature"):
+        inputs, *others = batches.signature
+        return ({name: tf.TensorSpec(*each) for name, each in inputs.items()},
+                *(tf.TensorSpec(*each) for each in others))
+    return tuple(tf.TensorSpec(array.shape, array.dtype) for array in batches[0])

@@ -1,0 +1,225 @@
+"""What would keep a recipe from a TPU, found on a CPU: what does not compile, what recompiles.
+
+XLA makes one program for each shape, and TPUs run nothing else. So shapes must not depend on
+values, and no op may run on the host. TensorFlow's CPU kernels for XLA stand in for the TPU's, and
+JAX lowers for a TPU itself; memory, speed and the exchange between replicas are not looked at.
+
+Source: Google, "Cloud TPU performance guide": arrays lie in tiles of 8×128 numbers.
+"""
+
+import math
+import re
+import typing
+
+import keras
+import numpy as np
+
+from keras_seqattn.data.batches import Batches
+from keras_seqattn.data.stored import StoredImages
+from keras_seqattn.errors import explain
+from keras_seqattn.training.doctor import traced
+from keras_seqattn.training.tasks import classifier
+
+TILE = (8, 128)
+PADDING = 0.05  # share of the matrices that may be padding before a note is made
+LOOKED_AT = 16  # batches of an epoch whose shapes are looked at, the last one among them
+NAMED = 3       # places that one finding names
+NODE = re.compile(r"\{\{node (\S+?)\}\}")
+
+
+class Finding(typing.NamedTuple):
+    """One thing a TPU would not like.
+
+    Attributes:
+        what: What it is.
+        where: Field of the recipe, batch, or layer and op.
+        fix: How to mend it.
+        severity: `"error"`, or `"note"` for what only costs time or memory.
+    """
+
+    what: str
+    where: str
+    fix: str
+    severity: str = "error"
+
+
+def examine(recipe, replicas=8):
+    """Builds a recipe as `fit` does, compiles its steps with XLA, and lists what a TPU would not.
+
+    Nothing is trained or written. Cost: the data are loaded, and two steps compiled for the share
+    of the batch that one replica gets, which takes seconds for nano and minutes for large models.
+
+    Args:
+        recipe: `Recipe`.
+        replicas: Number of TPU cores that share each batch.
+
+    Returns:
+        List of `Finding`, errors first; empty if there is nothing to say.
+
+    Raises:
+        ValueError: the data or the recipe are not as they must be, or the backend is PyTorch.
+    """
+    _check_backend()
+    if recipe.model.architecture not in ("vit", "bit"):
+        raise ValueError(explain(
+            "only recipes of image classifiers can be examined",
+            architecture=recipe.model.architecture, fix="pass a recipe of a vit or a bit"))
+    settings = recipe.train
+    keras.utils.set_random_seed(settings.seed)
+    training, validation = classifier.load(recipe)
+    findings, batch_size = _check_size(settings.batch_size, replicas)
+    if isinstance(training, StoredImages):
+        findings.append(Finding(
+            "the images are decoded by the hosts whenever they are read", "data.source",
+            "watch examples_per_s; a set that fits in memory is decoded once", "note"))
+    share = (0, replicas)
+    batches = Batches(training, batch_size, recipe.data.augment, settings.seed, share=share)
+    model = classifier.build(recipe, training)
+    classifier.compile_model(model, settings, batches.steps_per_epoch * settings.epochs)
+    classifier.build_state(model, batches[0])
+    findings += check_batches(batches)
+    findings += check_step(model, batches[0])
+    findings += check_padding(model)
+    if validation is not None:
+        batches = Batches(validation, batch_size, share=share)
+        known = {finding.what for finding in findings}
+        findings += [
+            finding for finding in check_batches(batches, "validation batch")
+            + check_step(model, batches[0], training=False) if finding.what not in known]
+    return sorted(findings, key=lambda finding: finding.severity != "error")
+
+
+def check_batches(batches, name="batch"):
+    """Compares shapes and dtypes of batches over an epoch with those of the first.
+
+    Args:
+        batches: `data.batches.Batches`. Up to `LOOKED_AT` are made, spread evenly, the last among
+            them.
+        name: What to call one in the findings.
+
+    Returns:
+        List of `Finding`, of one item at most.
+    """
+    count = batches.steps_per_epoch
+    first, *others = np.unique(np.linspace(0, count - 1, LOOKED_AT).astype(int)).tolist()
+    wanted = _signature(batches[first])
+    for index in others:
+        found = _signature(batches[index])
+        if found != wanted:
+            return [Finding(
+                f"the step would be compiled again: {found} in place of {wanted}",
+                f"{name} {index} of {count}",
+                "give every batch one shape and dtype; fill the last one up with weight 0")]
+    return []
+
+
+def check_padding(model):
+    """Notes the share of the matrices of a model that a TPU fills with zeros.
+
+    Args:
+        model: `keras.Model`, built.
+
+    Returns:
+        List of `Finding`, of one note at most.
+    """
+    own = {weight.path: math.prod(weight.shape)
+           for weight in model.trainable_weights if len(weight.shape) >= 2}
+    tiled = {weight.path: _tiled(weight.shape)
+             for weight in model.trainable_weights if weight.path in own}
+    padding = {path: tiled[path] - own[path] for path in own if tiled[path] > own[path]}
+    share = sum(padding.values()) / max(sum(tiled.values()), 1)
+    if share < PADDING:
+        return []
+    return [Finding(
+        f"{share:.0%} of the matrices are padding up to tiles of {TILE[0]}×{TILE[1]}",
+        _some(sorted(padding, key=padding.get, reverse=True)),
+        "prefer widths that are multiples of 128", "note")]
+
+
+def check_step(model, batch, training=True):
+    """Compiles one step of a model with XLA, and looks at every op in it.
+
+    Args:
+        model: `keras.Model`, compiled and built, optimizer included.
+        batch: What one replica gets: inputs, targets, weights, as NumPy arrays.
+        training: Whether it is the training step, else the validation step.
+
+    Returns:
+        List of `Finding`.
+
+    Raises:
+        ValueError: the backend is PyTorch.
+    """
+    _check_backend()
+    nodes, compile_step = traced.trace(model, batch, training)
+    findings = [*_ops(nodes), *_dtypes(nodes)]
+    if not findings:  # else XLA would say the same once more
+        error = compile_step()
+        if error:
+            findings.append(Finding(
+                f"XLA does not compile the step: {' '.join(error.split())[:300]}",
+                _some(dict.fromkeys(NODE.findall(error))) or "the whole step",
+                "replace what is named by ops whose shapes and indices are known beforehand"))
+    return findings
+
+
+def _check_backend():
+    backend = keras.backend.backend()
+    if backend not in ("tensorflow", "jax"):
+        raise ValueError(explain("steps are compiled with XLA on TensorFlow or JAX",
+                                 backend=backend, fix="pass --backend tensorflow or --backend jax"))
+
+
+def _check_size(batch_size, replicas):
+    """Findings about the batch size, and one that the replicas divide."""
+    fitting = max(round(batch_size / replicas), 1) * replicas
+    if fitting != batch_size:
+        return [Finding(f"{replicas} replicas do not divide a batch of {batch_size}",
+                        "train.batch_size", f"use train.batch_size={fitting}")], fitting
+    own = batch_size // replicas
+    if own % TILE[0]:
+        return [Finding(
+            f"each replica gets {own} examples, padded to a multiple of {TILE[0]}",
+            "train.batch_size",
+            f"use train.batch_size={-(-own // TILE[0]) * TILE[0] * replicas}", "note")], fitting
+    return [], fitting
+
+
+def _tiled(shape):
+    """Numbers that an array takes as a matrix in tiles, in the arrangement that takes fewest."""
+    cuts = [(math.prod(shape[:cut]), math.prod(shape[cut:])) for cut in range(1, len(shape))]
+    return min(math.prod(-(-side // tile) * tile for side, tile in zip(sides, tiles, strict=True))
+               for sides in cuts for tiles in (TILE, TILE[::-1]))
+
+
+def _signature(batch):
+    return ", ".join(f"{array.dtype}{list(array.shape)}" for array in batch)
+
+
+def _ops(nodes):
+    for kind in dict.fromkeys(node.kind for node in nodes if not node.compiles):
+        yield Finding(
+            f"{kind} runs on the host and does not compile with XLA",
+            _some([node.place for node in nodes if node.kind == kind]),
+            "write it with keras.ops, or do it to the data, before the step")
+    for kind in dict.fromkeys(node.kind for node in nodes if not node.static):
+        yield Finding(
+            f"the shape of what {kind} makes depends on values",
+            _some([node.place for node in nodes if node.kind == kind and not node.static]),
+            "keep every position and mask it, with keras.ops.where(mask, x, 0.0)")
+
+
+def _dtypes(nodes):
+    for dtype, why, fix in (
+            ("float64", "which TPUs imitate slowly or refuse", "cast to float32"),
+            ("float16", "where TPUs multiply bfloat16", "use model.dtype=mixed_bfloat16")):
+        places = [node.place for node in nodes if dtype in node.makes - node.takes]
+        if places:
+            yield Finding(f"numbers are {dtype}, {why}", _some(places), fix)
+
+
+def _some(places):
+    """The first few of many places."""
+    places = list(dict.fromkeys(places))
+    more = f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
+    return ", ".join(places[:NAMED]) + more

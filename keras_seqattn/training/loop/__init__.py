@@ -1,0 +1,1 @@
+"""The training itself: `model.fit`, step by step, over interruptions."""

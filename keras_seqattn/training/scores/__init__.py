@@ -1,0 +1,1 @@
+"""How good a trained model is: BLEU, captions' scores, linear probes."""

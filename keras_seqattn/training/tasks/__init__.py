@@ -1,0 +1,1 @@
+"""Kinds of training: each knows its data, model, loss and card."""

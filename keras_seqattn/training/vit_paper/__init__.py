@@ -1,0 +1,1 @@
+"""The experiments of the Vision Transformer's paper, with their published numbers."""

@@ -1,0 +1,223 @@
+"""Checkpoints of every format: the numbers of the projects that wrote them, and what is told."""
+
+import drawn
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from safetensors.numpy import load_file
+from tolerances import FLOAT32, GOLDEN
+
+from keras_seqattn import checkpoints, models
+from keras_seqattn.checkpoints.loading import recognise
+from keras_seqattn.checkpoints.weights.state import State
+from keras_seqattn.testing import check_error
+
+GOLDENS = {
+    "google_vit_npz/token": "google", "google_vit_npz/gap": "google",
+    "google_vit_npz/pre_logits": "google", "big_vision_vit_npz/gap": "big_vision",
+    "big_vision_vit_npz/gap_rep_sincos2d": "big_vision", "big_vision_vit_npz/map": "big_vision",
+    "big_vision_vit_npz/map_scan_img": "big_vision", "hf_vit/eps1e-12": "huggingface",
+    "hf_vit/eps1e-6": "huggingface", "timm_vit/class_token": "timm",
+    "hf_vit_gpt2/projected": "huggingface-encoder-decoder",
+}
+# What the goldens record, and the layer that makes it here.
+INSIDE = {"encoded_tokens": "norm", "last_hidden_state": "norm", "forward_features": "norm",
+          "head_input": "pool"}
+
+
+def _run(model, images, layer=None):
+    if layer is not None:
+        model = keras.Model(model.input, model.get_layer(layer).output)
+    return ops.convert_to_numpy(model(images))
+
+
+@pytest.mark.parametrize("name", GOLDENS)
+def test_goldens(goldens, name):
+    folder = goldens / name
+    with np.load(folder / "io.npz", allow_pickle=False) as arrays:
+        io = dict(arrays)
+    model, report = checkpoints.load_with_report(folder)
+    assert report.source == GOLDENS[name]
+    assert (report.missing, report.reshaped) == ([], {})
+    assert set(report.unused) <= {"params/t", "params/b", "encoder.pooler.dense.weight",
+                                  "encoder.pooler.dense.bias"}
+    images = io["images"] if "images" in io else io["pixel_values"]
+    images = images.transpose(0, 2, 3, 1) if images.shape[1] == 3 else images
+    if "decoder_input_ids" in io:
+        images = {"images": images, "tokens": io["decoder_input_ids"].astype("int32")}
+    np.testing.assert_allclose(_run(model, images), io["logits"], atol=FLOAT32, rtol=0)
+    for what, layer in INSIDE.items():
+        if what in io:
+            np.testing.assert_allclose(_run(model, images, layer), io[what], atol=GOLDEN, rtol=0)
+    if "pos_embedding" in io:
+        positions = model.get_layer("positions")
+        np.testing.assert_allclose(positions.embeddings, io["pos_embedding"][0], atol=1e-6)
+        assert not positions.trainable_weights
+
+
+@pytest.mark.parametrize(("name", "source"), [
+    ("bit_npz/w8_groups8", "bit"), ("hf_imagegpt/tiny", "imagegpt"),
+    ("openai_dvae/tiny", "openai"), ("openai_dvae/tiny/decoder.safetensors", "openai")])
+def test_formats_with_loaders_of_their_own_are_known_too(goldens, name, source):
+    _, report = checkpoints.load_with_report(goldens / name)
+    assert report.source == source
+    assert (report.unused, report.missing, report.reshaped) == ([], [], {})
+
+
+def test_another_resolution(goldens):
+    folder = goldens / "google_vit_npz" / "token"
+    with np.load(folder / "io.npz", allow_pickle=False) as arrays:
+        io = dict(arrays)
+    model, report = checkpoints.load_with_report(folder, image_shape=(48, 48, 3))
+    np.testing.assert_allclose(_run(model, io["images_hires"]), io["logits_hires"],
+                               atol=FLOAT32, rtol=0)
+    np.testing.assert_allclose(model.get_layer("positions").embeddings,
+                               io["pos_embedding_hires"][0], atol=1e-6)
+    assert report.reshaped == {
+        "Transformer/posembed_input/pos_embedding": ((1, 17, 48), (1, 37, 48))}
+    assert models.resize(model, (64, 64, 3)).get_layer("positions").interpolation == "corners"
+    any_size = checkpoints.load(folder, image_shape=(None, None, 3))
+    np.testing.assert_allclose(_run(any_size, io["images_hires"]), io["logits_hires"],
+                               atol=FLOAT32, rtol=0)
+
+
+@pytest.mark.parametrize("name", drawn.recorded())
+def test_recorded_models(recorded, name):
+    folder, images, outputs = recorded(name)
+    options = {"num_heads": 3} if name.startswith("torchvision") else {}
+    model, report = checkpoints.load_with_report(folder, **options)
+    assert report.source == name.partition("/")[0]
+    backbone = name.endswith("backbone")
+    assert report.missing == (["classifier.weight"] if backbone else [])
+    assert report.unused == (["pooler.dense.bias", "pooler.dense.weight"] if backbone else [])
+    np.testing.assert_allclose(_run(model, images), outputs, atol=FLOAT32, rtol=0)
+    if not backbone:
+        twice = checkpoints.load(folder / "model.safetensors", **options)
+        np.testing.assert_array_equal(_run(twice, images), _run(model, images))
+
+
+def test_files_without_a_configuration(recorded):
+    """What no array tells is the caller's to say, or is usual."""
+    folder, images, outputs = recorded("timm/average")
+    (folder / "config.json").unlink()
+    check_error(lambda: checkpoints.load(folder), num_heads=None, embed_dim=12)
+    check_error(lambda: checkpoints.load(folder, num_heads=5), num_heads=5)
+    check_error(lambda: checkpoints.load(folder, num_heads=3), rows=6, prefix_tokens=3)
+    model = checkpoints.load(folder, num_heads=3, image_shape=(8, 12, 3))
+    np.testing.assert_allclose(_run(model, images), outputs, atol=FLOAT32, rtol=0)
+
+
+def test_pytorchs_own_files(recorded, tmp_path):
+    torch = pytest.importorskip("torch")
+    folder, images, outputs = recorded("timm/registers")
+    state = load_file(folder / "model.safetensors")
+    torch.save({key: torch.from_numpy(array) for key, array in state.items()}, folder / "x.pth")
+    np.testing.assert_allclose(_run(checkpoints.load(folder / "x.pth"), images), outputs,
+                               atol=FLOAT32, rtol=0)
+
+
+def _save(path, arrays):
+    np.savez(path, **arrays)
+    return path
+
+
+def test_grids_that_are_no_square(google, tmp_path):
+    path = _save(tmp_path / "x.npz", google())
+    check_error(lambda: checkpoints.load(path), rows=16, prefix_tokens=1)
+    model, report = checkpoints.load_with_report(path, image_shape=(6, 10, 3))
+    assert model.input_shape == (None, 6, 10, 3)
+    assert report.reshaped == {}
+    (tmp_path / "config.json").write_text('{"image_size": [6, 10]}', encoding="utf-8")
+    assert checkpoints.load(path).input_shape == (None, 6, 10, 3)
+    model, report = checkpoints.load_with_report(path, image_shape=(10, 14, 3))
+    assert model.input_shape == (None, 10, 14, 3)
+    assert list(report.reshaped.values()) == [((1, 16, 6), (1, 36, 6))]
+    check_error(lambda: checkpoints.load(path, image_shape=(6, 10, 1)), channels=3)
+
+
+def test_what_has_no_place_is_named(google, tmp_path):
+    arrays = {**google(**{"head/kernel": None, "head/bias": None}), "step": np.ones(3)}
+    path = _save(tmp_path / "x.npz", arrays)
+    with pytest.warns(UserWarning, match=r"1 arrays without a place: step; 1 usual .* head/kernel"):
+        model = checkpoints.load(path, image_shape=(6, 10, 3))
+    assert model.output_shape == (None, 6)
+    report = checkpoints.load_with_report(path, image_shape=(6, 10, 3))[1]
+    assert report.to_dict() == {"source": "google", "unused": ["step"],
+                                "missing": ["head/kernel"], "reshaped": {}, "labels": None}
+
+
+@pytest.mark.parametrize("key", [
+    "Transformer/encoderblock_0/gate/kernel", "conv_root/kernel", "embedding/scale"])
+def test_parts_that_change_the_numbers_are_refused(google, tmp_path, key):
+    path = _save(tmp_path / "x.npz", google(**{key: (3,)}))
+    check_error(lambda: checkpoints.load(path, image_shape=(6, 10, 3)), keys=[key], number=1)
+
+
+@pytest.mark.parametrize("key", [
+    "blocks.0.attn.q_norm.weight", "norm_pre.weight", "rope.freqs", "patch_embed.norm.weight"])
+def test_parts_of_timm_that_change_the_numbers_are_refused(recorded, key):
+    folder, *_ = recorded("timm/registers", lambda state, config: state.update(
+        {key: np.ones(3, "float32")}))
+    check_error(lambda: checkpoints.load(folder), keys=[key], number=1)
+
+
+@pytest.mark.parametrize(("name", "change", "received"), [
+    ("timm/registers", lambda config: config["model_args"].update(act_layer="selu"),
+     {"act_layer": "selu"}),
+    ("timm/registers", lambda config: config.update(global_pool="max"), {}),
+    ("timm/registers", lambda config: config["model_args"].update(global_pool="max"),
+     {"global_pool": "max"}),
+    ("timm/registers", lambda config: config["model_args"].update(norm_layer="rmsnorm"),
+     {"norm_layer": "rmsnorm"}),
+    ("huggingface/no_bias", lambda config: config.update(hidden_act="selu"),
+     {"hidden_act": "selu"}),
+    ("huggingface/no_bias", lambda config: config.update(model_type="beit"),
+     {"model_type": "beit"}),
+])
+def test_configurations_of_another_kind(recorded, name, change, received):
+    folder, *_ = recorded(name, lambda state, config: change(config))
+    check_error(lambda: checkpoints.load(folder), **received)
+
+
+def test_shapes_that_do_not_fit_name_the_layer(google, tmp_path):
+    key = "Transformer/encoderblock_0/MlpBlock_3/Dense_1/kernel"
+    path = _save(tmp_path / "x.npz", google(**{key: (5, 6)}))
+    check_error(lambda: checkpoints.load(path, image_shape=(6, 10, 3)), key=key, shape=(5, 6),
+                expected=(7, 6), layer="block_0/feed_forward/output/kernel")
+    path = _save(tmp_path / "x.npz", google(**{"embedding/kernel": (2, 3, 3, 6)}))
+    check_error(lambda: checkpoints.load(path), key="embedding/kernel", shape=(2, 3, 3, 6))
+
+
+def test_what_is_not_known(google, tmp_path):
+    path = _save(tmp_path / "x.npz", {"z": np.ones(3), "y": np.ones(2)})
+    check_error(lambda: checkpoints.load(path), keys=["y", "z"], number_of_arrays=2)
+    check_error(lambda: checkpoints.load(path, "googel"), source="googel")
+    path = _save(tmp_path / "x.npz", google())
+    check_error(lambda: checkpoints.load(path, num_heads=3), num_heads=3)
+
+
+def test_waves_need_the_size_of_the_image(google, tmp_path):
+    arrays = google(**{"Transformer/posembed_input/pos_embedding": None, "cls": None})
+    names = {"MultiHeadDotProductAttention_1": "MultiHeadDotProductAttention_0",
+             "LayerNorm_2": "LayerNorm_1", "MlpBlock_3": "MlpBlock_0"}
+    for old, new in names.items():
+        arrays = {f"{key.replace(old, new)}": array for key, array in arrays.items()}
+    path = _save(tmp_path / "x.npz", {f"params/{key}": value for key, value in arrays.items()})
+    check_error(lambda: checkpoints.load(path), image_shape=None)
+
+
+def test_names_of_classes(goldens):
+    report = checkpoints.load_with_report(goldens / "hf_vit" / "eps1e-6")[1]
+    assert report.labels == ["cat", "dog", "horse", "owl", "newt"]
+
+
+@pytest.mark.parametrize(("keys", "name"), [
+    (["resnet/root_block/standardized_conv2d/kernel", "resnet/head/conv2d/bias"], "bit"),
+    (["blocks.input.w", "blocks.group_1.block_1.res_path.conv_1.w"], "openai"),
+    (["transformer.wte.weight", "transformer.h.0.attn.c_attn.weight", "lm_head.weight"],
+     "imagegpt")])
+def test_formats_are_known_by_their_keys(keys, name):
+    assert recognise(State(dict.fromkeys(keys))) == name
+
+

@@ -1,0 +1,308 @@
+"""`keras_seqattn.edge.onnx.convert`: every kind of model in both precisions, held against Keras."""
+
+import collections
+import pathlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from tolerances import EDGE_FLOAT32
+
+from keras_seqattn import layers, models
+from keras_seqattn.edge.onnx import convert
+from keras_seqattn.testing import check_error
+
+pytest.importorskip("tf2onnx", reason="needs tf2onnx")
+proto = pytest.importorskip("onnx", reason="needs onnx")
+runtime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+
+pytestmark = [
+    pytest.mark.edge,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:tf2onnx.*"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:onnx.*"),
+]
+INT8 = 0.05     # one rounding to 8 bits of the weights and of what they multiply, in each layer
+FLOAT, DYNAMIC = convert.PRECISIONS
+
+
+def _vit(**kwargs):
+    return models.vit("nano", 8, (24, 16, 3), 5, **{
+        "num_layers": 2, "num_heads": 2, "embed_dim": 64, "mlp_dim": 128, "pooling": "mean",
+        **kwargs})
+
+
+def _of(*hidden, shape=(7, 13), dtype="float32", name="x"):
+    inputs = keras.Input(shape, dtype=dtype, name=name)
+    outputs = inputs
+    for layer in hidden:
+        outputs = layer(outputs)
+    return keras.Model(inputs, outputs)
+
+
+def _self_attention():
+    inputs = keras.Input((7, 13), name="x")
+    layer = keras.layers.MultiHeadAttention(3, 5, name="attention")
+    return keras.Model(inputs, layer(inputs, inputs, use_causal_mask=True))
+
+
+def _two_outputs():
+    query, value = keras.Input((5, 8), name="query"), keras.Input((7, 8), name="value")
+    layer = layers.MultiHeadAttention(2, 4, num_kv_heads=1, name="read")
+    output, scores = layer(query, value, return_attention_scores=True)
+    return keras.Model([query, value], {"read": output, "a_scores": scores})
+
+
+def _tokens(*hidden, mask_zero=False):
+    return _of(keras.layers.Embedding(503, 31, mask_zero=mask_zero), *hidden, shape=(11,),
+               dtype="int32", name="tokens")
+
+
+MODELS = {
+    "vit": _vit,
+    "vit_token": lambda: _vit(pooling="token"),
+    "vit_conv": lambda: _vit(stem="conv"),
+    "vit_uint8": lambda: _of(keras.layers.Rescaling(1 / 127.5, -1), _vit(), shape=(24, 16, 3),
+                             dtype="uint8", name="images"),
+    "post_norm": lambda: _of(layers.TransformerEncoderBlock(1, 29, norm="post", name="block")),
+    "keras_attention": _self_attention,
+    "two_outputs": _two_outputs,
+    "lstm": lambda: _of(keras.layers.LSTM(37, return_sequences=True, name="lstm")),
+    "both_ways": lambda: _of(keras.layers.Bidirectional(keras.layers.LSTM(17), name="lstm")),
+    "gru": lambda: _of(keras.layers.GRU(17, name="gru")),
+    "embedding": lambda: _tokens(keras.layers.Dense(5, name="logits")),
+    "masked_lstm": lambda: _tokens(keras.layers.LSTM(17), keras.layers.Dense(5, name="logits"),
+                                   mask_zero=True),
+}
+
+
+def _drawn(model):
+    """Draws the weights as wide as trained ones, so that outputs differ."""
+    rng = np.random.default_rng(3)
+    model.set_weights([
+        np.ones(w.shape) if w.name == "gamma" else
+        rng.normal(scale=1 / np.sqrt(np.prod(w.shape[:-1]) or 1), size=w.shape)
+        for w in model.weights])
+    return model
+
+
+def _examples(model, count):
+    """Examples by input name; tokens end in two of padding."""
+    rng = np.random.default_rng(5)
+    inputs = {}
+    for each in model.inputs:
+        shape = (count, *each.shape[1:])
+        floating = "float" in str(each.dtype)
+        drawn = rng.uniform(-1, 1, shape) if floating else rng.integers(1, 256, shape)
+        inputs[each.name] = drawn.astype(each.dtype)
+        if each.name == "tokens":
+            inputs[each.name][:, -2:] = 0
+    return inputs
+
+
+def _saved(model, folder):
+    """Writes a SavedModel for one example, with names: what `convert` takes."""
+    specs = [keras.InputSpec(shape=(1, *each.shape[1:]), dtype=each.dtype, name=each.name)
+             for each in model.inputs]
+
+    def serve(*flat):
+        outputs = model(keras.tree.pack_sequence_as(model.input, flat), training=False)
+        return outputs if isinstance(outputs, dict) else {model.output_names[0]: outputs}
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint("serving_default", serve, input_signature=specs)
+    archive.write_out(str(folder), verbose=False)
+    return str(folder)
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def converted(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    model = _drawn(MODELS[request.param]())
+    saved = _saved(model, folder / "saved")
+    files = {precision: folder / f"{precision}.onnx" for precision in convert.PRECISIONS}
+    for precision, file in files.items():
+        convert.convert(saved, file, precision)
+    return request.param, model, files
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A file with the ops of a GELU, and its SavedModel."""
+    folder = tmp_path_factory.mktemp("small")
+    model = _drawn(_of(layers.FeedForward(29, name="outputs")))
+    convert.convert(_saved(model, folder / "saved"), folder / "small.onnx", FLOAT)
+    return folder / "small.onnx", folder / "saved"
+
+
+@pytest.mark.parametrize("precision", convert.PRECISIONS)
+def test_a_file_does_what_keras_does(converted, precision):
+    _, model, files = converted
+    inputs = _examples(model, 5)
+    expected = model(list(inputs.values()) if len(inputs) > 1 else next(iter(inputs.values())),
+                     training=False)
+    expected = expected if isinstance(expected, dict) else {model.output_names[0]: expected}
+    session = convert.session(files[precision], threads=1)
+    assert {name: each["shape"] for name, each in session.inputs.items()} == {
+        name: (1, *array.shape[1:]) for name, array in inputs.items()}
+    assert {name: each["dtype"] for name, each in session.inputs.items()} == {
+        name: array.dtype for name, array in inputs.items()}
+    assert {name: (each["shape"], each["dtype"]) for name, each in session.outputs.items()} == {
+        name: ((1, *array.shape[1:]), "float32") for name, array in expected.items()}
+    rows = [session.run(**{name: array[i:i + 1] for name, array in inputs.items()})
+            for i in range(5)]
+    for name, array in expected.items():
+        array = np.asarray(array)
+        assert np.std(array) > 0.01
+        tolerance = EDGE_FLOAT32 if precision == FLOAT else INT8 * max(1, np.abs(array).max())
+        actual = np.concatenate([row[name] for row in rows])
+        np.testing.assert_allclose(actual, array, atol=tolerance, rtol=0)
+
+
+def test_weights_are_int8(converted):
+    """But for convolutions and embeddings beside a loop; products have a scale for each column."""
+    kind, _, files = converted
+    rest = {"Gather"} if kind == "masked_lstm" else {"Conv"} if kind[:3] == "vit" else set()
+    assert _ops_with_float_weights(files[DYNAMIC]) == rest
+    assert _ops_with_float_weights(files[FLOAT]) - rest <= {"MatMul", "Gemm", "Gather", "LSTM"}
+    graph = proto.load(files[DYNAMIC]).graph
+    sizes = {each.name: tuple(each.dims) for each in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "MatMulInteger":
+            assert sizes[node.input[3]] == sizes[node.input[1]][-1:]
+
+
+def _ops_with_float_weights(file):
+    """Ops that read a float matrix; an LSTM reads its own second and third."""
+    graph = proto.load(file).graph
+    weights = {each.name for each in graph.initializer
+               if len(each.dims) > 1 and each.data_type == proto.TensorProto.FLOAT}
+    sums = {"Add", "Mul", "Concat"}
+    return {node.op_type for node in graph.node if weights & set(node.input[:3])} - sums
+
+
+def test_a_keras_lstm_is_one_op(converted):
+    kind, _, files = converted
+    ops = {precision: convert.facts(file)["ops"] for precision, file in files.items()}
+    recurrent = {"lstm", "both_ways"}
+    assert ops[FLOAT].get("LSTM", 0) == (kind in recurrent)
+    assert ops[DYNAMIC].get("com.microsoft.DynamicQuantizeLSTM", 0) == (kind in recurrent)
+    assert ("Loop" in ops[FLOAT]) == (kind in {"gru", "masked_lstm"})
+
+
+def test_a_gelu_is_one_op_in_the_runtime(small, tmp_path):
+    options = runtime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    options.log_severity_level = 4
+    runtime.InferenceSession(str(small[0]), options, providers=["CPUExecutionProvider"])
+    ops = collections.Counter(
+        node.op_type for node in proto.load(tmp_path / "optimised.onnx").graph.node)
+    assert ops["Gelu"] + ops["BiasGelu"] + ops["QuickGelu"] == 1
+    assert ops["Erf"] == 0
+
+
+@pytest.mark.parametrize("factor", [None, 0.5, [0.5, 2.0, 3.0]])
+def test_erfc_of_anything(tmp_path, factor):
+    """Against the standard library; a factor for each column is not taken for a GELU's."""
+    import math
+
+    import tensorflow as tf
+
+    class Erfc(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((1, 3), tf.float32, "x")])
+        def __call__(self, x):
+            return {"y": tf.math.erfc(x if factor is None else -x * factor)}
+
+    module = Erfc()
+    tf.saved_model.save(module, str(tmp_path / "saved"),
+                        signatures={"serving_default": module.__call__})
+    convert.convert(str(tmp_path / "saved"), tmp_path / "erfc.onnx", FLOAT)
+    x = np.array([[-1.25, 0.5, 2.0]], "float32")
+    actual = convert.session(tmp_path / "erfc.onnx").run(x=x)["y"]
+    scaled = x if factor is None else -x * np.array(factor)
+    np.testing.assert_allclose(actual, np.vectorize(math.erfc)(scaled), atol=1e-6, rtol=0)
+
+
+def test_the_process(small, tmp_path):
+    root = pathlib.Path(__file__).parents[3]
+    command = [sys.executable, "-m", "keras_seqattn.edge.onnx.convert", str(small[1]),
+               str(tmp_path / "out.onnx")]
+    subprocess.run([*command, FLOAT], check=True, capture_output=True, cwd=root)
+    assert convert.facts(tmp_path / "out.onnx") == convert.facts(small[0])
+    result = subprocess.run([*command, "float16"], check=False, capture_output=True, text=True,
+                            cwd=root)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith("ValueError: `precision` must be")
+
+
+def test_a_precision_that_onnx_has_not(small, tmp_path):
+    check_error(lambda: convert.convert(str(small[1]), tmp_path / "x.onnx", "static_wi8_ai16"),
+                precision="static_wi8_ai16")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_op_that_onnx_has_not(tmp_path):
+    inputs = keras.Input((5,), name="x")
+    saved = _saved(keras.Model(inputs, keras.ops.erfinv(inputs)), tmp_path / "saved")
+    check_error(lambda: convert.convert(saved, tmp_path / "x.onnx", FLOAT), ops=["Erfinv"])
+    assert not (tmp_path / "x.onnx").exists()
+
+
+def test_the_contract_is_in_the_file(small, tmp_path):
+    file = tmp_path / "model.onnx"
+    file.write_bytes(small[0].read_bytes())
+    assert convert.read(file) == {}
+    convert.write(file, {"format": 0, "labels": ["é"]})
+    convert.write(file, {"format": 1, "labels": ["ü", "b"]})
+    assert convert.read(file) == {"format": 1, "labels": ["ü", "b"]}
+    assert convert.session(file).contract == convert.read(file)
+    assert [entry.key for entry in proto.load(file).metadata_props] == ["contract"]
+    assert convert.facts(file) == convert.facts(small[0])
+
+
+def test_facts_by_hand(tmp_path):
+    """x (1, 3) -> unsqueezed to rank 5 -> relu twice."""
+    make = proto.helper
+    graph = make.make_graph(
+        [make.make_node("Unsqueeze", ["x", "axes"], ["a"]), make.make_node("Relu", ["a"], ["b"]),
+         make.make_node("Relu", ["b"], ["c"]), make.make_node("Squeeze", ["c", "axes"], ["y"])],
+        "by_hand",
+        [make.make_tensor_value_info("x", proto.TensorProto.FLOAT, (1, 3))],
+        [make.make_tensor_value_info("y", proto.TensorProto.FLOAT, (1, 3))],
+        [proto.numpy_helper.from_array(np.array([0, 1, 2]), "axes")])
+    proto.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 13)]),
+               tmp_path / "by_hand.onnx")
+    assert convert.facts(tmp_path / "by_hand.onnx") == {
+        "ops": {"Relu": 2, "Squeeze": 1, "Unsqueeze": 1}, "max_rank": 5, "opset": 13,
+        "weight_bytes": 0}
+
+
+@pytest.mark.parametrize("length", [0, 5, 1_000, -1, -1_000])
+def test_a_torn_file(small, tmp_path, length):
+    (tmp_path / "torn.onnx").write_bytes(small[0].read_bytes()[:length])
+    check_error(lambda: convert.session(tmp_path / "torn.onnx"), file=str(tmp_path / "torn.onnx"))
+
+
+def test_files_that_are_none(tmp_path):
+    (tmp_path / "text.onnx").write_text("no protocol buffer at all")
+    for path in (tmp_path / "text.onnx", tmp_path / "nowhere.onnx", tmp_path):
+        check_error(lambda path=path: convert.session(path), file=str(path))
+
+
+def test_a_contract_that_is_no_json(small, tmp_path):
+    model = proto.load(small[0])
+    proto.helper.set_model_props(model, {"contract": "{torn"})
+    proto.save(model, tmp_path / "x.onnx")
+    check_error(lambda: convert.session(tmp_path / "x.onnx"), file=str(tmp_path / "x.onnx"))
+
+
+def test_running_a_file_loads_onnxruntime_only(small):
+    code = ("import sys, numpy; from keras_seqattn.edge import onnx; "
+            "assert 'onnxruntime' not in sys.modules; "
+            f"onnx.session({str(small[0])!r}).run(x=numpy.zeros((1, 7, 13), 'float32')); "
+            "assert not {'keras', 'tensorflow', 'tf2onnx', 'onnx'} & set(sys.modules)")
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                            cwd=pathlib.Path(__file__).parents[3], check=False)
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,61 @@
+"""`keras_seqattn.training.tasks.losses`."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_seqattn.training.tasks.losses import TokenAccuracy, TokenCrossentropy
+
+LABELS = np.array([[3, 1, 0], [2, 0, 0]])
+
+
+@pytest.fixture
+def logits(rng):
+    return rng.normal(size=(2, 3, 5)).astype("float32")
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_mean_over_real_tokens_by_hand(logits, smoothing):
+    wide = logits.astype("float64")
+    shares = wide - np.log(np.exp(wide).sum(-1, keepdims=True))
+    wanted = (1 - smoothing) * np.eye(5)[LABELS] + smoothing / 5
+    losses = -(shares * wanted).sum(-1)
+    loss = TokenCrossentropy(smoothing)(LABELS, logits)
+    assert float(loss) == pytest.approx(losses[LABELS > 0].mean(), rel=1e-5)
+
+
+def test_same_as_keras_with_smoothed_labels(logits):
+    theirs = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.2)
+    full = np.array([[3, 1, 4], [2, 1, 1]])
+    assert float(TokenCrossentropy(0.2)(full, logits)) == pytest.approx(
+        float(theirs(np.eye(5, dtype="float32")[full], logits)), rel=1e-5)
+
+
+def test_weights_replace_the_mask(logits):
+    weights = np.array([[1.0, 0.0, 2.0], [0.0, 0.0, 3.0]], "float32")
+    each = np.array([[float(TokenCrossentropy()(LABELS[i:i + 1, j:j + 1] + 0, logits[
+        i:i + 1, j:j + 1], np.ones((1, 1), "float32"))) for j in range(3)] for i in range(2)])
+    assert float(TokenCrossentropy()(LABELS, logits, weights)) == pytest.approx(
+        (each * weights).mean(), rel=1e-5)
+
+
+def test_padding_alone_is_zero_and_has_no_gradient_to_nan(logits):
+    assert float(TokenCrossentropy(0.1)(np.zeros((2, 3)), logits)) == 0.0
+
+
+def test_accuracy_counts_real_tokens_once(logits):
+    best = logits.argmax(-1)
+    labels = np.where(best > 0, best, 1)
+    labels[0, 0] = (best[0, 0] + 1) % 4 + 1 if (best[0, 0] + 1) % 4 + 1 != best[0, 0] else 0
+    metric = TokenAccuracy()
+    metric.update_state(labels, logits)
+    real = labels > 0
+    assert float(metric.result()) == pytest.approx((best == labels)[real].mean())
+    metric.reset_state()
+    metric.update_state(labels, logits, np.where(real, 17.0, 0.0))
+    assert float(metric.result()) == pytest.approx((best == labels)[real].mean())
+
+
+def test_loss_comes_back_from_its_config():
+    loss = keras.losses.deserialize(keras.losses.serialize(TokenCrossentropy(0.3)))
+    assert loss.label_smoothing == 0.3
