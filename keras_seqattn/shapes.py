@@ -14,4 +14,13 @@
 | `V` | `vocab_size` |
 | `P` | `patch_size`, in pixels |
 | `GH`, `GW` | rows and columns of the patch grid |
+
+`Tensor` and `Shape` are the types of all that has such letters.
 """
+
+import typing
+
+# Of the backend at hand or symbolic: Keras has no type that holds all of them.
+Tensor: typing.TypeAlias = typing.Any
+# Sizes of one tensor, batch first; `None` is known only when the model runs.
+Shape: typing.TypeAlias = tuple[int | None, ...]
