@@ -8,6 +8,7 @@ from ai_edge_quantizer import qtyping, quantizer, recipe
 
 from keras_seqattn.edge.contract import contract as contracts
 from keras_seqattn.edge.run.runner import backend
+from keras_seqattn.edge.tflite import contract_in_file
 
 Op = qtyping.TFLOperationName
 PRODUCTS = (Op.FULLY_CONNECTED, Op.CONV_2D, Op.BATCH_MATMUL)
@@ -76,5 +77,5 @@ def _with_contract(path, contract):
     if contract is not None:
         facts = contracts.describe(backend(path), name="tiny",
                                    precision=contract["precision"])
-        contracts.write(path, {**facts, **contract})
+        contract_in_file.write(path, {**facts, **contract})
     return path

@@ -14,7 +14,7 @@ from keras_seqattn.edge.float32 import float32_copy
 from keras_seqattn.edge.onnx import convert
 from keras_seqattn.edge.precisions import PRECISIONS, WRITER_PRECISIONS
 from keras_seqattn.edge.run.runner import backend
-from keras_seqattn.edge.tflite import op_versions
+from keras_seqattn.edge.tflite import contract_in_file, op_versions
 from keras_seqattn.edge.tflite.converter import process
 from keras_seqattn.edge.tflite.reader import check_size
 from keras_seqattn.errors import explain, nearest
@@ -43,7 +43,7 @@ class Format(typing.NamedTuple):
 
 FORMATS = {
     ".tflite": Format("keras_seqattn.edge.tflite.converter.convert", PRECISIONS,
-                      contracts.write, op_versions.minimum),
+                      contract_in_file.write, op_versions.minimum),
     ".onnx": Format("keras_seqattn.edge.onnx.convert", convert.PRECISIONS, convert.write,
                     convert.minimum),
 }

@@ -21,7 +21,7 @@ from keras_seqattn.edge.float32 import float32_copy
 from keras_seqattn.edge.precisions import WRITER_PRECISIONS
 from keras_seqattn.edge.run.latency import benchmark, random_inputs
 from keras_seqattn.edge.run.writer import Writer
-from keras_seqattn.edge.tflite import op_versions
+from keras_seqattn.edge.tflite import contract_in_file, op_versions
 from keras_seqattn.edge.tflite.converter import process
 from keras_seqattn.edge.tflite.facts import tflite_facts
 from keras_seqattn.errors import check_count, explain, nearest
@@ -65,7 +65,7 @@ def write(model, path, precision, tokenizer, convert, *, inputs=None, beam_width
     for each in (*contract["inputs"], *contract["outputs"]):
         if each["content"] != "image":
             each["content"] = each["name"] if each["name"] in ("tokens", "scores") else "tensor"
-    contracts.write(path, contract, tokenizer.to_json())
+    contract_in_file.write(path, contract, tokenizer.to_json())
     return verify(path, model, inputs), contract
 
 

@@ -8,12 +8,13 @@ from keras_models import draw, fill, vit
 from keras_seqattn import edge
 from keras_seqattn.edge import calibration
 from keras_seqattn.edge.tflite import reader
+from keras_seqattn.edge.tflite.quantize.ranges import Ranges, observe
 from keras_seqattn.testing import check_error
 
 
 def ranges_of(array):
     low, high = float(array.min()), float(array.max())
-    ranges = calibration.Ranges({"x": (low, high)})
+    ranges = Ranges({"x": (low, high)})
     ranges.add("x", array)
     return ranges
 
@@ -66,7 +67,7 @@ def test_moments_are_those_of_the_model(tmp_path):
     edge.export(model, tmp_path / "x.tflite", "float32", fold=False)
     name = next(tensor.name for tensor in reader.tensors(tmp_path / "x.tflite")
                 if tensor.name.startswith("pool/") and tensor.shape == (1, 22))
-    ranges, moments = calibration.observe(
+    ranges, moments = observe(
         tmp_path / "x.tflite", inputs, [name], [name], squares=True)
     pooled = np.asarray(keras.Model(model.input, model.get_layer("pool").output)(
         inputs["images"]))

@@ -14,7 +14,7 @@ from PIL import Image
 from keras_seqattn import edge, models
 from keras_seqattn.edge.contract import contract as contracts
 from keras_seqattn.edge.run.runner import backend
-from keras_seqattn.edge.tflite import head, op_versions, tables
+from keras_seqattn.edge.tflite import contract_in_file, head, op_versions, tables
 
 mediapipe = pytest.importorskip("mediapipe", reason="mediapipe is not installed")
 pytestmark = pytest.mark.edge
@@ -52,7 +52,7 @@ def file(request, tmp_path_factory):
     converted(model, path, "dynamic_wi8_afp32" if "dynamic" in request.param else "float32")
     if "static" in request.param:
         _integers(path, "uint8" if "pixels" in request.param else "float32")
-    contracts.write(path, contracts.describe(
+    contract_in_file.write(path, contracts.describe(
         backend(path), name="vit", precision=request.param, labels=LABELS,
         licence="CC-BY-4.0", minimum_runtime=op_versions.minimum(path)))
     return path
@@ -93,7 +93,7 @@ def test_mediapipes_tables_read_what_was_written(file):
     assert (read.name, read.license, read.minParserVersion) == (b"vit", b"CC-BY-4.0", b"1.0.0")
     assert image.content.contentPropertiesType == schema.ContentProperties.ImageProperties
     assert image.content.contentProperties.colorSpace == schema.ColorSpaceType.RGB
-    contract = contracts.read(file)
+    contract = contract_in_file.read(file)
     assert image.name.decode() == contract["inputs"][0]["name"]
     assert logits.name.decode() == contract["outputs"][0]["name"]
     if contract["inputs"][0]["dtype"] == "uint8":

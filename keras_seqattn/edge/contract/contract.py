@@ -1,25 +1,17 @@
-"""The contract of an exported file: what goes in and comes out, labels, golden values, a checksum.
-
-A `.tflite` file carries it twice. TFLite's own metadata, which MediaPipe reads, lies in the
-flatbuffer. The contract itself is `contract.json` in a ZIP archive at the file's end, beside
-`labels.txt`: runtimes ignore it and `unzip -p FILE contract.json` shows it. The archive's comment
-is the file's checksum.
-"""
+"""The contract of an exported file: what goes in and out, labels, golden values."""
 
 import hashlib
 import json
-import math
 import pathlib
-import zipfile
 
 import numpy as np
 
 from keras_seqattn.edge.contract import checksum
+from keras_seqattn.edge.contract.pixels import golden_input
 from keras_seqattn.errors import explain
 from keras_seqattn.files import whole
 
 FORMAT = 1
-CONTRACT, LABELS, TOKENIZER = "contract.json", "labels.txt", "tokenizer.json"
 GOLDEN_VALUES = 32
 
 
@@ -67,115 +59,6 @@ def describe(backend, *, name, precision, labels=None, mean=127.5, std=127.5, li
         "labels": labels, "golden": _golden(backend, inputs)}
 
 
-def golden_input(shape, dtype, mean=None, std=None):
-    """Makes the input that a file's golden outputs belong to.
-
-    Value `i` of the flattened array comes from the byte `(i · 2654435761 mod 2**32) >> 24`. It is
-    taken as it is for 8-bit and 16-bit integers (of signed 8 bits its bit pattern), for floats of
-    an image as `(byte - mean) / std`, for other floats as `byte / 127.5 - 1`, computed in float32.
-    Wider integers, which count or point into a table, take its lowest bit, and so do booleans.
-
-    Args:
-        shape: Shape of the input.
-        dtype: NumPy dtype or its name.
-        mean: Of an image in floats: subtracted from the pixels, one number or one per channel.
-        std: Of an image in floats: divides what remains.
-
-    Returns:
-        NumPy array.
-
-    >>> golden_input((1, 5), "uint8").tolist()
-    [[0, 158, 60, 218, 120]]
-    >>> golden_input((2,), "float32").tolist()
-    [-1.0, 0.239215686917305]
-    """
-    dtype = np.dtype(dtype)
-    count = np.arange(math.prod(shape), dtype="uint64")
-    values = ((count * 2654435761 % 2**32) >> 24).astype("uint8").reshape(shape)
-    if dtype.kind == "f":
-        mean, std = (127.5, 127.5) if mean is None else (mean, std)
-        return normalise(values, mean, std).astype(dtype)
-    if dtype.itemsize > 2 or dtype.kind == "b":
-        values = values & 1
-    return values.view(dtype) if dtype == "int8" else values.astype(dtype)
-
-
-def normalise(pixels, mean, std):
-    """Brings 8-bit pixels to the scale of a model: `(pixels - mean) / std` in float32."""
-    return (pixels.astype("float32") - np.float32(mean)) / np.float32(std)
-
-
-def write(path, contract, tokenizer=None):
-    """Writes a contract into a `.tflite` file, with TFLite's metadata, labels and a checksum.
-
-    The same file and contract give the same bytes. The file is not unpacked: it is copied once, and
-    memory stays at a few MiB whatever its size.
-
-    Args:
-        path: File; it must not have a contract yet.
-        contract: What `describe` returns.
-        tokenizer: Text of a tokenizer, of a file that writes sequences.
-
-    Raises:
-        ValueError: the file has a contract, or its folder cannot be written.
-    """
-    from keras_seqattn.edge.tflite import head, tables
-
-    path = pathlib.Path(path)
-    if read(path):
-        raise ValueError(explain("`path` must not have a contract yet", path=str(path),
-                                 fix="write into a copy of the converter's file"))
-    runtime = contract["minimum_runtime"] or ""
-    with whole(path) as temporary:
-        entries = {"min_runtime_version": runtime.encode().ljust(16, b"\0"), checksum.MARK: b"\0"}
-        members = {CONTRACT: _json(contract)}
-        if tokenizer is not None:
-            members[TOKENIZER] = tokenizer
-        else:  # TFLite's tables describe files of one signature
-            entries[tables.NAME] = tables.metadata(path, contract, LABELS)
-        head.write(path, temporary, entries)
-        if contract["labels"]:
-            members[LABELS] = "\n".join(contract["labels"]) + "\n"
-        with zipfile.ZipFile(temporary, "a") as archive:
-            archive.comment = checksum.PLACE
-            for name, text in members.items():
-                archive.writestr(zipfile.ZipInfo(name), text)
-        checksum.seal(temporary)
-
-
-def read(path):
-    """Reads the contract of a `.tflite` file, after the file's checksum.
-
-    Args:
-        path: File.
-
-    Returns:
-        Dictionary; empty if the file is another program's.
-
-    Raises:
-        ValueError: the file is damaged, or its contract is of another format.
-    """
-    if not checksum.sealed(path):
-        return {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            contract = json.loads(archive.read(CONTRACT))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise ValueError(explain("the file must have its contract", file=str(path),
-                                 error=str(error), fix="export it again")) from error
-    if contract.get("format") != FORMAT:
-        raise ValueError(explain(
-            "the contract must be of a format that this release knows", file=str(path),
-            format=contract.get("format"), known=FORMAT, fix="install a newer keras_seqattn"))
-    return contract
-
-
-def tokenizer(path):
-    """Reads the text of the tokenizer of a file that `read` has read; `None` if it has none."""
-    with zipfile.ZipFile(path) as archive:
-        return archive.read(TOKENIZER).decode() if TOKENIZER in archive.namelist() else None
-
-
 def facts_of(details):
     """Name, shape and dtype of each input or output of a backend."""
     return [{"name": name, **_shape_and_dtype(detail)} for name, detail in details.items()]
@@ -197,11 +80,12 @@ def write_beside(path, contract):
     path = pathlib.Path(path)
     facts = {"sha256": checksum.sha256(path), "bytes": path.stat().st_size}
     with whole(path.with_suffix(".json")) as temporary:
-        temporary.write_text(_json({**contract, **facts}) + "\n", encoding="utf-8")
+        temporary.write_text(as_json({**contract, **facts}) + "\n", encoding="utf-8")
     return path.with_suffix(".json")
 
 
-def _json(contract):
+def as_json(contract):
+    """Text of a contract, as it stands in and beside files."""
     return json.dumps(contract, indent=1, ensure_ascii=False)
 
 

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from keras_seqattn.data.images import decode
-from keras_seqattn.edge.contract import contract as contracts
+from keras_seqattn.edge.contract.pixels import normalise
 from keras_seqattn.edge.tflite import session
 from keras_seqattn.errors import check_count, explain
 
@@ -119,7 +119,7 @@ class Runner:
         if np.dtype(self.inputs[name]["dtype"]) == "uint8":
             return pixels
         facts = next((each for each in self.contract.get("inputs", ()) if each["name"] == name), {})
-        return contracts.normalise(pixels, facts.get("mean", 127.5), facts.get("std", 127.5))
+        return normalise(pixels, facts.get("mean", 127.5), facts.get("std", 127.5))
 
     def classify(self, image, top=5):
         """Names what is on a picture, from the picture's file to words.

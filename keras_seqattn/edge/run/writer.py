@@ -7,8 +7,8 @@ import numpy as np
 
 from keras_seqattn.data.images import decode
 from keras_seqattn.data.tokenizer import PAD, Tokenizer
-from keras_seqattn.edge.contract import contract as contracts
 from keras_seqattn.edge.run.runner import Runner
+from keras_seqattn.edge.tflite import contract_in_file
 from keras_seqattn.edge.tflite.session import Session
 from keras_seqattn.errors import check_count, explain
 
@@ -37,7 +37,7 @@ class Writer(Runner):
         super().__init__(file, threads)
         self._signatures = {}
         self._threads = threads
-        text = contracts.tokenizer(file) if self.contract else None
+        text = contract_in_file.tokenizer(file) if self.contract else None
         self.tokenizer = None if text is None else Tokenizer.from_json(text)
 
     def translate(self, text, beam=1):

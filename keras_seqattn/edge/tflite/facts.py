@@ -1,10 +1,10 @@
 """What a file is made of, and what devices make of that: ops, shapes, sizes, ranges of values."""
 
 import collections
-import dataclasses
 
 import numpy as np
 
+from keras_seqattn.edge.contract.facts import Facts
 from keras_seqattn.edge.tflite import reader
 
 MAX_RANK = 4
@@ -15,37 +15,6 @@ CLIPPED_SHARE = 0.25     # GELU alone puts a tenth of its values at its lower en
 REFUSED_BY_GPUS = {"BROADCAST_TO", "GATHER_ND", "RELU_0_TO_1", "SELECT", "SELECT_V2", "SPLIT",
                    "SPLIT_V"}
 VARIABLES = {"ASSIGN_VARIABLE", "READ_VARIABLE", "VAR_HANDLE"}
-
-
-@dataclasses.dataclass
-class Facts:
-    """What a file says of itself, in whatever format it is.
-
-    Attributes:
-        ops: Name of each op to its count.
-        custom_ops: Names of the ops that only their makers' runtimes have; if there are any, the
-            file was not run.
-        signatures: Names of its signatures.
-        max_rank: Largest rank of a tensor.
-        partitions: Pieces that run on the CPU's fast kernels; 1 is best.
-        weight_bytes: Size of its constant numbers, indices and shapes left out.
-        largest_value: `{"tensor", "value"}` of the largest finite magnitude on the examples, or
-            `None`.
-        clipped: Name of each integer activation to the share of its values at an end of its range.
-        warnings: What may be worth mending, one sentence each.
-        failures: What must not be shipped, one sentence each.
-    """
-
-    ops: dict
-    custom_ops: list
-    signatures: list
-    max_rank: int
-    partitions: int
-    weight_bytes: int
-    largest_value: dict | None = None
-    clipped: dict = dataclasses.field(default_factory=dict)
-    warnings: list = dataclasses.field(default_factory=list)
-    failures: list = dataclasses.field(default_factory=list)
 
 
 def tflite_facts(runner, examples):

@@ -1,6 +1,6 @@
 """A `.tflite` file under LiteRT, one example at a time."""
 
-from keras_seqattn.edge.contract import contract as contracts
+from keras_seqattn.edge.tflite import contract_in_file
 from keras_seqattn.errors import explain
 
 
@@ -26,7 +26,7 @@ class Session:
         from ai_edge_litert.interpreter import Interpreter
 
         _check_file(file)
-        self.contract = contracts.read(file)
+        self.contract = contract_in_file.read(file)
         try:
             self.interpreter = Interpreter(str(file), num_threads=threads)
             if signature is None and "greedy" in self.interpreter.get_signature_list():

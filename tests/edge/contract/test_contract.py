@@ -12,10 +12,10 @@ import pytest
 from converted import converted
 
 from keras_seqattn import edge, models
-from keras_seqattn.edge.contract import checksum
+from keras_seqattn.edge.contract import checksum, pixels
 from keras_seqattn.edge.contract import contract as contracts
 from keras_seqattn.edge.run import runner
-from keras_seqattn.edge.tflite import head, op_versions
+from keras_seqattn.edge.tflite import contract_in_file, head, op_versions
 from keras_seqattn.testing import check_error
 
 pytestmark = pytest.mark.edge
@@ -45,7 +45,7 @@ def file(request, plain, tmp_path):
     """A finished file."""
     path = tmp_path / "vit.tflite"
     path.write_bytes(plain[request.param].read_bytes())
-    contracts.write(path, describe(path, precision=request.param, licence="CC-BY-4.0"))
+    contract_in_file.write(path, describe(path, precision=request.param, licence="CC-BY-4.0"))
     return path
 
 
@@ -60,7 +60,7 @@ def test_the_contract_says_what_the_file_is(file, plain):
                     "content": "image", "mean": 127.5, "std": 127.5}],
         "outputs": [{"name": "logits", "shape": [1, 7], "dtype": "float32", "content": "logits"}],
         "labels": LABELS}
-    images = contracts.golden_input((1, 24, 16, 3), "float32", 127.5, 127.5)
+    images = pixels.golden_input((1, 24, 16, 3), "float32", 127.5, 127.5)
     logits = edge.load(plain[precision])(images)
     assert golden == {
         "seed": 0, "input_sha256": hashlib.sha256(images.astype("<f4").tobytes()).hexdigest(),
@@ -69,7 +69,7 @@ def test_the_contract_says_what_the_file_is(file, plain):
 
 
 def test_the_contract_beside_a_file(file):
-    contract = contracts.read(file)
+    contract = contract_in_file.read(file)
     beside = contracts.write_beside(file, contract)
     content = file.read_bytes()
     assert beside == file.with_name("vit.json")
@@ -92,7 +92,7 @@ def test_the_same_file_and_contract_give_the_same_bytes(plain, tmp_path):
         path = tmp_path / name / "vit.tflite"
         path.parent.mkdir()
         path.write_bytes(plain["float32"].read_bytes())
-        contracts.write(path, describe(path))
+        contract_in_file.write(path, describe(path))
         contents.append(path.read_bytes())
     assert contents[0] == contents[1]
 
@@ -109,21 +109,21 @@ def _buffers(path):
 
 def test_every_tensor_is_as_it_was(file, plain):
     """Quantised files keep large buffers outside the flatbuffer, by their place in the file."""
-    before = list(_buffers(plain[contracts.read(file)["precision"]]))
+    before = list(_buffers(plain[contract_in_file.read(file)["precision"]]))
     after = list(_buffers(file))
     assert after[:len(before)] == before
     assert len(after) == len(before) + 3
     with op_versions.opened(file) as model:
         names = head.metadata(model)
         apart = [i for i in range(model.BuffersLength()) if model.Buffers(i).Offset() > 1]
-    assert bool(apart) == (contracts.read(file)["precision"] != "float32")
+    assert bool(apart) == (contract_in_file.read(file)["precision"] != "float32")
     assert after[names["min_runtime_version"]].rstrip(b"\0").decode() == \
-        contracts.read(file)["minimum_runtime"]
+        contract_in_file.read(file)["minimum_runtime"]
 
 
 def test_the_file_computes_what_it_computed(file, plain, rng):
     images = rng.uniform(-1, 1, size=(3, 24, 16, 3)).astype("float32")
-    before = edge.load(plain[contracts.read(file)["precision"]])(images)
+    before = edge.load(plain[contract_in_file.read(file)["precision"]])(images)
     np.testing.assert_array_equal(edge.load(file)(images), before)
 
 
@@ -134,7 +134,7 @@ def test_writing_holds_no_copy_of_the_weights(tmp_path):
     contract = describe(path, labels=None)
     assert path.stat().st_size > 4 * 1009 * 2003
     tracemalloc.start()
-    contracts.write(path, contract)
+    contract_in_file.write(path, contract)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 3 * 2**20
@@ -156,7 +156,7 @@ def _mutated(content, seed):
 def test_no_damage_is_silent(file, tmp_path):
     """Flips, cuts and insertions, anywhere: each is an error, or the right answer."""
     content = file.read_bytes()
-    images = contracts.golden_input((1, 24, 16, 3), "float32")
+    images = pixels.golden_input((1, 24, 16, 3), "float32")
     expected = edge.load(file)(images)
     damaged = tmp_path / "damaged.tflite"
     errors = []
@@ -183,18 +183,18 @@ def test_each_byte_that_guards_the_others_is_guarded(file, tmp_path):
 
 
 def test_other_programs_files_have_no_contract(plain, tmp_path):
-    assert contracts.read(plain["float32"]) == {}
+    assert contract_in_file.read(plain["float32"]) == {}
     path = tmp_path / "foreign.tflite"
     path.write_bytes(plain["float32"].read_bytes())
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("labels.txt", "a\nb\n")
-    assert contracts.read(path) == {}
+    assert contract_in_file.read(path) == {}
     assert edge.load(path)(np.zeros((2, 24, 16, 3))).shape == (2, 7)
 
 
 def test_a_contract_is_written_once(file):
     content = file.read_bytes()
-    check_error(lambda: contracts.write(file, contracts.read(file)), path=str(file))
+    check_error(lambda: contract_in_file.write(file, contract_in_file.read(file)), path=str(file))
     assert file.read_bytes() == content
     assert [each.name for each in file.parent.iterdir()] == [file.name]
 
@@ -202,8 +202,8 @@ def test_a_contract_is_written_once(file):
 def test_a_contract_of_another_format(plain, tmp_path):
     path = tmp_path / "vit.tflite"
     path.write_bytes(plain["float32"].read_bytes())
-    contracts.write(path, {**describe(path), "format": 2})
-    check_error(lambda: contracts.read(path), format=2, known=1)
+    contract_in_file.write(path, {**describe(path), "format": 2})
+    check_error(lambda: contract_in_file.read(path), format=2, known=1)
 
 
 @pytest.mark.parametrize("labels", [["a\nb", *"cdefgh"], [" ", *"cdefgh"]])
@@ -237,7 +237,7 @@ def test_each_content_is_named():
     assert [each["content"] for each in contract["inputs"]] == ["tensor", "image", "tensor"]
     assert [each["content"] for each in contract["outputs"]] == ["attention", "logits", "tensor"]
     assert (contract["inputs"][1]["mean"], contract["inputs"][1]["std"]) == (0, 1)
-    joined = b"".join(contracts.golden_input(each["shape"], each["dtype"]).tobytes()
+    joined = b"".join(pixels.golden_input(each["shape"], each["dtype"]).tobytes()
                       for each in contract["inputs"])
     assert contract["golden"]["input_sha256"] == hashlib.sha256(joined).hexdigest()
     assert len(contract["golden"]["outputs"]["logits"]) == 32
@@ -246,18 +246,18 @@ def test_each_content_is_named():
 def test_the_golden_rule_in_another_words():
     values = [(i * 2654435761 % 2**32) >> 24 for i in range(2 * 3 * 37)]
     assert len(set(values)) > 128
-    same = contracts.golden_input((2, 3, 37), "uint8")
+    same = pixels.golden_input((2, 3, 37), "uint8")
     assert same.ravel().tolist() == values
-    assert contracts.golden_input((222,), "int16").tolist() == values
-    assert contracts.golden_input((222,), "int64").tolist() == [value % 2 for value in values]
+    assert pixels.golden_input((222,), "int16").tolist() == values
+    assert pixels.golden_input((222,), "int64").tolist() == [value % 2 for value in values]
     signed = [value - 256 if value > 127 else value for value in values]
-    assert contracts.golden_input((222,), "int8").tolist() == signed
+    assert pixels.golden_input((222,), "int8").tolist() == signed
     np.testing.assert_allclose(
-        contracts.golden_input((222,), "float32"), np.array(values) / 127.5 - 1, atol=1e-6)
+        pixels.golden_input((222,), "float32"), np.array(values) / 127.5 - 1, atol=1e-6)
     np.testing.assert_allclose(
-        contracts.golden_input((222,), "float32", 50.0, 2.0), (np.array(values) - 50) / 2,
+        pixels.golden_input((222,), "float32", 50.0, 2.0), (np.array(values) - 50) / 2,
         atol=1e-4)
-    assert contracts.golden_input((1,), "float16").dtype == "float16"
+    assert pixels.golden_input((1,), "float16").dtype == "float16"
 
 
 @pytest.mark.parametrize("whole_integer", [False, True])
@@ -289,7 +289,7 @@ def test_a_quantised_op_gets_the_version_that_old_runtimes_refuse(file):
     with op_versions.opened(file) as model:
         declared = {name: model.OperatorCodes(i).Version()
                     for i, (name, _) in enumerate(op_versions.versions(model))}
-    quantised = contracts.read(file)["precision"] != "float32"
+    quantised = contract_in_file.read(file)["precision"] != "float32"
     assert declared["FULLY_CONNECTED"] == (12 if quantised else 5)
     assert declared["GELU"] == 1
 

@@ -19,6 +19,7 @@ from keras_seqattn import data, edge, models
 from keras_seqattn.data.batches import scale
 from keras_seqattn.edge.contract import contract as contracts
 from keras_seqattn.edge.run.runner import backend
+from keras_seqattn.edge.tflite import contract_in_file
 from keras_seqattn.testing import check_error
 
 pytestmark = pytest.mark.edge
@@ -28,7 +29,7 @@ SAMPLE = pathlib.Path(__file__).parents[3] / "examples" / "data" / "eurosat_samp
 
 
 def _finished(path, **kwargs):
-    contracts.write(path, contracts.describe(backend(path), **{
+    contract_in_file.write(path, contracts.describe(backend(path), **{
         "name": "model", "precision": "float32", "labels": LABELS, **kwargs}))
     return path
 

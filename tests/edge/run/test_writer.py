@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keras_seqattn import data, edge
-from keras_seqattn.edge.contract import contract as contracts
+from keras_seqattn.edge.contract.pixels import normalise
 from keras_seqattn.testing import check_error
 
 pytestmark = pytest.mark.edge
@@ -36,7 +36,7 @@ def test_translations_are_the_models(translator):
 def test_captions_are_the_models(describer):
     writer = edge.load(describer.file)
     pixels = np.stack([data.decode(each, (5, 7)) for each in describer.pictures])
-    greedy, beam = expected(describer, contracts.normalise(pixels, 127.5, 127.5))
+    greedy, beam = expected(describer, normalise(pixels, 127.5, 127.5))
     assert [writer.caption(each) for each in describer.pictures] == greedy
     assert [writer.caption(each.read_bytes(), beam=3) for each in describer.pictures] == beam
     assert len(set(greedy)) > 1

@@ -13,10 +13,10 @@ import shutil
 
 import numpy as np
 
-from keras_seqattn.edge import calibration
 from keras_seqattn.edge.precisions import ALL_PRECISIONS
 from keras_seqattn.edge.tflite import reader
 from keras_seqattn.edge.tflite.quantize import rounding
+from keras_seqattn.edge.tflite.quantize.ranges import observe
 
 DENSE, CONV, PRODUCT = "FULLY_CONNECTED", "CONV_2D", "BATCH_MATMUL"
 LAYOUT = ("TRANSPOSE", "RESHAPE")
@@ -42,7 +42,7 @@ def quantize(source, out, precision, examples=None):
     ranges = None
     if examples is not None and plan.weights != "float16":
         dense = {op.inputs[0] for op in file.ops if _is_weighted(file, op) and op.name == DENSE}
-        ranges, moments = calibration.observe(
+        ranges, moments = observe(
             source, examples, _ranged(file, static), dense, squares=plan.weights == 4)
         _round_weights(file, plan, moments)
     elif plan.weights == 4:

@@ -1,0 +1,43 @@
+"""Pixels on the way into a model: their scale, and the input that golden outputs belong to."""
+
+import math
+
+import numpy as np
+
+
+def golden_input(shape, dtype, mean=None, std=None):
+    """Makes the input that a file's golden outputs belong to.
+
+    Value `i` of the flattened array comes from the byte `(i · 2654435761 mod 2**32) >> 24`. It is
+    taken as it is for 8-bit and 16-bit integers (of signed 8 bits its bit pattern), for floats of
+    an image as `(byte - mean) / std`, for other floats as `byte / 127.5 - 1`, computed in float32.
+    Wider integers, which count or point into a table, take its lowest bit, and so do booleans.
+
+    Args:
+        shape: Shape of the input.
+        dtype: NumPy dtype or its name.
+        mean: Of an image in floats: subtracted from the pixels, one number or one per channel.
+        std: Of an image in floats: divides what remains.
+
+    Returns:
+        NumPy array.
+
+    >>> golden_input((1, 5), "uint8").tolist()
+    [[0, 158, 60, 218, 120]]
+    >>> golden_input((2,), "float32").tolist()
+    [-1.0, 0.239215686917305]
+    """
+    dtype = np.dtype(dtype)
+    count = np.arange(math.prod(shape), dtype="uint64")
+    values = ((count * 2654435761 % 2**32) >> 24).astype("uint8").reshape(shape)
+    if dtype.kind == "f":
+        mean, std = (127.5, 127.5) if mean is None else (mean, std)
+        return normalise(values, mean, std).astype(dtype)
+    if dtype.itemsize > 2 or dtype.kind == "b":
+        values = values & 1
+    return values.view(dtype) if dtype == "int8" else values.astype(dtype)
+
+
+def normalise(pixels, mean, std):
+    """Brings 8-bit pixels to the scale of a model: `(pixels - mean) / std` in float32."""
+    return (pixels.astype("float32") - np.float32(mean)) / np.float32(std)

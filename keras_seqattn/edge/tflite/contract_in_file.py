@@ -1,0 +1,88 @@
+"""The contract inside a `.tflite` file: written, sealed, read.
+
+TFLite's own metadata, which MediaPipe reads, lies in the flatbuffer. The contract itself is
+`contract.json` in a ZIP archive at the file's end, beside `labels.txt`: runtimes ignore it and
+`unzip -p FILE contract.json` shows it. The archive's comment is the file's checksum.
+"""
+
+import json
+import pathlib
+import zipfile
+
+from keras_seqattn.edge.contract import checksum
+from keras_seqattn.edge.contract.contract import FORMAT, as_json
+from keras_seqattn.errors import explain
+from keras_seqattn.files import whole
+
+CONTRACT, LABELS, TOKENIZER = "contract.json", "labels.txt", "tokenizer.json"
+
+
+def write(path, contract, tokenizer=None):
+    """Writes a contract into a `.tflite` file, with TFLite's metadata, labels and a checksum.
+
+    The same file and contract give the same bytes. The file is not unpacked: it is copied once, and
+    memory stays at a few MiB whatever its size.
+
+    Args:
+        path: File; it must not have a contract yet.
+        contract: What `describe` returns.
+        tokenizer: Text of a tokenizer, of a file that writes sequences.
+
+    Raises:
+        ValueError: the file has a contract, or its folder cannot be written.
+    """
+    from keras_seqattn.edge.tflite import head, tables
+
+    path = pathlib.Path(path)
+    if read(path):
+        raise ValueError(explain("`path` must not have a contract yet", path=str(path),
+                                 fix="write into a copy of the converter's file"))
+    runtime = contract["minimum_runtime"] or ""
+    with whole(path) as temporary:
+        entries = {"min_runtime_version": runtime.encode().ljust(16, b"\0"), checksum.MARK: b"\0"}
+        members = {CONTRACT: as_json(contract)}
+        if tokenizer is not None:
+            members[TOKENIZER] = tokenizer
+        else:  # TFLite's tables describe files of one signature
+            entries[tables.NAME] = tables.metadata(path, contract, LABELS)
+        head.write(path, temporary, entries)
+        if contract["labels"]:
+            members[LABELS] = "\n".join(contract["labels"]) + "\n"
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.comment = checksum.PLACE
+            for name, text in members.items():
+                archive.writestr(zipfile.ZipInfo(name), text)
+        checksum.seal(temporary)
+
+
+def read(path):
+    """Reads the contract of a `.tflite` file, after the file's checksum.
+
+    Args:
+        path: File.
+
+    Returns:
+        Dictionary; empty if the file is another program's.
+
+    Raises:
+        ValueError: the file is damaged, or its contract is of another format.
+    """
+    if not checksum.sealed(path):
+        return {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            contract = json.loads(archive.read(CONTRACT))
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise ValueError(explain("the file must have its contract", file=str(path),
+                                 error=str(error), fix="export it again")) from error
+    if contract.get("format") != FORMAT:
+        raise ValueError(explain(
+            "the contract must be of a format that this release knows", file=str(path),
+            format=contract.get("format"), known=FORMAT, fix="install a newer keras_seqattn"))
+    return contract
+
+
+def tokenizer(path):
+    """Reads the text of the tokenizer of a file that `read` has read; `None` if it has none."""
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(TOKENIZER).decode() if TOKENIZER in archive.namelist() else None
