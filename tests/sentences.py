@@ -41,11 +41,12 @@ ITEM = re.compile(rf"\s*(?:[-*+]|\d+[.)])\s+(?:{NAMED})?|\s+{NAMED}|[A-Z]\w*(?: 
 MARK = re.compile(r"[,;:](?=[\s\"')\]*_]|$)")
 END = re.compile(r"(?<!\bal)(?<!\bcf)(?<!\bvs)(?<!\be\.g)(?<!\bi\.e)[.!?][\"')*_]*$")
 
-# The house writes -ise and -our. What others named, and what is quoted, keeps its spelling.
+# The house writes -ise and -our. What others named, and what is quoted, keeps its spelling; so do
+# the nouns that name Keras' classes: optimizer, tokenizer, initializer, regularizer.
 NAMES = re.compile(rf'AI\s+Edge\s+Quantizer|Apache\s+License|"[^"\n]+"|^[ \t]+{NAMED}',
                    re.MULTILINE)
 AMERICAN = re.compile(r"""(?<![\w.@/=#-])(?:
-    (?!(?:cap|re|up|down|over|under)?siz|priz|seiz)[a-z]+[iy]z(?:e[sdr]?|ers|ing|ations?|able)
+    (?!(?:cap|re|up|down|over|under)?siz|priz|seiz|(?:optim|token|initial|regular)izer)[a-z]+[iy]z(?:e[sdr]?|ers|ing|ations?|able)
     |[a-z]*(?:col|behavi|fav|flav|lab|hon|neighb|rum|harb|rig|vap)or(?:s|ed|ing|al|hood|able)?
     |(?:label|model|cancel|travel|signal|level|total)(?:ed|ing)
     |center(?:s|ed|ing)?|fibers?|(?:kilo|centi|milli)?meters?|gray(?:s|ish)?|licenses?
