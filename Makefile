@@ -1,8 +1,9 @@
-# make demo | web | test | test-jax (no TensorFlow) | lint | bench | arm-smoke | clean. PYTHON picks the interpreter.
+# make demo | web | check | test | test-jax (no TensorFlow) | lint | bench | arm-smoke | clean.
+# PYTHON picks the interpreter.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo web test test-jax lint bench arm-smoke clean
+.PHONY: demo web check test test-jax lint bench arm-smoke clean
 
 demo: .venv/installed
 	$(BIN)/seqattn demo --out runs/demo
@@ -15,12 +16,17 @@ web: .venv/installed
 arm-smoke: .venv/installed
 	PYTHON=$(BIN)/python tflite/arm/smoke.sh
 
+# What a change needs before it is committed: linters, and the tests of the files that changed.
+check: lint
+	$(BIN)/pytest -n 2 --dist loadfile $$($(BIN)/python tests/changed.py)
+
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/attention.py
@@ -51,8 +57,8 @@ bench: .venv/installed
 
 test-jax:
 	$(PYTHON) -m venv .venv-jax
-	.venv-jax/bin/pip install --quiet --editable . jax pillow pydantic pyyaml pytest safetensors
-	KERAS_BACKEND=jax .venv-jax/bin/pytest tests/layers tests/decoding tests/models tests/checkpoints tests/inspection \
+	.venv-jax/bin/pip install --quiet --editable . jax pillow pydantic pyyaml pytest pytest-xdist safetensors
+	KERAS_BACKEND=jax .venv-jax/bin/pytest -n 2 --dist loadfile tests/layers tests/decoding tests/models tests/checkpoints tests/inspection \
 	    keras_seqattn/layers keras_seqattn/decoding keras_seqattn/models keras_seqattn/checkpoints \
 	    tests/data/test_batches.py tests/data/test_augment.py tests/training/test_strategy.py
 

@@ -43,5 +43,5 @@ def test_the_commands_exist():
     assert used <= known
     targets = set(re.findall(r"^make (\w+)", README, re.MULTILINE))
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert targets == {"demo", "test", "web"}
+    assert targets == {"check", "demo", "test", "web"}
     assert all(f"\n{target}:" in makefile for target in targets)
