@@ -91,7 +91,7 @@ class Transformer(Generator):
             source: int32, `(B, S)`.
 
         Returns:
-            The memory, float `(B, S, D)`, and its boolean mask, `(B, S)`.
+            The memory, float `(B, S, D)`, and its mask, boolean `(B, S)`.
         """
         mask = ops.not_equal(source, PAD)
         memory = self._embed(source)

@@ -8,7 +8,7 @@ import keras
 from keras_seqattn.errors import explain
 from keras_seqattn.shapes import Tensor
 
-# Height, width and channels, in pixels; a side of `None` may differ from call to call.
+# Height, width and channels, in pixels. A side of `None` may differ from call to call.
 ImageShape: typing.TypeAlias = tuple[int | None, int | None, int]
 
 

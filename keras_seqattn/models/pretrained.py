@@ -10,9 +10,9 @@ from keras_seqattn.data.tokenizer import Tokenizer
 from keras_seqattn.errors import explain, nearest
 from keras_seqattn.models.download import cache, cached, check, digest, fetch, is_url
 
-# One folder per trained model that comes with the project; a run folder has the same files.
+# One folder per trained model that comes with the project. A run folder has the same files.
 FOLDER = pathlib.Path(__file__).parents[2] / "models"
-# What a checkout has in FOLDER, for a wheel, which comes without it: sizes and hashes.
+# Sizes and hashes of the files in FOLDER, for a wheel, which comes without that folder.
 LISTING = pathlib.Path(__file__).with_name("shipped.json")
 WEIGHTS, LABELS, TOKENIZER = "model.keras", "labels.txt", "tokenizer.json"
 
@@ -73,10 +73,10 @@ def labels(model: os.PathLike | str) -> list[str] | None:
 
 
 def tokenizer(model: os.PathLike | str) -> Tokenizer | None:
-    """Returns the tokenizer that a trained model reads and writes with.
+    """Returns the tokeniser that a trained model reads and writes with.
 
     Args:
-        model: As for `load`. Beside a file `NAME.keras` the tokenizer is read from
+        model: As for `load`. Beside a file `NAME.keras` the tokeniser is read from
             `NAME.tokenizer.json`, or from `tokenizer.json` if there is none.
 
     Returns:
@@ -85,7 +85,7 @@ def tokenizer(model: os.PathLike | str) -> Tokenizer | None:
 
     Raises:
         ValueError: there is no such model.
-        ValueError: the file is no tokenizer.
+        ValueError: the file is no tokeniser.
         ConnectionError: the download was cut.
     """
     text = _beside(model, TOKENIZER)

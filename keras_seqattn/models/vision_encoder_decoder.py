@@ -8,8 +8,8 @@ The decoder is that of GPT-2, with attention to the picture added:
 
 Papers:
 
-- The decoder: Radford et al. 2019, section 2.3.
-- An encoder of pictures before a decoder of text: Li et al. 2021, "TrOCR", sections 2.1 and 2.2.
+- Radford et al. 2019, section 2.3, for the decoder.
+- Li et al. 2021, "TrOCR", sections 2.1 and 2.2. It puts an encoder of pictures before the decoder.
 
 Deviation: any encoder serves, and the norms may also stand behind the parts.
 """

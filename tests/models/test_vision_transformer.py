@@ -14,8 +14,8 @@ from keras_seqattn.layers import ConvStem
 from keras_seqattn.models.vision_transformer import SIZES
 from keras_seqattn.testing import check_error
 
-# Published for 224x224, 1,000 classes and a class token: Dosovitskiy et al. 2021 and the code of
-# its authors; tiny and small: Touvron et al. 2021. Nano is ours, counted by hand below.
+# Published for 224x224, 1,000 classes and a class token by Dosovitskiy et al. 2021 and the code of
+# its authors. Tiny and small are Touvron's et al. 2021. Nano is ours, counted by hand below.
 PARAMS = {
     ("tiny", 16): 5_717_416, ("small", 16): 22_050_664, ("base", 16): 86_567_656,
     ("base", 32): 88_224_232, ("large", 16): 304_326_632, ("large", 32): 306_535_400,
