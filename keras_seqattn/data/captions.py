@@ -21,7 +21,7 @@ FOLDERS = ("flickr30k_images", "flickr30k-images", "Flicker8k_Dataset", "Flickr8
            "Images", "images")
 
 
-def load(source: str, split: str = "train", image_shape: tuple[int, int, int] | None = None,
+def load(source: str, split: str = "train", image_shape: Sequence[int] | None = None,
          skip_bad: bool = False) -> StoredImages:
     """Loads one split of a source of captioned pictures.
 

@@ -1,9 +1,9 @@
 """Sources of labelled images: a sample, a folder, a pack or a set of tensorflow-datasets."""
 
 import dataclasses
-import math
 import pathlib
 import sysconfig
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,7 +16,7 @@ SPLITS = ("train", "validation", "test")
 IN_MEMORY = 2 * 2**30  # bytes of decoded images, beyond which they are decoded when they are read
 
 
-def load(source: str, split: str = "train", image_shape: tuple[int, int, int] | None = None,
+def load(source: str, split: str = "train", image_shape: Sequence[int] | None = None,
          skip_bad: bool = False) -> LabelledImages | StoredImages:
     """Loads one split of a source of labelled images.
 
@@ -70,9 +70,8 @@ def load(source: str, split: str = "train", image_shape: tuple[int, int, int] | 
             "`source` must hold pictures of the split", source=str(source), split=split,
             skipped=examples.skipped, fix="pass another split or source"))
     height, width, channels = image_shape or examples.first_shape()
-    image_shape = (height, width, channels)
-    examples = dataclasses.replace(examples, image_shape=image_shape)
-    if scheme == "tfds" or len(examples) * math.prod(image_shape) > IN_MEMORY:
+    examples = dataclasses.replace(examples, image_shape=(height, width, channels))
+    if scheme == "tfds" or len(examples) * height * width * channels > IN_MEMORY:
         return examples
     return examples.in_memory()
 
