@@ -70,7 +70,7 @@ def load(source: str, split: str = "train", image_shape: Sequence[int] | None = 
     except (OSError, KeyError, IndexError, EOFError, ValueError) as error:
         raise ValueError(explain(
             "the captions must be readable", source=str(source), error=str(error),
-            fix="see the layouts in the documentation of keras_seqattn.data.captions")) from error
+            fix="see the layouts in help(keras_seqattn.data.captions.load)")) from error
     return _checked(records, source, split, image_shape, skip_bad)
 
 
