@@ -27,7 +27,7 @@ def rot90(images: np.ndarray, labels: np.ndarray,
           rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Turns each image by a random number of right angles. Images must be square.
 
-    It serves pictures from above, of which none is upright.
+    Use this for pictures from above, of which none is upright.
     """
     turns = rng.integers(4, size=len(images))
     images = np.stack([np.rot90(image, k) for image, k in zip(images, turns, strict=True)])
