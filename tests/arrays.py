@@ -1,4 +1,4 @@
-"""Arrays for tests: drawn, brought to NumPy from any backend, compared."""
+"""Arrays for tests are drawn, brought to NumPy from any backend and compared."""
 
 import numpy as np
 from keras import ops

@@ -5,10 +5,12 @@ import dataclasses
 import json
 import math
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
-from keras_seqattn.data.batches import Batches, scale
+from keras_seqattn.data.augment import AUGMENTATIONS
+from keras_seqattn.data.batches import Epochs, scale
 from keras_seqattn.data.pairs import PAD, SPLITS, hundredth, pad
 from keras_seqattn.data.stored import StoredImages
 from keras_seqattn.errors import explain, nearest
@@ -19,31 +21,42 @@ FOLDERS = ("flickr30k_images", "flickr30k-images", "Flicker8k_Dataset", "Flickr8
            "Images", "images")
 
 
-def load(source, split="train", image_shape=None, skip_bad=False):
+def load(source: str, split: str = "train", image_shape: Sequence[int] | None = None,
+         skip_bad: bool = False) -> StoredImages:
     """Loads one split of a source of captioned pictures.
 
+    Sources are:
+
+    - `pack:FILE.npz`: encoded pictures in arrays `bytes`, `offset` and `test`. Beside it lies
+      `captions.tsv` with the columns `index`, `style`, `codepoints` and `name`.
+    - `coco:FOLDER`: folders of pictures, and `annotations/captions_train2017.json` and so on.
+    - `flickr30k:FOLDER` or `flickr8k:FOLDER`: a folder of pictures and one file of captions. It is
+      `results.csv`, `captions.txt` or `*.token.txt`.
+
+    Where a source names no splits, the SHA-1 of a picture's name says one, as in `pairs.load`. A
+    pack names its test split. Its other pictures are split by their concept, which is the code
+    points without the skin tone. The SHA-1 of the concept says its hundredth:
+
+    - 0 to 4: all its pictures are for `"validation"`.
+    - 5 to 9: those of one style are for `"validation"`.
+    - 10 to 19: those of one style are for `"styles"`, which tests known concepts in new pictures.
+    - All other pictures are for `"train"`.
+
     Args:
-        source: `pack:FILE.npz`, encoded pictures in arrays `bytes`, `offset` and `test` with a
-            `captions.tsv` beside it (columns `index`, `style`, `codepoints`, `name`);
-            `coco:FOLDER` (`annotations/captions_train2017.json` and so on beside the folders of
-            pictures); `flickr30k:FOLDER` or `flickr8k:FOLDER` (a folder of pictures and
-            `results.csv`, `captions.txt` or `*.token.txt`).
-        split: `"train"`, `"validation"` or `"test"`. Where the source names none, the SHA-1 of a
-            picture's name says it, 90, 5 and 5 of a hundred. A pack names its test split; of the
-            rest each concept (code points without skin tone) belongs to a hundredth by its SHA-1:
-            of 0 – 4 all pictures, of 5 – 9 those of one style are for `"validation"`, of 10 – 19
-            those of one style are `"styles"`: unseen pictures of known concepts, for testing.
+        source: One of the above.
+        split: `"train"`, `"validation"` or `"test"`. Of a pack also `"styles"`.
         image_shape: `(height, width, channels)` to convert to. Defaults to the first picture's
             size in RGB.
-        skip_bad: Whether to leave out pictures that are missing or unreadable and captions that
-            are empty, and count them.
+        skip_bad: Whether to leave out, and count, empty captions and pictures that are unreadable.
 
     Returns:
         `StoredImages` whose labels are lists of captions.
 
     Raises:
-        ValueError: the scheme or the split is unknown, a file is missing or is not what it must
-            be, the split is empty; or, unless `skip_bad`, a picture is missing or a caption empty.
+        ValueError: the scheme or the split is not known.
+        ValueError: a file is missing or not what it must be.
+        ValueError: a picture is missing or a caption empty, unless `skip_bad`.
+        ValueError: the split is empty.
     """
     scheme, _, name = str(source).partition(":")
     if scheme not in _SCHEMES or not name:
@@ -57,12 +70,12 @@ def load(source, split="train", image_shape=None, skip_bad=False):
     except (OSError, KeyError, IndexError, EOFError, ValueError) as error:
         raise ValueError(explain(
             "the captions must be readable", source=str(source), error=str(error),
-            fix="see the layouts in the documentation of keras_seqattn.data.captions")) from error
+            fix="see the layouts in help(keras_seqattn.data.captions.load)")) from error
     return _checked(records, source, split, image_shape, skip_bad)
 
 
 def _checked(records, source, split, image_shape, skip_bad):
-    """Examples of `(picture, name, captions)`, what is bad refused or left out."""
+    """Makes examples of `(picture, name, captions)`. What is bad is refused or left out."""
     bad, good = [], []
     for picture, name, captions in records:
         full = [caption.strip() for caption in captions if caption.strip()]
@@ -89,7 +102,7 @@ def _from_pack(path, split):
         blob, offset, test = pack["bytes"].tobytes(), pack["offset"], pack["test"]
     with open(path.with_name("captions.tsv"), encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    styles = {}
+    styles: dict[str, set[str]] = {}
     for row in rows:
         styles.setdefault(_concept(row), set()).add(row["style"])
     return [(blob[offset[index]:offset[index + 1]], f"picture {index}", [row["name"]])
@@ -119,7 +132,7 @@ def _from_coco(folder, split):
     file = _first(folder, f"annotations/captions_{part}*.json", f"captions_{part}*.json")
     content = json.loads(file.read_text(encoding="utf-8"))
     pictures = folder / file.stem.removeprefix("captions_")
-    captions = {image["id"]: [] for image in content["images"]}
+    captions: dict[int, list[str]] = {image["id"]: [] for image in content["images"]}
     for each in content["annotations"]:
         captions[each["image_id"]].append(each["caption"])
     return [(pictures / image["file_name"], image["file_name"], captions[image["id"]])
@@ -128,7 +141,7 @@ def _from_coco(folder, split):
 
 def _from_flickr(folder, split):
     file = _first(folder, "results.csv", "captions.txt", "*.token.txt", "*.token")
-    captions = {}
+    captions: dict[str, list[str]] = {}
     for name, caption in _flickr_lines(file):
         captions.setdefault(name, []).append(caption)
     pictures = next((folder / each for each in FOLDERS if (folder / each).is_dir()), folder)
@@ -142,7 +155,7 @@ def _from_flickr(folder, split):
 
 
 def _flickr_lines(file):
-    """Pairs of a picture's name and a caption, in each of the three layouts."""
+    """Reads pairs of a picture's name and a caption, in each of the three layouts."""
     lines = file.read_text(encoding="utf-8").splitlines()
     if file.name == "results.csv":                     # image_name| comment_number| comment
         return [(parts[0].strip(), parts[2] if len(parts) > 2 else "")
@@ -165,51 +178,55 @@ _SCHEMES = {"pack": _from_pack, "coco": _from_coco, "flickr30k": _from_flickr,
             "flickr8k": _from_flickr}
 
 
-class CaptionBatches(Batches):
+class CaptionBatches(Epochs):
     """Batches of captioned pictures, as a pure function of seed and step.
 
-    Each caption is an example. Each batch is a triple: `{"images": float32 (b, height, width,
-    channels) in [-1, 1], "tokens": int32 (b, T)}`, the tokens to predict, int32 `(b, T)`, and their
-    weights, float32 `(b, T)`: 0 for padding, and so much for the others that the mean over all
-    positions is the mean over the real ones. `b` is `batch_size / shares`, `T` a multiple of
-    `ROUND`.
+    Each caption is an example. Each batch is a triple, with `b = batch_size / shares`:
+
+    - inputs, `{"images": float32 (b, height, width, channels), "tokens": int32 (b, T)}`;
+    - the tokens to predict, int32 `(b, T)`;
+    - their weights, float32 `(b, T)`.
+
+    Pixels lie in `[-1, 1]`. The weights are 0 for padding. The others are such that the mean over
+    all positions is the mean over the real ones. `T` is a multiple of `ROUND`.
 
     Args:
         examples: What `load` returns.
         captions: For each example a list of its captions as ids, as of `pairs.encode`, with the
             start token.
-        batch_size: Captions per step `B`, over all devices and hosts.
-        augment: Names of augmentations that change each picture by itself; keys of
+        batch_size: As for `Epochs`.
+        augment: Names of augmentations that change each picture by itself. Keys of
             `augment.AUGMENTATIONS`.
-        seed: Seed of order and augmentation. Batches then go on without end, epoch after epoch.
-            `None` keeps the given order, once through, without augmentation.
-        first_step: Step of the first batch, counted from the start of the training.
-        share: `(index, count)`: which of `count` equal shares of each batch is made here.
+        seed: As for `Epochs`, and seed of the augmentations. `None` does without augmentation.
+        first_step: As for `Epochs`.
+        share: As for `Epochs`.
 
     Raises:
-        ValueError: there is no caption, or `count` does not divide `batch_size`.
+        ValueError: as for `Epochs`.
     """
 
     ROUND = 4
 
-    def __init__(self, examples, captions, batch_size, augment=(), seed=None, first_step=0,
-                 share=(0, 1)):
-        pairs = [(index, ids) for index, each in enumerate(captions) for ids in each]
-        super().__init__(pairs, batch_size, augment, seed, first_step, share)
+    def __init__(self, examples: StoredImages, captions: Sequence[Sequence[np.ndarray]],
+                 batch_size: int, augment: Sequence[str] = (), seed: int | None = None,
+                 first_step: int = 0, share: tuple[int, int] = (0, 1)):
+        self._captions = [(index, ids) for index, each in enumerate(captions) for ids in each]
+        super().__init__(len(self._captions), batch_size, seed, first_step, share)
         self._pictures = examples
-        self._words = sum(len(ids) - 1 for _, ids in pairs)
+        self._image_shape = examples.image_shape or examples.first_shape()
+        self._augment = [AUGMENTATIONS[name] for name in augment]
+        self._words = sum(len(ids) - 1 for _, ids in self._captions)
 
     @property
-    def signature(self):
-        """Shapes and types of a batch, `None` for what differs between batches."""
+    def signature(self) -> tuple:
+        """Shapes and types of a batch, with `None` for what differs between batches."""
         tokens, weights = ((self._size, None), "int32"), ((self._size, None), "float32")
-        images = (self._size, *self._pictures.image_shape), "float32"
+        images = (self._size, *self._image_shape), "float32"
         return {"images": images, "tokens": tokens}, tokens, weights
 
-    def __getitem__(self, index):
-        epoch, step = divmod(self._first_step + index, self.steps_per_epoch)
-        order = self._epoch_order(epoch)[step * self._batch_size:(step + 1) * self._batch_size]
-        chosen = [self._examples[i] for i in order]
+    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        epoch, step, order = self._chosen(index)
+        chosen = [self._captions[i] for i in order]
         longest = max(len(ids) for _, ids in chosen) - 1
         length = math.ceil(longest / self.ROUND) * self.ROUND
         # Over all batches of a validation together, the mean is that over all tokens.
@@ -218,14 +235,14 @@ class CaptionBatches(Batches):
             else self._words / self.steps_per_epoch)
         start = self._share * self._size
         own = chosen[start:start + self._size]
-        images = np.zeros((self._size, *self._pictures.image_shape), "float32")
+        images = np.zeros((self._size, *self._image_shape), "float32")
         if own:
             images[:len(own)] = scale(self._pictures.read(np.array([i for i, _ in own]))[0])
-        for place in range(0 if self._seed is None else len(own)):
-            rng = np.random.default_rng((self._seed, 1 + epoch, step, start + place))
-            for augment in self._augment:
-                images[place:place + 1], _ = augment(
-                    images[place:place + 1], np.zeros((1, 0), "float32"), rng)
+        if self._seed is not None:
+            for place, image in enumerate(images[:len(own)]):
+                rng = np.random.default_rng((self._seed, 1 + epoch, step, start + place))
+                for augment in self._augment:
+                    image[:] = augment(image[None], np.zeros((1, 0), "float32"), rng)[0][0]
         empty = [np.zeros(0, "int32")] * (self._size - len(own))
         tokens = pad([*(ids[:-1] for _, ids in own), *empty], length)
         labels = pad([*(ids[1:] for _, ids in own), *empty], length)

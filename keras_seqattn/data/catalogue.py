@@ -1,18 +1,21 @@
-"""Benchmark sets of the ViT paper, read through tensorflow-datasets: splits, labels and terms.
+"""Benchmark sets of the ViT paper, read through tensorflow-datasets, with their splits and terms.
 
-Splits: Dosovitskiy et al. 2021, appendix B.1.1, keeps 2 % of CIFAR, 1 % of ImageNet and 10 % of
-Pets and Flowers for choosing hyper-parameters and tests on ImageNet's public validation images.
-VTAB-1k (Zhai et al. 2019, and its code, github.com/google-research/task_adaptation) trains on 800
-examples and chooses on 200; load `"train+validation"` for the last training on all 1,000.
-Captions: Karpathy and Li 2015; COCO's `restval` belongs to training.
+The splits are those of these papers:
 
-Within one major version of a set tensorflow-datasets keeps its examples and their order, so that a
+- Dosovitskiy et al. 2021, appendix B.1.1. It keeps 2 % of CIFAR, 1 % of ImageNet and 10 % of Pets
+  and Flowers for choosing hyper-parameters. It tests on ImageNet's public validation images.
+- VTAB-1k: Zhai et al. 2019 and its code, github.com/google-research/task_adaptation. It trains on
+  800 examples and chooses on 200. Load `"train+validation"` for the last training on all 1,000.
+- Captions: Karpathy and Li 2015. COCO's `restval` belongs to training.
+
+Within one major version of a set tensorflow-datasets keeps its examples and their order. So a
 slice such as `train[:800]` names the same images on every machine.
 """
 
 import dataclasses
 import functools
 import typing
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -29,30 +32,32 @@ class Entry:
         paper: Author and year to cite.
         key: Feature that holds the answer.
         label: Function of that feature to a label, as `StoredImages` takes it.
-        classes: Names of the classes, or `None` for those of the set; none for captions.
+        classes: Names of the classes, or `None` for those of the set. There are none for captions.
         metric: Name of the metric that papers report.
         size: `(height, width)` in pixels that a ViT is usually fine-tuned at.
         white: Value that the set stores for white.
     """
 
     builder: str
-    splits: dict
+    splits: dict[str, str]
     terms: str = "unknown"
     page: str = "https://www.tensorflow.org/datasets/catalog"
     paper: str = ""
     key: str = "label"
     label: typing.Callable = int
-    classes: tuple = None
+    classes: tuple[str, ...] | None = None
     metric: str = "accuracy"
-    size: tuple = (384, 384)
+    size: tuple[int, int] = (384, 384)
     white: int = 255
 
 
-def several(indices, num_classes=1000):
-    """Right classes of an image to float32, `(num_classes,)`, 1 at each; zeros if there is none.
+def several(indices: Sequence[int] | np.ndarray, num_classes: int = 1000) -> np.ndarray:
+    """Turns the right classes of an image into float32, `(num_classes,)`, with 1 at each.
 
-    Beyer et al. 2020, "Are we done with ImageNet?": real accuracy is the share of images whose
-    predicted class is among the right ones, over the images that have any.
+    Real accuracy is the share of images whose predicted class is among the right ones, over the
+    images that have any.
+
+    Paper: Beyer et al. 2020, "Are we done with ImageNet?".
 
     >>> several([3, 1], num_classes=5).tolist()
     [0.0, 1.0, 0.0, 1.0, 0.0]
@@ -62,8 +67,8 @@ def several(indices, num_classes=1000):
     return label
 
 
-def captions(texts):
-    """UTF-8 texts, or a dictionary that holds them as `text`, to a list of strings.
+def captions(texts: dict | Iterable[str | bytes]) -> list[str]:
+    """Turns UTF-8 texts, or a dictionary that holds them as `text`, into a list of strings.
 
     >>> captions({"text": [b"a dog"]})
     ['a dog']
@@ -72,13 +77,13 @@ def captions(texts):
     return [text.decode() if isinstance(text, bytes) else str(text) for text in texts]
 
 
-def object_count(objects):
-    """CLEVR's objects to a class: there are 3 to 10 in an image."""
+def object_count(objects: dict) -> int:
+    """Turns CLEVR's objects into the class of their number. An image has 3 to 10."""
     return len(objects["size"]) - 3
 
 
-def object_distance(objects):
-    """CLEVR's objects to the class of the nearest one's distance from the camera.
+def object_distance(objects: dict) -> int:
+    """Turns CLEVR's objects into the class of the nearest one's distance from the camera.
 
     >>> object_distance({"pixel_coords": [[320.0, 160.0, 9.75], [250.0, 90.0, 8.25]]})
     1
@@ -86,8 +91,10 @@ def object_distance(objects):
     return int(np.searchsorted((8.0, 8.5, 9.0, 9.5, 10.0), _nearest(objects["pixel_coords"])))
 
 
-def vehicle_distance(objects):
-    """KITTI's objects to the class of the nearest car, van or truck's distance from the camera.
+def vehicle_distance(objects: dict) -> int:
+    """Turns KITTI's objects into the class of the nearest vehicle's distance from the camera.
+
+    Cars, vans and trucks are vehicles.
 
     >>> vehicle_distance({"type": [0, 3], "location": [[1.5, 1.7, 9.25], [0.0, 1.7, 4.0]]})
     1
@@ -98,12 +105,12 @@ def vehicle_distance(objects):
 
 
 def _nearest(places):
-    """Smallest third coordinate: the one along the optical axis."""
+    """Returns the smallest third coordinate, which lies along the optical axis."""
     return min(float(place[2]) for place in places)
 
 
-def binned(value, stored):
-    """One of `stored` neighbouring values to one of 16 classes, as even as can be.
+def binned(value: int, stored: int) -> int:
+    """Turns one of `stored` neighbouring values into one of 16 classes, as even as can be.
 
     >>> [binned(value, stored=40) for value in (0, 2, 3, 39)]
     [0, 0, 1, 15]
@@ -202,7 +209,7 @@ CATALOGUE = {
     "coco_captions": _entry("coco_captions/2014:1.*.*", "train+restval", "val", "test", **_TEXTS),
     "flickr30k": _entry("flickr30k:1.*.*", "train", "validation", "test", **_TEXTS),
     # VTAB-1k. Where a set has no validation split, the 200 follow the first 90, 80 or 60 % of its
-    # training split: 2,754 is 90 % of Caltech's 3,060, and so on.
+    # training split. So 2,754 is 90 % of Caltech's 3,060.
     "vtab/caltech101": _vtab("caltech101:3.*.*", "train[2754:2954]"),
     "vtab/cifar100": _vtab("cifar100:3.*.*", "train[45000:45200]"),
     "vtab/dtd": _vtab("dtd:3.*.*"),

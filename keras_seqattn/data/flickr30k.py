@@ -1,7 +1,10 @@
 """Flickr30k for tensorflow-datasets, which has no such set: photographs with five captions each.
 
-Young et al. 2014; splits of Karpathy and Li 2015: 29,000 : 1,014 : 1,000. Importing this module
-makes the set known to `tfds.builder`; `data.prepare("tfds:flickr30k")` prepares it.
+Papers: Young et al. 2014. The splits are those of Karpathy and Li 2015, with 29,000 pictures for
+training, 1,014 for validation and 1,000 for testing.
+
+Importing this module makes the set known to `tfds.builder`. `data.prepare("tfds:flickr30k")`
+prepares it.
 """
 
 import json

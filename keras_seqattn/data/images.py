@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import warnings
 
 import numpy as np
@@ -13,24 +14,25 @@ class Unreadable(ValueError):
     """A picture that cannot be decoded."""
 
 
-def decode(image, size=None, channels=3, white=255):
+def decode(image: os.PathLike | str | bytes, size: tuple[int, int] | None = None,
+           channels: int = 3, white: int = 255) -> np.ndarray:
     """Reads a picture as 8-bit RGB or grey, whatever it was stored as.
 
-    A picture that is stored otherwise (palette, transparency, 16 bits, grey for RGB) is converted
-    and a warning says so; transparent parts become white. A photograph that the camera stored
-    sideways, with a note in its EXIF data, is turned upright.
+    A picture that is stored otherwise is converted, and a warning says so. It may have a palette,
+    transparency, 16 bits or grey for RGB. Transparent parts become white. A photograph that the
+    camera stored sideways, with a note in its EXIF data, is turned upright.
 
     Args:
         image: Path of a picture file, or its bytes.
         size: `(height, width)` in pixels to resize to. Defaults to the picture's own.
         channels: 3 for RGB, 1 for grey.
-        white: Value that is stored for white, which becomes 255.
+        white: Value that is stored for white. It becomes 255.
 
     Returns:
         NumPy uint8, `(height, width, channels)`.
 
     Raises:
-        Unreadable: the file is missing, unreadable or no picture; a `ValueError`.
+        Unreadable: the file is missing, unreadable or no picture. It is a `ValueError`.
     """
     from PIL import Image
 
@@ -43,7 +45,7 @@ def decode(image, size=None, channels=3, white=255):
     return np.asarray(picture, "uint8").reshape(picture.height, picture.width, channels)
 
 
-def readable(image):
+def readable(image: os.PathLike | str | bytes) -> bool:
     """Tells whether `decode` can read a picture, by decoding it."""
     try:
         with _opened(image):

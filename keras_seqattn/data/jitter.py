@@ -9,11 +9,13 @@ CONTRAST = 0.15   # factor of the pixels, away from 1
 BRIGHTNESS = 0.1  # added to pixels in [-1, 1]
 
 
-def jitter(images, labels, rng):
-    """Turns, stretches, moves and lightens each image a little; what enters is like its border."""
+def jitter(images: np.ndarray, labels: np.ndarray,
+           rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Turns, stretches, moves and lightens each image a little. What enters is like its border."""
     from PIL import Image
 
     changed = np.empty_like(images)
+    _, height, width, _ = images.shape
     for image, place in zip(images, changed, strict=True):
         pixels = np.clip(np.rint((image + 1.0) * 127.5), 0, 255).astype("uint8")
         grey = pixels.shape[-1] == 1
@@ -21,7 +23,7 @@ def jitter(images, labels, rng):
         fill = tuple(int(each) for each in np.median(border, axis=0))
         picture = Image.fromarray(pixels[..., 0] if grey else pixels)
         picture = picture.transform(
-            picture.size, Image.Transform.AFFINE, _affine(*image.shape[:2], rng),
+            picture.size, Image.Transform.AFFINE, _affine(height, width, rng),
             resample=Image.Resampling.BILINEAR, fillcolor=fill[0] if grey else fill)
         pixels = np.asarray(picture, "float32").reshape(image.shape) / 127.5 - 1.0
         factor = 1.0 + rng.uniform(-CONTRAST, CONTRAST)
@@ -30,7 +32,7 @@ def jitter(images, labels, rng):
 
 
 def _affine(height, width, rng):
-    """Pillow's six numbers: where each pixel comes from."""
+    """Returns Pillow's six numbers, which say where each pixel comes from."""
     turn = rng.uniform(-TURN, TURN)
     across, down = np.exp(rng.uniform(-STRETCH, STRETCH) + rng.uniform(-0.5, 0.5, 2) * STRETCH)
     matrix = np.array([[np.cos(turn) * across, -np.sin(turn) * down],

@@ -1,4 +1,4 @@
-"""Pairs of sentences: from a file to splits, to ids, and to batches for `model.fit`."""
+"""Pairs of sentences: from a file to splits, to ids and to batches for `model.fit`."""
 
 import dataclasses
 import hashlib
@@ -8,12 +8,12 @@ import pathlib
 import re
 import warnings
 import zipfile
+from collections.abc import Iterable, Sequence
 
-import keras
 import numpy as np
 
-from keras_seqattn.data.batches import share_size
-from keras_seqattn.data.tokenizer import PAD
+from keras_seqattn.data.batches import Epochs
+from keras_seqattn.data.tokenizer import PAD, Tokenizer
 from keras_seqattn.errors import check_count, explain, nearest
 
 SPLITS = {"train": (0, 90), "validation": (90, 95), "test": (95, 100)}  # in hundredths
@@ -24,35 +24,37 @@ class Pairs:
     """Sentences and their translations.
 
     Attributes:
-        sources: Source sentences; one stands once for each of its translations.
+        sources: Source sentences. One stands once for each of its translations.
         targets: The translation of each.
         skipped: Number of lines that were left out.
     """
 
-    sources: tuple
-    targets: tuple
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
     skipped: int = 0
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.sources)
 
-    def references(self):
-        """Each distinct source to all its translations, in the order of the file."""
-        grouped = {}
+    def references(self) -> dict[str, list[str]]:
+        """Returns all translations of each distinct source, in the order of the file."""
+        grouped: dict[str, list[str]] = {}
         for source, target in zip(self.sources, self.targets, strict=True):
             grouped.setdefault(source, []).append(target)
         return grouped
 
 
-def load(source, split="train", skip_bad=False):
+def load(source: str, split: str = "train", skip_bad: bool = False) -> Pairs:
     """Loads one split of a file of pairs.
 
-    A sentence belongs to the split that the SHA-1 of its text says, 90, 5 and 5 of a hundred, so
-    that no source sentence of one split stands in another, whatever is added to the file.
+    The SHA-1 of a source sentence says its split. Of a hundred, 90 are for training, 5 for
+    validation and 5 for testing. So no source sentence of one split stands in another, whatever is
+    added to the file.
 
     Args:
-        source: `pairs:FILE`, tab-separated lines (source, target, anything else), or a ZIP with
-            one such file; or `cmudict:FILE`, the CMU dictionary: letters to phonemes.
+        source: `pairs:FILE`, or `cmudict:FILE` for the CMU dictionary of letters and phonemes. A
+            file of pairs has lines of a source, a tab and a target. What follows another tab is
+            not read. A ZIP with one such file serves too.
         split: `"train"`, `"validation"` or `"test"`.
         skip_bad: Whether to leave out lines without a source or a target, and count them.
 
@@ -60,8 +62,10 @@ def load(source, split="train", skip_bad=False):
         `Pairs`.
 
     Raises:
-        ValueError: the scheme or the split is unknown, the file is unreadable, a line has no
-            source or target and `skip_bad` is false, or the split is empty.
+        ValueError: the scheme or the split is not known.
+        ValueError: the file is unreadable.
+        ValueError: a line has no source or no target, unless `skip_bad`.
+        ValueError: the split is empty.
     """
     scheme, _, name = str(source).partition(":")
     if scheme not in _SCHEMES or not name:
@@ -81,7 +85,8 @@ def load(source, split="train", skip_bad=False):
     if not chosen:
         raise ValueError(explain("the split must hold a pair", source=str(source), split=split,
                                  fix="pass another source or split"))
-    return Pairs(*zip(*chosen, strict=True), len(bad))
+    sources, targets = zip(*chosen, strict=True)
+    return Pairs(sources, targets, len(bad))
 
 
 def _read(name):
@@ -108,20 +113,24 @@ def _pair(line):
 
 
 def _entry(line):
-    """`tomato(2) T AH0 M AA1 T OW2 # note` to `t o m a t o` and the phonemes."""
+    """Turns `tomato(2) T AH0 M AA1 T OW2 # note` into `t o m a t o` and the phonemes."""
     word, *phonemes = line.partition("#")[0].split()
     return (" ".join(re.sub(r"\(\d+\)$", "", word)), " ".join(phonemes)) if phonemes else None
 
 
-def hundredth(text):
+def hundredth(text: str) -> int:
+    """Draws a number from 0 to 99 that follows from a text alone, by its SHA-1."""
     return int.from_bytes(hashlib.sha1(text.encode(), usedforsecurity=False).digest(), "big") % 100
 
 
 _SCHEMES = {"pairs": _pair, "cmudict": _entry}
 
 
-def encode(texts, tokenizer, max_length, start=False):
-    """Ids of texts, the end token behind each, cut to `max_length` with one warning for all.
+def encode(texts: Iterable[str], tokenizer: Tokenizer, max_length: int,
+           start: bool = False) -> list[np.ndarray]:
+    """Returns the ids of texts, the end token behind each.
+
+    They are cut to `max_length`, with one warning for all.
 
     Args:
         texts: Iterable of texts.
@@ -141,8 +150,13 @@ def encode(texts, tokenizer, max_length, start=False):
     return [np.array(ids, "int32") for ids, _ in made]
 
 
-def pad(sequences, length=None):
-    """Stacks sequences to int32 `(B, length)`, 0 behind each; `length` defaults to the longest."""
+def pad(sequences: Sequence[Sequence[int] | np.ndarray], length: int | None = None) -> np.ndarray:
+    """Stacks sequences to int32 `(B, length)`, with 0 behind each.
+
+    Args:
+        sequences: Sequences of ids, `B` of them.
+        length: Length of all. Defaults to that of the longest.
+    """
     length = max(map(len, sequences)) if length is None else length
     stacked = np.full((len(sequences), length), PAD, "int32")
     for row, sequence in zip(stacked, sequences, strict=True):
@@ -150,58 +164,49 @@ def pad(sequences, length=None):
     return stacked
 
 
-class PairBatches(keras.utils.PyDataset):
+class PairBatches(Epochs):
     """Batches of pairs of about equal length, as a pure function of seed and step.
 
-    Each batch is a triple: `{"source": int32 (b, S), "tokens": int32 (b, T)}`, the tokens to
-    predict, int32 `(b, T)`, and their weights, float32 `(b, T)`: 0 for padding, and so much for
-    the others that the mean over all positions is the mean over the real ones. `b` is
-    `batch_size / shares`; `S` and `T` are multiples of `ROUND`, so that few shapes occur.
+    Each batch is a triple, with `b = batch_size / shares`:
+
+    - inputs, `{"source": int32 (b, S), "tokens": int32 (b, T)}`;
+    - the tokens to predict, int32 `(b, T)`;
+    - their weights, float32 `(b, T)`.
+
+    The weights are 0 for padding. The others are such that the mean over all positions is the mean
+    over the real ones. `S` and `T` are multiples of `ROUND`, so that few shapes occur.
 
     Args:
         sources: Sequences of ids, as of `encode`.
         targets: Sequences of ids, with the start token.
-        batch_size: Examples per step `B`, over all devices and hosts.
-        seed: Seed of the order. Batches then go on without end, epoch after epoch. `None` goes
-            once through, from short to long.
-        first_step: Step of the first batch, counted from the start of the training.
-        share: `(index, count)`: which of `count` equal shares of each batch is made here.
+        batch_size: As for `Epochs`.
+        seed: As for `Epochs`. `None` goes once through, from short to long.
+        first_step: As for `Epochs`.
+        share: As for `Epochs`.
 
     Raises:
-        ValueError: there is no pair, or `count` does not divide `batch_size`.
+        ValueError: as for `Epochs`.
     """
 
     ROUND = 2
     POOL = 100  # batches among which pairs of like length are sought
 
-    def __init__(self, sources, targets, batch_size, seed=None, first_step=0, share=(0, 1)):
-        super().__init__()
-        self._share, self._size = share[0], share_size(batch_size, share[1])
-        if not len(sources):
-            raise ValueError(explain("there must be at least one pair", pairs=0,
-                                     fix="pass another source"))
+    def __init__(self, sources: Sequence[np.ndarray], targets: Sequence[np.ndarray],
+                 batch_size: int, seed: int | None = None, first_step: int = 0,
+                 share: tuple[int, int] = (0, 1)):
+        super().__init__(len(sources), batch_size, seed, first_step, share)
         self._sources, self._targets = sources, targets
         self._lengths = np.array([[len(source), len(target)] for source, target in
                                   zip(sources, targets, strict=True)])
-        self._batch_size = batch_size
-        self._seed = seed
-        self._first_step = first_step
-        self.steps_per_epoch = math.ceil(len(sources) / batch_size)
-        self._plan = (None, None)
 
     @property
-    def num_batches(self):
-        return self.steps_per_epoch if self._seed is None else None
-
-    @property
-    def signature(self):
-        """Shapes and types of a batch, `None` for what differs between batches."""
+    def signature(self) -> tuple:
+        """Shapes and types of a batch, with `None` for what differs between batches."""
         tokens, weights = ((self._size, None), "int32"), ((self._size, None), "float32")
         return {"source": tokens, "tokens": tokens}, tokens, weights
 
-    def __getitem__(self, index):
-        epoch, step = divmod(self._first_step + index, self.steps_per_epoch)
-        chosen = self._epoch(epoch)[step]
+    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        _, _, chosen = self._chosen(index)
         lengths = self._lengths[chosen]
         source_length, target_length = (
             math.ceil(int(each) / self.ROUND) * self.ROUND for each in lengths.max(0) - (0, 1))
@@ -218,10 +223,7 @@ class PairBatches(keras.utils.PyDataset):
         labels = pad([*(self._targets[i][1:] for i in own), *empty], target_length)
         return {"source": source, "tokens": tokens}, labels, (labels != PAD) * np.float32(weight)
 
-    def _epoch(self, epoch):
-        """The examples of each batch of an epoch."""
-        if self._plan[0] == epoch:
-            return self._plan[1]
+    def _plan(self, epoch):
         if self._seed is None:
             pools, rng = [np.arange(len(self._sources))], None
         else:
@@ -237,5 +239,4 @@ class PairBatches(keras.utils.PyDataset):
                         for i in range(0, len(pool), self._batch_size)]
         if rng is not None:
             batches = [batches[i] for i in rng.permutation(len(batches))]
-        self._plan = (epoch, batches)
         return batches

@@ -1,9 +1,10 @@
 """RandAugment: two random changes of colour or shape, done by Pillow.
 
+Each image gets two of 14 changes, at a strength of 9 of 30. Keras' layer of this name computes
+every change for the whole batch and keeps one. Here nothing but the two is computed.
+
 Paper: Cubuk et al. 2020, "RandAugment: Practical automated data augmentation with a reduced search
-space": N = 2 of 14 changes at strength M = 9 of 30. Keras' layer of this name computes every
-change for the whole batch and keeps one; here each image gets its own two and nothing else is
-computed.
+space". Its N is 2 here and its M 9.
 """
 
 import numpy as np
@@ -12,8 +13,9 @@ STRENGTH = 9 / 30
 GREY = (128, 128, 128)
 
 
-def rand_augment(images, labels, rng):
-    """Changes each image twice at random; enlarged edges are grey, as in the paper."""
+def rand_augment(images: np.ndarray, labels: np.ndarray,
+                 rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Changes each image twice at random. What enters at an edge is grey, as in the paper."""
     from PIL import Image
 
     changed = []
@@ -65,7 +67,8 @@ def _unchanged(picture, strength):
     return picture
 
 
-# name: how it changes a picture at a signed strength up to 1; largest values from the paper's code
+# name: how it changes a picture at a signed strength of up to 1. The largest changes are those of
+# the paper's code.
 _CHANGES = {
     "identity": _unchanged,
     "auto_contrast": _corrected("autocontrast"),

@@ -1,31 +1,38 @@
-"""Where labelled images come from: `sample:`, `folder:`, `pack:` or `tfds:` and a name."""
+"""Sources of labelled images: a sample, a folder, a pack or a set of tensorflow-datasets."""
 
 import dataclasses
-import math
 import pathlib
 import sysconfig
+from collections.abc import Sequence
 
 import numpy as np
 
 from keras_seqattn.data.catalogue import CATALOGUE, Entry
-from keras_seqattn.data.stored import StoredImages
+from keras_seqattn.data.stored import LabelledImages, StoredImages
 from keras_seqattn.errors import explain, nearest
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 SPLITS = ("train", "validation", "test")
-IN_MEMORY = 2 * 2**30  # bytes of decoded images; what takes more is decoded when it is read
+IN_MEMORY = 2 * 2**30  # bytes of decoded images, beyond which they are decoded when they are read
 
 
-def load(source, split="train", image_shape=None, skip_bad=False):
+def load(source: str, split: str = "train", image_shape: Sequence[int] | None = None,
+         skip_bad: bool = False) -> LabelledImages | StoredImages:
     """Loads one split of a source of labelled images.
 
+    Sources are:
+
+    - `sample:NAME`: a set that comes with this project.
+    - `folder:PATH`: pictures at `PATH/SPLIT/CLASS/`.
+    - `pack:FILE.npz`: encoded pictures in arrays `bytes` and `offset`, with their `label`, `test`
+      and `classes`.
+    - `tfds:NAME`: a key of `catalogue.CATALOGUE`, or any set of tensorflow-datasets with an image
+      and a label. It must be prepared on this machine.
+
     Args:
-        source: `sample:NAME` (a set that comes with this project), `folder:PATH` (pictures at
-            `PATH/SPLIT/CLASS/`), `pack:FILE.npz` (encoded pictures in arrays `bytes`, `offset`,
-            `label`, `test`, `classes`) or `tfds:NAME` (a key of `catalogue.CATALOGUE`, or any set
-            of tensorflow-datasets with an image and a label, prepared on this machine).
-        split: `"train"`, `"validation"` or `"test"`, or several joined by `+`, such as
-            `"train+validation"` for a last training on all but the test split.
+        source: One of the above.
+        split: `"train"`, `"validation"` or `"test"`, or several joined by `+`. So
+            `"train+validation"` serves a last training on all but the test split.
         image_shape: `(height, width, channels)` to convert to. Defaults to the first picture's
             size in RGB.
         skip_bad: Whether to leave out pictures that cannot be decoded. Each is then decoded once
@@ -35,8 +42,10 @@ def load(source, split="train", image_shape=None, skip_bad=False):
         `LabelledImages`, or `StoredImages` for `tfds:` and for what is larger than `IN_MEMORY`.
 
     Raises:
-        ValueError: the source, its scheme or the split is unknown, holds no picture or is not
-            prepared on this machine; or, where it is held in memory, a picture is unreadable.
+        ValueError: the scheme, the name or the split is not known.
+        ValueError: the split holds no picture.
+        ValueError: a set of tensorflow-datasets is not prepared on this machine.
+        ValueError: the images are held in memory and one is unreadable.
         ImportError: tensorflow-datasets is needed and missing.
     """
     scheme, _, name = str(source).partition(":")
@@ -60,17 +69,17 @@ def load(source, split="train", image_shape=None, skip_bad=False):
         raise ValueError(explain(
             "`source` must hold pictures of the split", source=str(source), split=split,
             skipped=examples.skipped, fix="pass another split or source"))
-    image_shape = tuple(image_shape or examples.first_shape())
-    examples = dataclasses.replace(examples, image_shape=image_shape)
-    if scheme == "tfds" or len(examples) * math.prod(image_shape) > IN_MEMORY:
+    height, width, channels = image_shape or examples.first_shape()
+    examples = dataclasses.replace(examples, image_shape=(height, width, channels))
+    if scheme == "tfds" or len(examples) * height * width * channels > IN_MEMORY:
         return examples
     return examples.in_memory()
 
 
-def prepare(source):
-    """Downloads a `tfds:` set, which nothing else here does, and stores it for reading by index.
+def prepare(source: str) -> None:
+    """Downloads a `tfds:` set and stores it for reading by index. Nothing else here downloads sets.
 
-    What must be fetched by hand tensorflow-datasets asks for. The set lands in its folder, which
+    For what must be fetched by hand, tensorflow-datasets asks. The set lands in its folder, which
     is `~/tensorflow_datasets` or the environment's `TFDS_DATA_DIR`.
 
     Args:
@@ -90,8 +99,11 @@ def prepare(source):
     builder.download_and_prepare(file_format="array_record")
 
 
-def sample_folder():
-    """Folder of the sample sets: in a checkout `examples/data`, else where pip installed them."""
+def sample_folder() -> pathlib.Path:
+    """Returns the folder of the sample sets.
+
+    In a checkout it is `examples/data`, otherwise where pip installed it.
+    """
     checkout = pathlib.Path(__file__).parents[2] / "examples" / "data"
     if checkout.is_dir():
         return checkout

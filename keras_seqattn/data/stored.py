@@ -2,10 +2,22 @@
 
 import concurrent.futures
 import dataclasses
+import typing
 
 import numpy as np
 
 from keras_seqattn.data.images import decode, readable
+
+# Stands for the indices of all records, while their number is not known.
+_ALL = np.empty(0, int)
+
+
+class Records(typing.Protocol):
+    """Pictures with their labels, read by index."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: typing.Any, /) -> typing.Any: ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -21,17 +33,17 @@ class LabelledImages:
 
     images: np.ndarray
     labels: np.ndarray
-    classes: tuple
+    classes: tuple[str, ...]
     skipped: int = 0
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.labels)
 
-    def read(self, indices):
+    def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns images and labels at `indices`, in that order."""
         return self.images[indices], self.labels[indices]
 
-    def take(self, indices):
+    def take(self, indices: np.ndarray) -> "LabelledImages":
         """Returns the examples at `indices`, in that order."""
         return dataclasses.replace(self, images=self.images[indices], labels=self.labels[indices])
 
@@ -41,73 +53,79 @@ class StoredImages:
     """Images with their labels, decoded at each reading and never held together.
 
     Attributes:
-        records: Sequence whose item `i` is a pair: a picture, as `decode` takes it, and its label:
-            a class, an array with 1 at each right class, or a list of captions.
-        classes: Names of the classes; none if the labels are captions.
-        image_shape: `(height, width, channels)` that pictures are brought to.
+        records: Pairs of a picture, as `decode` takes it, and its label. The label is a class, an
+            array with 1 at each right class or a list of captions.
+        classes: Names of the classes. There are none if the labels are captions.
+        image_shape: `(height, width, channels)` that pictures are brought to. Defaults to the
+            first picture's size in RGB.
         order: NumPy int, `(n,)`: index of each example in `records`. Defaults to all.
         skipped: Number of unreadable pictures that were left out.
         grey: Whether the set stores grey pictures. They fill all channels, without a warning.
         white: Value that is stored for white.
     """
 
-    records: object
-    classes: tuple
-    image_shape: tuple = None
-    order: np.ndarray = None
+    records: Records
+    classes: tuple[str, ...]
+    image_shape: tuple[int, int, int] | None = None
+    order: np.ndarray = dataclasses.field(default_factory=lambda: _ALL)
     skipped: int = 0
     grey: bool = False
     white: int = 255
 
     def __post_init__(self):
-        if self.order is None:
+        if self.order is _ALL:
             object.__setattr__(self, "order", np.arange(len(self.records)))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.order)
 
-    def read(self, indices):
+    def read(self, indices: np.ndarray) -> tuple[np.ndarray, typing.Any]:
         """Decodes the examples at `indices`, in that order.
 
         Args:
             indices: NumPy int, `(m,)`.
 
         Returns:
-            Images, NumPy uint8, `(m, height, width, channels)`, and labels: NumPy int32, `(m,)`,
-            for one class each; float32, `(m, num_classes)`, 1 at each right class, where an image
-            has several or none; or a list of lists of captions.
+            Images, NumPy uint8 `(m, height, width, channels)`, and their labels. Labels have one
+            of three forms:
+
+            - NumPy int32, `(m,)`, where each image has one class.
+            - NumPy float32, `(m, num_classes)`, where an image has several or none. It is 1 at
+              each right class.
+            - A list of lists of captions.
 
         Raises:
             Unreadable: a picture cannot be decoded.
         """
-        chosen = self.order[indices]
-        images, labels = np.empty((len(chosen), *self.image_shape), "uint8"), []
+        chosen, shape = self.order[indices], self.image_shape or self.first_shape()
+        images, labels = np.empty((len(chosen), *shape), "uint8"), []
         for image, index in zip(images, chosen, strict=True):
             picture, label = self.records[index]
-            image[:] = self._decode(picture, *self.image_shape)
+            image[:] = self._decode(picture, *shape)
             labels.append(label)
         if not self.classes:
             return images, labels
-        labels = np.asarray(labels)
-        return images, labels.astype("float32" if labels.ndim == 2 else "int32")
+        stacked = np.asarray(labels)
+        return images, stacked.astype("float32" if stacked.ndim == 2 else "int32")
 
-    def take(self, indices):
-        """Returns the examples at `indices`, in that order; nothing is read."""
+    def take(self, indices: np.ndarray) -> "StoredImages":
+        """Returns the examples at `indices`, in that order. Nothing is read."""
         return dataclasses.replace(self, order=self.order[indices])
 
-    def without_unreadable(self):
-        """Leaves out every picture that cannot be decoded; each is decoded once to know it."""
+    def without_unreadable(self) -> "StoredImages":
+        """Leaves out every picture that cannot be decoded, which it learns by decoding each."""
         with concurrent.futures.ThreadPoolExecutor() as pool:
             good = list(pool.map(lambda index: readable(self.records[index][0]), self.order))
         return dataclasses.replace(
             self, order=self.order[good], skipped=self.skipped + good.count(False))
 
-    def in_memory(self):
+    def in_memory(self) -> LabelledImages:
         """Returns `LabelledImages` of the same examples."""
-        return LabelledImages(*self.read(np.arange(len(self))), self.classes, self.skipped)
+        images, labels = self.read(np.arange(len(self)))
+        return LabelledImages(images, labels, self.classes, self.skipped)
 
-    def first_shape(self):
-        """Returns the shape of the first picture, in RGB: `(height, width, 3)`."""
+    def first_shape(self) -> tuple[int, int, int]:
+        """Returns the shape of the first picture in RGB, `(height, width, 3)`."""
         height, width, _ = self._decode(self.records[self.order[0]][0]).shape
         return height, width, 3
 

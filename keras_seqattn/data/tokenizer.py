@@ -1,4 +1,4 @@
-"""Text to token ids and back: sub-words or whole words, in plain Python.
+"""Text to ids of tokens and back: sub-words or whole words, in plain Python.
 
 The same code runs in training and beside an exported file on a device. Only learning the merges
 is left to the `tokenizers` package.
@@ -10,6 +10,7 @@ import itertools
 import json
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from keras_seqattn.errors import check_count, explain
 
@@ -19,7 +20,7 @@ SPACE = "\N{LOWER ONE EIGHTH BLOCK}"  # stands for the space before a word, as i
 _PIECES = re.compile(rf"{SPACE}?\w+|{SPACE}?[^\w\s]")
 
 
-def pieces(text):
+def pieces(text: str) -> list[str]:
     """Cuts a text into words and single other characters, each with the space before it.
 
     >>> pieces("Go on, Tom!")
@@ -33,10 +34,10 @@ class Tokenizer:
     """Turns text into ids and back.
 
     Args:
-        tokens: The texts of the ids from 4 on, or of all ids, in which case they begin with
-            `SPECIAL`; `▁` stands for a space.
-        merges: Pairs of tokens that are joined within a piece, the first pair first. Without any,
-            only whole pieces are known.
+        tokens: The texts of the ids from 4 on, or of all ids. The texts of all ids begin with
+            `SPECIAL`. `▁` stands for a space.
+        merges: Pairs of tokens that are joined within a piece, the first pair first. Without
+            merges only whole pieces are known.
 
     Raises:
         ValueError: a token stands twice.
@@ -49,7 +50,7 @@ class Tokenizer:
     (True, 'lower low')
     """
 
-    def __init__(self, tokens, merges=()):
+    def __init__(self, tokens: Iterable[str], merges: Iterable[Iterable[str]] = ()):
         tokens = tuple(tokens)
         self.tokens = tokens if tokens[:len(SPECIAL)] == SPECIAL else SPECIAL + tokens
         self.merges = tuple(map(tuple, merges))
@@ -62,14 +63,17 @@ class Tokenizer:
         self._ranks = {pair: rank for rank, pair in enumerate(self.merges)}
         self._encode_piece = functools.lru_cache(maxsize=65_536)(self._merge)
 
-    vocab_size = property(lambda self: len(self.tokens))
+    @property
+    def vocab_size(self) -> int:
+        """Number of tokens `V`."""
+        return len(self.tokens)
 
-    def encode(self, text):
-        """Ids of a text, without start and end; what is not known becomes 3."""
+    def encode(self, text: str) -> list[int]:
+        """Returns the ids of a text, without start and end. What is not known becomes 3."""
         return [index for piece in pieces(text) for index in self._encode_piece(piece)]
 
-    def sequence(self, text, max_length, start=False):
-        """Ids of a text as a model reads them: the end token behind, cut to what fits.
+    def sequence(self, text: str, max_length: int, start: bool = False) -> tuple[list[int], int]:
+        """Returns the ids of a text as a model reads them: cut to what fits, with the end behind.
 
         Args:
             text: Text.
@@ -83,17 +87,17 @@ class Tokenizer:
         room = max(max_length - 1 - len(first), 0)
         return [*first, *ids[:room], END], max(len(ids) - room, 0)
 
-    def decode(self, ids):
-        """The text of ids, as far as the end; padding and start are left out."""
+    def decode(self, ids: Iterable[int]) -> str:
+        """Returns the text of ids as far as the end, without padding and start."""
         ids = [int(index) for index in ids]
         ids = ids[:ids.index(END)] if END in ids else ids
         text = "".join("\N{REPLACEMENT CHARACTER}" if index == UNKNOWN else self.tokens[index]
                        for index in ids if index not in (PAD, START))
         return text.replace(SPACE, " ").strip()
 
-    def unknown(self, text):
-        """The pieces or characters of a text that have no token, in their order."""
-        found = []
+    def unknown(self, text: str) -> list[str]:
+        """Returns the pieces or characters of a text that have no token, in their order."""
+        found: list[str] = []
         for piece in pieces(text):
             if UNKNOWN in self._encode_piece(piece):
                 parts = self._parts(piece) if self.merges else (piece,)
@@ -128,13 +132,13 @@ class Tokenizer:
             parts = joined
         return parts
 
-    def to_json(self):
-        """The tokenizer as one text."""
+    def to_json(self) -> str:
+        """Returns the tokeniser as one text."""
         return json.dumps({"tokens": self.tokens, "merges": self.merges}, ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, text):
-        """The tokenizer that `to_json` wrote.
+    def from_json(cls, text: str) -> "Tokenizer":
+        """Returns the tokeniser that `to_json` wrote.
 
         Raises:
             ValueError: the text is something else.
@@ -143,17 +147,17 @@ class Tokenizer:
             stored = json.loads(text)
             return cls(stored["tokens"], stored["merges"])
         except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ValueError(explain("a tokenizer must be JSON with `tokens` and `merges`",
+            raise ValueError(explain("a tokeniser must be JSON with `tokens` and `merges`",
                                      error=str(error), fix="write it with to_json")) from error
 
 
-def learn(texts, vocab_size, words=False):
-    """Learns a tokenizer from texts.
+def learn(texts: Iterable[str], vocab_size: int, words: bool = False) -> Tokenizer:
+    """Learns a tokeniser from texts.
 
     Args:
         texts: Iterable of texts.
         vocab_size: Largest number of tokens `V`, the four special ones included.
-        words: Whether tokens are whole words, the most frequent ones; otherwise sub-words.
+        words: Whether tokens are the most frequent whole words. Otherwise they are sub-words.
 
     Returns:
         `Tokenizer`.

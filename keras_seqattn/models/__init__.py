@@ -1,8 +1,9 @@
-"""Models: one architecture per file, each a function that returns a functional `keras.Model`."""
+"""Models: one architecture per file, built by a function that returns a `keras.Model`."""
 
 from keras_seqattn.models.big_transfer import bit
 from keras_seqattn.models.cost import multiply_adds
 from keras_seqattn.models.discrete_vae import dvae
+from keras_seqattn.models.distillation import distillation_heads
 from keras_seqattn.models.encoder_decoder import transformer
 from keras_seqattn.models.generator import Generator
 from keras_seqattn.models.geometry import resize, vit_geometry
@@ -15,7 +16,7 @@ from keras_seqattn.models.recurrent_network import recurrent
 from keras_seqattn.models.sequence import streaming
 from keras_seqattn.models.temporal_network import temporal
 from keras_seqattn.models.vision_encoder_decoder import vision_text
-from keras_seqattn.models.vision_transformer import distillation_heads, vit
+from keras_seqattn.models.vision_transformer import vit
 
 __all__ = ["Generator", "bit", "captioner", "distillation_heads", "dvae", "image_gpt", "labels",
            "load", "multiply_adds", "pixel_statistics", "recurrent", "resize", "seq2seq",

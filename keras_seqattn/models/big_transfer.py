@@ -1,15 +1,17 @@
 """BiT, "Big Transfer": a residual network of standardised kernels and norms over groups.
 
-Paper: Kolesnikov et al. 2020, section 3.3; the sizes are those of its published weights, where
-`r101x3` has the blocks of a ResNet-101 and three times its width. He et al. 2016, table 1, has the
-blocks of each stage. The head starts at zero.
+Paper: Kolesnikov et al. 2020, section 3.3. The sizes are those of its published weights: `r101x3`
+has the blocks of a ResNet-101 and three times its width. The blocks of each stage stand in table 1
+of He et al. 2016. The head starts at zero.
 """
+
+from collections.abc import Sequence
 
 import keras
 
 from keras_seqattn.errors import check_count, explain, nearest
 from keras_seqattn.layers.residual import trunk
-from keras_seqattn.models.pixels import image_input
+from keras_seqattn.models.pixels import ImageShape, image_input
 
 # size: (num_layers of each stage, width)
 SIZES = {
@@ -22,41 +24,50 @@ SIZES = {
 }
 
 
-def bit(size, image_shape=(224, 224, 3), num_classes=1000, *, num_layers=None, width=None,
-        filters=None, num_groups=32, pixel_mean=None, pixel_std=None, dtype=None, name="bit"):
+def bit(size: str, image_shape: ImageShape = (224, 224, 3), num_classes: int = 1000, *,
+        num_layers: Sequence[int] | None = None, width: int | None = None,
+        filters: Sequence[int] | None = None, num_groups: int = 32,
+        pixel_mean: Sequence[float] | None = None, pixel_std: Sequence[float] | None = None,
+        dtype: str | keras.DTypePolicy | None = None, name: str = "bit") -> keras.Model:
     """Builds a BiT that classifies images.
 
     Args:
-        size: A key of `SIZES`: r50x1, r50x3, r101x1, r101x3, r152x2 or r152x4.
+        size: A key of `SIZES`, such as `r50x1` or `r152x4`.
         image_shape: `(height, width, channels)`, in pixels. Height and width may be `None`: the
             model then takes images of any size.
-        num_classes: Number of logits; 0 for a model that returns features.
-        num_layers: Blocks of each stage, any number of stages, in place of the size's.
+        num_classes: Number of logits. With 0 the model returns features.
+        num_layers: Blocks of each stage in place of the size's, for any number of stages.
         width: Channels of the first convolution in place of the size's.
-        filters: Output channels of each stage. Defaults to 4, 8, 16, … times `width`.
-        num_groups: Number of groups of channels that are normalised together; divides `width`
+        filters: Output channels of each stage. By default they are `4·width` in the first stage
+            and double from stage to stage.
+        num_groups: Number of groups of channels that are normalised together. It divides `width`
             and a quarter of each of `filters`.
-        pixel_mean: Mean of each channel over the training images in `[-1, 1]`. If given, with
+        pixel_mean: Mean of each channel over the training images in `[-1, 1]`. Given this and
             `pixel_std`, the model standardises its input.
         pixel_std: Standard deviation of each channel, as `pixel_mean`.
         dtype: Dtype policy of the layers, for example `"mixed_bfloat16"`.
         name: Name of the model.
 
     Returns:
-        A functional `keras.Model`: float images in `[-1, 1]`, `(B, height, width, channels)`, to
-        logits, `(B, num_classes)`; without classes, to features, `(B, filters[-1])`.
+        A functional `keras.Model` from float images in `[-1, 1]` to logits. The images are
+        `(B, height, width, channels)` and the logits `(B, num_classes)`. Without classes it
+        returns features, `(B, filters[-1])`.
 
     Raises:
-        ValueError: an unknown size; a number below 1; not one of `filters` for each stage; widths
-            that `num_groups` does not divide.
+        ValueError: `size` is not known.
+        ValueError: a number is below 1.
+        ValueError: `filters` has not one entry for each stage.
+        ValueError: `num_groups` does not divide a width.
+        ValueError: `pixel_mean` and `pixel_std` have not one number for each channel.
 
     >>> bit("r50x1", (64, 48, 3), 10, num_layers=(1, 1), width=8, num_groups=4).output_shape
     (None, 10)
     """
     if size not in SIZES:
         raise ValueError(explain("`size` is not known", size=size, fix=nearest(size, SIZES)))
-    num_layers, width = (default if given is None else given for given, default in zip(
-        (num_layers, width), SIZES[size], strict=True))
+    own_layers, own_width = SIZES[size]
+    num_layers = own_layers if num_layers is None else num_layers
+    width = own_width if width is None else width
     if filters is None:
         filters = [4 * width << stage for stage in range(len(num_layers))]
     if not num_layers or len(filters) != len(num_layers):

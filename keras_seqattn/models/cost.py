@@ -2,46 +2,53 @@
 
 import contextlib
 import math
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
+from keras_seqattn import borrowed
 from keras_seqattn.errors import explain
 from keras_seqattn.layers import LSTMCaptioner, MultiHeadAttention, ScaledDotProductAttention
 
 
-def multiply_adds(model, input_shapes=None):
+def multiply_adds(model: keras.Model, input_shapes: Sequence[Sequence[int]] | None = None) -> int:
     """Counts the multiply-adds of one example, by running it once on zeros.
 
-    Counted are dense layers, convolutions, recurrent layers and both products of attention, masked
-    or not; not counted are norms, activations, sums, lookups and the resizing of positions. Of a
-    model that writes it is reading a source and as long a target at once, as in training.
+    These count:
+
+    - dense layers, convolutions and recurrent layers;
+    - both products of attention, masked or not.
+
+    Norms, activations, sums, lookups and the resizing of positions do not count. A model that
+    writes reads a source and a target of the same length at once, as in training.
 
     Args:
         model: Built `keras.Model`.
-        input_shapes: Shapes of the inputs without the batch, in the model's order; `None` takes
-            the model's own, and of a model that writes its `max_length` where a length is open.
+        input_shapes: Shapes of the inputs without the batch, in the model's order. By default
+            they are the model's own. Where a length is open, a model that writes takes its
+            `max_length`.
 
     Returns:
         Number of multiply-adds.
 
     Raises:
-        ValueError: an input's size is open; a layer has a kernel and is not known here.
+        ValueError: the size of an input is open.
+        ValueError: a layer has a kernel and is not known here.
 
     >>> from keras_seqattn import models
     >>> multiply_adds(models.vit("nano", patch_size=8, image_shape=(64, 64, 3), num_classes=10))
     84740864
     """
-    shapes = input_shapes or [tuple(
-        getattr(model, "max_length", None) if size is None else size for size in tensor.shape[1:])
-        for tensor in model.inputs]
+    shapes = input_shapes or _own_shapes(model)
     if any(None in shape for shape in shapes):
         raise ValueError(explain(
             "the sizes of all inputs must be known", model=model.name, input_shapes=shapes,
             fix="pass input_shapes, such as [(224, 224, 3)]"))
     zeros = [np.zeros((1, *shape), tensor.dtype)
              for shape, tensor in zip(shapes, model.inputs, strict=True)]
-    counts, counted = [], set()
+    counts: list[int] = []
+    counted: set[str] = set()
     with contextlib.ExitStack() as hooks:
         for layer, count in _counters(model):
             hooks.enter_context(_hooked(layer, count, counts, counted))
@@ -53,6 +60,13 @@ def multiply_adds(model, input_shapes=None):
             "each layer with a kernel must be one whose products are known", model=model.name,
             not_counted=missed, fix="extend keras_seqattn/models/cost.py"))
     return sum(counts)
+
+
+def _own_shapes(model):
+    """Shapes of a model's inputs. One that writes has its `max_length` where a length is open."""
+    longest = getattr(model, "max_length", None)
+    return [tuple(longest if size is None else size for size in tensor.shape[1:])
+            for tensor in model.inputs]
 
 
 @contextlib.contextmanager
@@ -78,7 +92,7 @@ def _hooked(layer, count, counts, counted):
 
 
 def _counters(layer):
-    """Pairs of a layer that multiplies and the function that counts what it does."""
+    """Yields each layer that multiplies, with the function that counts what the layer does."""
     for kind, count in _COUNTS.items():
         if isinstance(layer, kind):
             yield layer, count
@@ -86,15 +100,15 @@ def _counters(layer):
     if _is_convolution(layer):
         yield layer, _convolution
         return
-    seen = set()
-    for part in layer._layers:
+    seen: set[int] = set()
+    for part in borrowed.inner_layers(layer):
         if id(part) not in seen:
             seen.add(id(part))
             yield from _counters(part)
 
 
 def _is_convolution(layer):
-    """Keras' own but for transposed and separable ones, and others with a kernel to slide."""
+    """Whether a layer slides one kernel, as transposed and separable convolutions do not."""
     kernel = getattr(layer, "kernel", None)
     return kernel is not None and len(kernel.shape) >= 3 and "Transpose" not in type(layer).__name__
 
@@ -111,7 +125,7 @@ def _einsum_dense(layer, output, inputs):
 
 
 def _reversible(layer, output, inputs):
-    """Looked up it costs nothing; as an output its table is a dense layer."""
+    """A lookup costs nothing. As an output the table is a dense layer."""
     reverse = len(output) == len(inputs)
     return math.prod(inputs) * layer.input_dim if reverse else 0
 
@@ -139,12 +153,15 @@ def _attention(layer, output, query, value, key=None):
 
 
 def _captioner(layer, output, features, tokens):
-    """Once for a picture, once for each place in it, once for each word; attention for each both.
+    """Counts each part of a captioner as often as it runs.
 
-    The first states, the keys, and what is left: the LSTM, the query, the gate, the logits.
+    - The first states run once for a picture.
+    - The keys run once for each place in it.
+    - The LSTM, the query, the gate and the logits run once for each word.
+    - Attention runs once for each word and place.
     """
     words, places = tokens[1], features[1]
-    sizes = {}
+    sizes: dict[str, int] = {}
     for weight in layer.weights:
         if weight.name.endswith("kernel"):
             name = weight.path.split("/")[-2]

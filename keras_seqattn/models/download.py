@@ -17,18 +17,22 @@ ATTEMPTS = 3
 TIMEOUT_S = 30.0
 
 
-def fetch(url, file, sha256=None):
+def fetch(url: str, file: os.PathLike | str, sha256: str | None = None) -> pathlib.Path:
     """Downloads a file, unless it is there with the expected hash.
 
     A connection that is cut is made again, up to `ATTEMPTS` times, and goes on where it ended.
-    With a `sha256`, what came before the last cut stays beside `file` with the suffix `.part`,
-    and the next call goes on from there. Processes that download the same file at once do not
-    meet: one takes the part over by renaming it, each writes for itself, and the last to finish
-    gives the file its name.
+    With a `sha256`, what came before the last cut stays beside `file` with the suffix `.part`.
+    The next call goes on from there.
+
+    Several processes may download the same file at once:
+
+    - One of them takes the part over by renaming it.
+    - Each writes a file of its own.
+    - The last to finish gives the file its name.
 
     Args:
         url: Address, `http://` or `https://`. No redirect leads to another scheme.
-        file: Path to write; it is never seen half written.
+        file: Path to write. The file is never seen half written.
         sha256: Expected hash of the content, 64 hexadecimal digits. Without it nothing is checked,
             and an earlier file or part is never trusted.
 
@@ -36,9 +40,11 @@ def fetch(url, file, sha256=None):
         `file` as `pathlib.Path`.
 
     Raises:
-        ValueError: `url` has another scheme, the server refuses the file, its content has another
-            hash, or the folder cannot be written.
-        ConnectionError: the server cannot be reached or every attempt was cut.
+        ValueError: `url` has another scheme.
+        ValueError: the server refuses the file.
+        ValueError: the content has another hash.
+        ValueError: the folder cannot be written.
+        ConnectionError: the server cannot be reached, or every attempt was cut.
     """
     file = pathlib.Path(file)
     if not is_url(url):
@@ -56,7 +62,7 @@ def fetch(url, file, sha256=None):
     return file
 
 
-def cached(url, sha256=None):
+def cached(url: str, sha256: str | None = None) -> pathlib.Path:
     """Downloads a file into the user's cache, as `fetch` does.
 
     Args:
@@ -75,14 +81,17 @@ def cached(url, sha256=None):
     return fetch(url, cache() / "urls" / address[:16] / f"file{suffix}", sha256)
 
 
-def cache():
-    """Folder for downloads: `KERAS_SEQATTN_CACHE`, else `keras_seqattn` in the user's cache."""
+def cache() -> pathlib.Path:
+    """Returns the folder for downloads.
+
+    It is `KERAS_SEQATTN_CACHE`, or `keras_seqattn` in the user's cache.
+    """
     chosen = os.environ.get("KERAS_SEQATTN_CACHE")
     usual = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return pathlib.Path(chosen or f"{usual}/keras_seqattn").expanduser()
 
 
-def is_url(text):
+def is_url(text: object) -> bool:
     """Whether a text is an address that `fetch` takes.
 
     >>> is_url("https://example.org/vit.keras"), is_url("file:///vit.keras"), is_url("vit")
@@ -91,19 +100,25 @@ def is_url(text):
     return str(text).lower().startswith(("http://", "https://"))
 
 
-def digest(file):
+def digest(file: os.PathLike | str) -> str:
     """Returns the SHA-256 of a file's content as 64 hexadecimal digits."""
     return hashlib.sha256(pathlib.Path(file).read_bytes()).hexdigest()
 
 
-def check(file, sha256, source):
-    """Raises `ValueError` unless a file, which came from `source`, has the expected hash."""
+def check(file: os.PathLike | str, sha256: str, source: object) -> None:
+    """Raises `ValueError` unless a file has the expected hash.
+
+    Args:
+        file: Path of the file.
+        sha256: Expected hash, 64 hexadecimal digits.
+        source: Where the file came from, for the error.
+    """
     received = digest(file)
     if received != sha256.lower():
         raise ValueError(explain(
             "the content must have the expected `sha256`", source=str(source), sha256=sha256,
-            received=received, fix="compare with the hash that its publisher gives, update "
-            "keras_seqattn if the model is one of its own, or try again"))
+            received=received, fix="compare the hash with the one that the publisher gives. If "
+            "the model is one of keras_seqattn's own, update keras_seqattn. Else try again"))
 
 
 @contextlib.contextmanager
@@ -119,6 +134,7 @@ def _continued(part, scratch):
 
 
 def _receive(url, file):
+    failure: Exception | None = None
     for _ in range(ATTEMPTS):
         try:
             return _append(url, file)
@@ -136,8 +152,8 @@ def _receive(url, file):
             failure = error
     raise ConnectionError(explain(
         "the file must arrive whole", url=url, bytes=file.stat().st_size if file.exists() else 0,
-        error=str(failure), fix="check address and connection, then call again: where the hash is "
-        "known, it goes on after these bytes")) from failure
+        error=str(failure), fix="check address and connection, then call again. Where the hash is "
+        "known, the next call goes on after these bytes")) from failure
 
 
 def _append(url, file):
@@ -156,7 +172,7 @@ def _append(url, file):
 
 
 class _WebOnly(urllib.request.HTTPRedirectHandler):
-    """The usual handler also follows redirects to FTP."""
+    """Follows redirects to the web alone. The usual handler also follows those to FTP."""
 
     def redirect_request(self, request, file, code, reason, headers, url):
         if not is_url(url):

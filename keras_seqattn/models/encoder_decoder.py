@@ -1,10 +1,16 @@
 """The encoder-decoder Transformer: a sequence in, another one out.
 
-Paper: Vaswani et al. 2017, "Attention Is All You Need", section 3; sizes from its table 3. As
-there, one table of embeddings serves the source, the target and the output, and the embeddings are
-multiplied by `√D`. The norm may stand before each part (`"pre"`, with a last norm behind each
-stack, which trains without care) or behind it as in the paper (`"post"`).
+Paper: Vaswani et al. 2017, "Attention Is All You Need", section 3. The sizes are those of its
+table 3. As there, one table of embeddings serves the source, the target and the output. The
+embeddings are multiplied by `√D`.
+
+The norm stands in one of two places:
+
+- `"post"`: behind each part, as in the paper.
+- `"pre"`: before each part, with a last norm behind each stack. This trains without care.
 """
+
+import typing
 
 import keras
 from keras import ops
@@ -16,6 +22,7 @@ from keras_seqattn.layers import (
     TransformerEncoderBlock,
 )
 from keras_seqattn.models.generator import PAD, Generator, start_blocks, step_blocks
+from keras_seqattn.shapes import Tensor
 
 # size: (num_layers, num_heads, embed_dim, mlp_dim)
 SIZES = {
@@ -28,11 +35,12 @@ SIZES = {
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
 class Transformer(Generator):
-    """The model that `transformer` builds; its arguments are all given."""
+    """The model that `transformer` builds, of the same arguments without defaults."""
 
-    def __init__(self, vocab_size, max_length, num_layers, num_decoder_layers, num_heads,
-                 embed_dim, mlp_dim, norm, activation, dropout, attention_dropout, seed,
-                 name="transformer", **kwargs):
+    def __init__(self, vocab_size: int, max_length: int, num_layers: int, num_decoder_layers: int,
+                 num_heads: int, embed_dim: int, mlp_dim: int, norm: str,
+                 activation: str | typing.Callable, dropout: float, attention_dropout: float,
+                 seed: int | None, name: str = "transformer", **kwargs: object):
         blocks = {"num_heads": num_heads, "mlp_dim": mlp_dim, "norm": norm,
                   "activation": activation, "dropout": dropout,
                   "attention_dropout": attention_dropout, "seed": seed}
@@ -76,37 +84,47 @@ class Transformer(Generator):
         self._encoder, self._encoder_norm = encoder, encoder_norm
         self._decoder, self._decoder_norm = decoder, decoder_norm
 
-    def encode(self, source):
-        """Reads the source: int32 `(B, S)` to the memory, `(B, S, D)`, and its mask, `(B, S)`."""
+    def encode(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        """Reads the source.
+
+        Args:
+            source: int32, `(B, S)`.
+
+        Returns:
+            The memory, float `(B, S, D)`, and its mask, boolean `(B, S)`.
+        """
         mask = ops.not_equal(source, PAD)
         memory = self._embed(source)
         for block in self._encoder:
             memory = block(memory, mask=mask)
         return self._encoder_norm(memory), mask
 
-    def start(self, source):
+    def start(self, source: Tensor) -> dict[str, Tensor]:
         memory, mask = self.encode(source)
         state = start_blocks(self._decoder, ops.shape(source)[0], self.max_length, memory)
         return {**state, "memory_mask": mask}
 
-    def step(self, tokens, state):
+    def step(self, tokens: Tensor, state: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         x = self._embed(ops.expand_dims(tokens, 1), state["position"])           # (B, 1, D)
         x, state = step_blocks(self._decoder, x, state, state["memory_mask"])
         logits = self._embedding(self._decoder_norm(x), reverse=True)            # (B, 1, V)
         return ops.squeeze(logits, 1), state
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**self._arguments, "name": self.name}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "Transformer":
         return cls(**config)
 
 
-def transformer(size="base", vocab_size=37_000, max_length=128, num_layers=None,
-                num_decoder_layers=None, num_heads=None, embed_dim=None, mlp_dim=None,
-                norm="post", activation="relu", dropout=0.1, attention_dropout=0.0, seed=None,
-                name="transformer"):
+def transformer(size: str = "base", vocab_size: int = 37_000, max_length: int = 128,
+                num_layers: int | None = None, num_decoder_layers: int | None = None,
+                num_heads: int | None = None, embed_dim: int | None = None,
+                mlp_dim: int | None = None, norm: str = "post",
+                activation: str | typing.Callable = "relu", dropout: float = 0.1,
+                attention_dropout: float = 0.0, seed: int | None = None,
+                name: str = "transformer") -> Transformer:
     """Builds an encoder-decoder Transformer that returns logits and can generate.
 
     Args:
@@ -116,7 +134,7 @@ def transformer(size="base", vocab_size=37_000, max_length=128, num_layers=None,
         num_layers: Number of encoder blocks, in place of the size's.
         num_decoder_layers: Number of decoder blocks. Defaults to that of the encoder.
         num_heads: Number of heads `N`, in place of the size's.
-        embed_dim: Width `D`, in place of the size's; even.
+        embed_dim: Width `D`, in place of the size's. It is even.
         mlp_dim: Inner width `F`, in place of the size's.
         norm: `"post"` as in the paper, or `"pre"`.
         activation: Name or function inside the feed-forward networks.
@@ -126,12 +144,16 @@ def transformer(size="base", vocab_size=37_000, max_length=128, num_layers=None,
         name: Name of the model.
 
     Returns:
-        `Transformer`: a functional model of `{"source": int32 (B, S), "tokens": int32 (B, T)}` to
-        logits, float32 `(B, T, V)`. 0 is padding in both.
+        `Transformer`, a functional model:
+
+        - In: `{"source": int32 (B, S), "tokens": int32 (B, T)}`, where 0 is padding.
+        - Out: logits, float32 `(B, T, V)`.
 
     Raises:
-        ValueError: the size is unknown, a number is out of its range, `num_heads` does not divide
-            `embed_dim`, or `embed_dim` is odd.
+        ValueError: `size` is not known.
+        ValueError: a number is out of its range.
+        ValueError: `num_heads` does not divide `embed_dim`.
+        ValueError: `embed_dim` is odd.
 
     Example:
 

@@ -1,4 +1,6 @@
-"""What every model that writes a sequence has: how to start, how to go on, how to generate."""
+"""The base of every model that writes a sequence: it starts, makes a step and generates."""
+
+import typing
 
 import keras
 import numpy as np
@@ -6,29 +8,34 @@ from keras import ops
 
 from keras_seqattn import decoding
 from keras_seqattn.errors import explain, nearest
+from keras_seqattn.layers import TransformerDecoderBlock
+from keras_seqattn.shapes import Tensor
 
 PAD, START, END, UNKNOWN = range(4)
-METHODS = {"greedy": decoding.greedy, "beam": decoding.beam, "sample": decoding.sample}
+METHODS: dict[str, typing.Callable[..., decoding.Decoded]] = {
+    "greedy": decoding.greedy, "beam": decoding.beam, "sample": decoding.sample}
 
 
 class Generator(keras.Model):
     """Base of the models that write a sequence of tokens about a source.
 
-    Called, such a model reads a dictionary of its source and of `tokens`, int32 `(B, T)`, and
-    returns logits, `(B, T, V)`: at position `t` those of the token that follows the first `t + 1`.
-    So it trains with plain `compile` and `fit`. To write it needs `start` and `step`, and
+    Such a model is called with a dictionary of its source and of `tokens`, int32 `(B, T)`. It
+    returns logits, `(B, T, V)`: those at position `t` stand for the token that follows the first
+    `t + 1`. So it trains with plain `compile` and `fit`. Where `start` and `step` are written,
     `generate` does the rest.
 
     Attributes:
         source_name: Name of the source among the inputs.
-        vocab_size: Number of tokens `V`: 0 is padding, 1 the start, 2 the end, 3 what is unknown.
+        vocab_size: Number of tokens `V`. 0 is padding, 1 the start, 2 the end and 3 the unknown.
         max_length: Largest number of tokens to write, the end included.
     """
 
     source_name = "source"
     pad_token, start_token, end_token, unknown_token = PAD, START, END, UNKNOWN
+    vocab_size: int
+    max_length: int
 
-    def start(self, source):
+    def start(self, source: Tensor) -> dict[str, Tensor]:
         """Reads the source.
 
         Args:
@@ -40,7 +47,7 @@ class Generator(keras.Model):
         """
         raise NotImplementedError
 
-    def step(self, tokens, state):
+    def step(self, tokens: Tensor, state: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Reads one more token of each sequence.
 
         Args:
@@ -48,38 +55,41 @@ class Generator(keras.Model):
             state: As of `start`, or of the step before.
 
         Returns:
-            Logits of the next token, float `(B, V)`, and the state.
+            Logits of the next token, float `(B, V)`, and the next state.
         """
         raise NotImplementedError
 
-    def longest(self, source):
-        """Largest number of tokens that can be written about a source."""
+    def longest(self, source: Tensor) -> int:
+        """Returns the largest number of tokens that can be written about a source."""
         return self.max_length
 
-    def first_tokens(self, state):
-        """The start token for each row of a state: int32, `(B,)`."""
+    def first_tokens(self, state: dict[str, Tensor]) -> Tensor:
+        """Returns the start token for each row of a state, int32 `(B,)`."""
         rows = next(ops.shape(x)[0] for x in keras.tree.flatten(state) if len(x.shape))
         return ops.full((rows,), self.start_token, "int32")
 
-    def generate(self, source, method="greedy", max_length=None, **options):
-        """Writes a sequence for each source; the whole loop is compiled.
+    def generate(self, source: Tensor, method: str = "greedy", max_length: int | None = None,
+                 **options: typing.Any) -> decoding.Decoded:
+        """Writes a sequence for each source, in one compiled loop.
 
-        On TensorFlow it is compiled with XLA where the model's `jit_compile` says so: by Keras'
-        rule on GPUs, or after `model.jit_compile = True`.
+        On TensorFlow the loop is compiled with XLA where the model's `jit_compile` says so. Keras
+        sets this on GPUs, and `model.jit_compile = True` sets it anywhere.
 
         Args:
             source: Batch of `B` sources, as the model is trained on.
             method: `"greedy"`, `"beam"` or `"sample"`.
             max_length: Largest number of tokens to write. Defaults to what the model has room for.
-            **options: Of `decoding.beam` (`width`, `length_penalty`, `num_best`) or
-                `decoding.sample` (`temperature`, `top_k`, `top_p`, `seed`).
+            **options: Of the method. `decoding.beam` has `width`, `length_penalty` and `num_best`.
+                `decoding.sample` has `temperature`, `top_k`, `top_p` and `seed`.
 
         Returns:
             `decoding.Decoded` of NumPy arrays.
 
         Raises:
-            ValueError: the method or an option is unknown or wrong; `max_length` is greater than
-                the model's.
+            ValueError: the method is not known.
+            ValueError: an option is out of its range.
+            ValueError: `max_length` is greater than the model's.
+            TypeError: the method has no such option.
         """
         if method not in METHODS:
             raise ValueError(explain("`method` is not known", method=method,
@@ -98,12 +108,15 @@ class Generator(keras.Model):
         written = self._writer(method, max_length, options)(*arguments)
         return decoding.Decoded(*(ops.convert_to_numpy(each) for each in written))
 
-    def write(self, source, beam=1):
-        """Writes the best sequence for each source: int32 `(B, max_length)`, 0 behind the end.
+    def write(self, source: Tensor, beam: int = 1) -> np.ndarray:
+        """Writes the best sequence for each source.
 
         Args:
             source: Batch of `B` sources.
-            beam: Number of beginnings that are followed; 1 is greedy decoding.
+            beam: Number of beginnings that are followed. 1 is greedy decoding.
+
+        Returns:
+            int32, `(B, max_length)`, with 0 behind the end.
         """
         if beam == 1:
             return self.generate(source).tokens
@@ -124,12 +137,13 @@ class Generator(keras.Model):
         return writers[key]
 
 
-def start_blocks(blocks, batch_size, max_length, memory=None):
-    """State of a stack of decoder blocks before the first token.
+def start_blocks(blocks: list[TransformerDecoderBlock], batch_size: Tensor, max_length: int,
+                 memory: Tensor = None) -> dict[str, Tensor]:
+    """Returns the state of a stack of decoder blocks before the first token.
 
     Args:
         blocks: List of `TransformerDecoderBlock`.
-        batch_size: Number of sequences `B`.
+        batch_size: Number of sequences `B`, a number or a scalar tensor.
         max_length: Longest sequence in tokens.
         memory: Float, `(B, S, D_m)`, or `None`.
 
@@ -143,17 +157,18 @@ def start_blocks(blocks, batch_size, max_length, memory=None):
     return state
 
 
-def step_blocks(blocks, x, state, memory_mask=None):
+def step_blocks(blocks: list[TransformerDecoderBlock], x: Tensor, state: dict[str, Tensor],
+                memory_mask: Tensor = None) -> tuple[Tensor, dict[str, Tensor]]:
     """Sends the next tokens of each sequence through a stack of decoder blocks.
 
     Args:
         blocks: As for `start_blocks`.
-        x: Float, `(B, T, D)`: the embedded tokens.
-        state: As of `start_blocks` or the step before; other entries stay.
+        x: Embedded tokens, float `(B, T, D)`.
+        state: As of `start_blocks` or the step before. Other entries stay.
         memory_mask: Boolean, `(B, S)`, or `None`.
 
     Returns:
-        Float, `(B, T, D)`, and the state.
+        Output of the last block, float `(B, T, D)`, and the next state.
     """
     position, state = state["position"], dict(state)
     for index, block in enumerate(blocks):

@@ -8,6 +8,7 @@ from keras_seqattn.errors import explain
 from keras_seqattn.layers import ClassToken, LearnedPositionEmbedding, PositionalEncoding
 from keras_seqattn.layers.grid import resize_grid
 from keras_seqattn.layers.patch import Stem
+from keras_seqattn.models.pixels import ImageShape
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,19 +16,19 @@ class Geometry:
     """How the tokens of a Vision Transformer lie.
 
     Attributes:
-        grid: `(GH, GW)` of the patches; of the position table, where images have any size.
+        grid: `(GH, GW)` of the patches. Where images have any size, that of the position table.
         patch_size: Side `P` of a patch, in pixels.
         num_prefix: Number of tokens before the patches.
-        has_class_token: Whether the first of them is a class token, and is what is pooled.
+        has_class_token: Whether the first of them is a class token and is pooled.
     """
 
-    grid: tuple
+    grid: tuple[int, int]
     patch_size: int
     num_prefix: int
     has_class_token: bool
 
 
-def vit_geometry(model):
+def vit_geometry(model: keras.Model) -> Geometry:
     """Reads how the tokens of a Vision Transformer lie from its layers.
 
     Args:
@@ -38,6 +39,7 @@ def vit_geometry(model):
 
     Raises:
         ValueError: the model cuts no image into patches.
+        ValueError: images have any size and the positions no grid.
 
     >>> from keras_seqattn import models
     >>> vit_geometry(models.vit("nano", patch_size=8, image_shape=(64, 48, 3), num_registers=2))
@@ -49,23 +51,30 @@ def vit_geometry(model):
             "the model must cut its images into patches once, on its top level", model=model.name,
             stems=len(stems), fix="pass a Vision Transformer as `models.vit` builds it"))
     height, width = stems[0].input.shape[1:3]
-    tables = [layer for layer in model.layers if isinstance(layer, LearnedPositionEmbedding)]
-    if None in (height, width):
-        grid = tables[0].grid
-    else:
+    grids = [layer.grid for layer in model.layers
+             if isinstance(layer, LearnedPositionEmbedding) and layer.grid is not None]
+    if None not in (height, width):
         grid = (height // stems[0].patch_size, width // stems[0].patch_size)
+    elif grids:
+        grid = grids[0]
+    else:
+        raise ValueError(explain(
+            "a model for images of any size must have learned positions on a grid",
+            model=model.name, height=height, width=width,
+            fix="build it with `grid`, or fix the height and width"))
     num_prefix = sum(layer.num_tokens for layer in model.layers if isinstance(layer, ClassToken))
     has_class_token = any(layer.name == "first" for layer in model.layers)
     return Geometry(grid, stems[0].patch_size, num_prefix, has_class_token)
 
 
-def resize(model, image_shape, interpolation=None):
-    """The same Vision Transformer for images of another size: its positions are resized.
+def resize(model: keras.Model, image_shape: ImageShape,
+           interpolation: str | None = None) -> keras.Model:
+    """Makes the same Vision Transformer for images of another size, with its positions resized.
 
     Args:
         model: As for `vit_geometry`. It stays as it is.
-        image_shape: `(height, width, channels)`, in pixels; `None` for height and width lets the
-            model take any, resized at each call.
+        image_shape: `(height, width, channels)`, in pixels. With `None` for height and width the
+            model takes images of any size and resizes its positions at each call.
         interpolation: How learned positions are resized, as in `layers.grid.resize_grid`.
             Defaults to the model's own.
 
@@ -73,8 +82,9 @@ def resize(model, image_shape, interpolation=None):
         Functional `keras.Model` with weights of its own.
 
     Raises:
-        ValueError: as for `vit_geometry`; the patches do not divide the image; positions that are
-            waves, and images of any size.
+        ValueError: the model cuts no image into patches.
+        ValueError: the patches do not divide the image.
+        ValueError: images have any size and positions are waves.
 
     >>> from keras_seqattn import models
     >>> small = models.vit("nano", patch_size=8, image_shape=(64, 64, 3), num_classes=10)
@@ -82,9 +92,10 @@ def resize(model, image_shape, interpolation=None):
     (None, 96, 128, 3)
     """
     geometry = vit_geometry(model)
-    any_size = None in image_shape[:2]
-    grid = geometry.grid if any_size else tuple(
-        side // geometry.patch_size for side in image_shape[:2])
+    height, width, *_ = image_shape
+    any_size = height is None or width is None
+    grid = geometry.grid if height is None or width is None else (
+        height // geometry.patch_size, width // geometry.patch_size)
     if any_size and any(isinstance(layer, PositionalEncoding) for layer in model.layers):
         raise ValueError(explain(
             "images of any size need learned positions", image_shape=tuple(image_shape),
@@ -100,7 +111,7 @@ def resize(model, image_shape, interpolation=None):
         elif isinstance(layer, PositionalEncoding):
             config |= {"grid": grid}
         elif isinstance(layer, keras.layers.Cropping1D) and layer.name == "first":
-            # the class token as models had it before `FirstTokens`
+            # Models from before `FirstTokens` cut the class token out like this.
             config |= {"cropping": (0, geometry.num_prefix + grid[0] * grid[1] - 1)}
         return type(layer).from_config(config)
 

@@ -1,8 +1,12 @@
 """The captioner: a picture in, words about it out.
 
-Papers: Vinyals et al. 2015, "Show and Tell"; Xu et al. 2015, "Show, Attend and Tell", whose
-features are those of a grid of patches before any pooling. Deviation: the encoder trains with the
-rest from the first step on, from fresh or trained weights, in place of staying as ImageNet left it.
+Papers:
+
+- Vinyals et al. 2015, "Show and Tell".
+- Xu et al. 2015, "Show, Attend and Tell". The features are those of a grid before any pooling.
+
+Deviation: the encoder trains with the rest from the first step on, from fresh or trained weights.
+The papers' encoders stay as ImageNet left them.
 """
 
 import math
@@ -12,23 +16,25 @@ import keras
 from keras_seqattn.errors import check_count, explain, nearest
 from keras_seqattn.layers import LSTMCaptioner
 from keras_seqattn.models.generator import Generator
+from keras_seqattn.models.pixels import ImageShape
 from keras_seqattn.models.vision_transformer import SIZES, vit
+from keras_seqattn.shapes import Tensor
 
 CONV_WIDTHS = (32, 64, 128)  # after each halving of the sides
 
 
-def conv_encoder(image_shape):
+def conv_encoder(image_shape: ImageShape) -> keras.Model:
     """Builds a small convolutional net whose output is a grid of features.
 
     Args:
         image_shape: `(height, width, channels)`, in pixels.
 
     Returns:
-        `keras.Model`: float images in `[-1, 1]`, `(B, height, width, channels)`, to `(B, GH, GW,
-        D)`, an eighth of the sides, with `D = 128`.
+        `keras.Model` of float images `(B, height, width, channels)` in `[-1, 1]`. Its features are
+        `(B, GH, GW, D)`. The grid has an eighth of the image's sides, and `D` is 128.
 
-    Paper: He et al. 2016, section 3.3, at another size: each halving but the first is followed by
-    a residual block.
+    Paper: He et al. 2016, section 3.3, at another size. A residual block follows each halving but
+    the first.
 
     >>> conv_encoder((64, 64, 3)).output_shape
     (None, 8, 8, 128)
@@ -52,7 +58,7 @@ def conv_encoder(image_shape):
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
 class Captioner(Generator):
-    """The model that `captioner` builds; its arguments are all given.
+    """The model that `captioner` builds, of the same arguments without defaults.
 
     Attributes:
         encoder: `keras.Model` from images to features.
@@ -61,8 +67,10 @@ class Captioner(Generator):
 
     source_name = "images"
 
-    def __init__(self, encoder, vocab_size, max_length, embed_dim, units, attention, attention_dim,
-                 dropout, attention_penalty, scheduled_sampling, seed, name="captioner", **kwargs):
+    def __init__(self, encoder: keras.Model, vocab_size: int, max_length: int, embed_dim: int,
+                 units: int, attention: bool, attention_dim: int | None, dropout: float,
+                 attention_penalty: float, scheduled_sampling: float, seed: int | None,
+                 name: str = "captioner", **kwargs: object):
         writer = LSTMCaptioner(
             vocab_size, embed_dim, units, attention, attention_dim, dropout, attention_penalty,
             scheduled_sampling, seed, name="writer")
@@ -85,53 +93,61 @@ class Captioner(Generator):
             "dropout": dropout, "attention_penalty": attention_penalty,
             "scheduled_sampling": scheduled_sampling, "seed": seed}
 
-    def start(self, source):
+    def start(self, source: Tensor) -> dict[str, Tensor]:
         return self._writer_layer.start(self._parts(self.encoder(source, training=False)))
 
-    def step(self, tokens, state, return_attention_scores=False):
+    def step(self, tokens: Tensor, state: dict[str, Tensor],
+             return_attention_scores: bool = False) -> tuple:
         return self._writer_layer.step(tokens, state, return_attention_scores)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {"encoder": keras.saving.serialize_keras_object(self.encoder),
                 **self._arguments, "name": self.name}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "Captioner":
         config = dict(config)
         encoder = keras.saving.deserialize_keras_object(config.pop("encoder"), custom_objects)
         return cls(encoder, **config)
 
 
-def captioner(encoder="conv", vocab_size=2_000, max_length=24, image_shape=(64, 64, 3),
-              patch_size=16, embed_dim=256, units=512, attention=True, attention_dim=None,
-              dropout=0.0, attention_penalty=0.0, scheduled_sampling=0.0, seed=None,
-              name="captioner"):
-    """Builds a model that writes captions: logits when called, and it can generate.
+def captioner(encoder: str | keras.Model = "conv", vocab_size: int = 2_000, max_length: int = 24,
+              image_shape: ImageShape = (64, 64, 3), patch_size: int = 16, embed_dim: int = 256,
+              units: int = 512, attention: bool = True, attention_dim: int | None = None,
+              dropout: float = 0.0, attention_penalty: float = 0.0,
+              scheduled_sampling: float = 0.0, seed: int | None = None,
+              name: str = "captioner") -> Captioner:
+    """Builds a model that writes captions: it returns logits when called, and can generate.
 
     Args:
-        encoder: `"conv"` (`conv_encoder`), a size of `models.vit` for its patches, or any
-            `keras.Model` of images whose output is `(B, GH, GW, D)` or `(B, S, D)`.
+        encoder: `"conv"` for the net of `conv_encoder`, or a size of `models.vit` for the patches
+            of such a model. Or any `keras.Model` of images whose output is `(B, GH, GW, D)` or
+            `(B, S, D)`.
         vocab_size: Number of tokens `V`.
         max_length: Largest number of tokens to write, the end included.
         image_shape: `(height, width, channels)` in pixels, unless the encoder is a model.
         patch_size: Side `P` of a patch in pixels, for a ViT.
         embed_dim: Width `E` of the word embeddings.
         units: Width `U` of the LSTM.
-        attention: Whether it looks at the parts of the picture anew for each word.
-        attention_dim: Width `A` of that comparison. Defaults to `units`.
-        dropout: Share dropped of features, embeddings and outputs in training, in `[0, 1)`.
+        attention: Whether the model looks at the parts of the picture anew for each word.
+        attention_dim: Width `A` in which a word and the parts are compared. Defaults to `units`.
+        dropout: Share dropped in training of features, embeddings and outputs. In `[0, 1)`.
         attention_penalty: As of `layers.LSTMCaptioner`; 1 in the paper.
         scheduled_sampling: As of `layers.LSTMCaptioner`.
         seed: Seed of dropout and sampling. `None` draws one.
         name: Name of the model.
 
     Returns:
-        `Captioner`: a functional model of `{"images": float in [-1, 1], (B, height, width,
-        channels), "tokens": int32 (B, T)}` to logits, `(B, T, V)`. 0 is padding.
+        `Captioner`, a functional model:
+
+        - In: `{"images": float (B, height, width, channels), "tokens": int32 (B, T)}`. Pixels lie
+          in `[-1, 1]`, and token 0 is padding.
+        - Out: logits, float `(B, T, V)`.
 
     Raises:
-        ValueError: the encoder is unknown or its output is no grid or sequence of known size; a
-            number is out of its range.
+        ValueError: the name of the encoder is not known.
+        ValueError: the encoder's output is no grid or sequence of known size.
+        ValueError: a number is out of its range.
 
     Example:
 
@@ -159,7 +175,7 @@ def captioner(encoder="conv", vocab_size=2_000, max_length=24, image_shape=(64, 
 
 
 def _patches(size, patch_size, image_shape, seed):
-    """A ViT as far as its last norm, its features laid out as the patches lie in the image."""
+    """Builds a ViT up to its last norm, with features laid out as the patches in the image."""
     whole = vit(size, patch_size, image_shape, num_classes=1, pooling="mean", seed=seed)
     grid = [side // patch_size for side in image_shape[:2]]
     patches = whole.get_layer("norm").output                                     # (B, S, D)

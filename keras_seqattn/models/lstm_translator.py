@@ -1,8 +1,8 @@
 """The encoder-decoder LSTM without attention: all it knows of the source is one state.
 
-Paper: Sutskever et al. 2014, "Sequence to Sequence Learning with Neural Networks", section 2;
-the source is read backwards as in its section 3.3. One table of embeddings serves source, target
-and output, as in `transformer`, so that both can be compared at one size.
+Paper: Sutskever et al. 2014, "Sequence to Sequence Learning with Neural Networks", section 2. The
+source is read backwards, as in its section 3.3. One table of embeddings serves the source, the
+target and the output. So does that of `transformer`, and both can be compared at one size.
 """
 
 import keras
@@ -10,14 +10,16 @@ from keras import ops
 
 from keras_seqattn.errors import check_count, check_share
 from keras_seqattn.models.generator import PAD, Generator
+from keras_seqattn.shapes import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
 class Seq2Seq(Generator):
-    """The model that `seq2seq` builds; its arguments are all given."""
+    """The model that `seq2seq` builds, of the same arguments without defaults."""
 
-    def __init__(self, vocab_size, max_length, embed_dim, units, num_layers, dropout, seed,
-                 name="seq2seq", **kwargs):
+    def __init__(self, vocab_size: int, max_length: int, embed_dim: int, units: int,
+                 num_layers: int, dropout: float, seed: int | None, name: str = "seq2seq",
+                 **kwargs: object):
         embedding = keras.layers.ReversibleEmbedding(
             vocab_size, embed_dim, name="embedding", reverse_dtype="float32",
             embeddings_initializer=keras.initializers.RandomNormal(stddev=embed_dim ** -0.5))
@@ -32,7 +34,7 @@ class Seq2Seq(Generator):
             return embedding(tokens) * embed_dim ** 0.5
 
         def encode(source):
-            """The last hidden and cell state of each layer."""
+            """Returns the last hidden and cell state of each layer."""
             source = ops.flip(source, axis=1)  # padding then comes first, and changes no state
             mask, x, states = ops.not_equal(source, PAD), drop(embed(source)), []
             for layer in encoder:
@@ -57,11 +59,11 @@ class Seq2Seq(Generator):
         self._embed, self._encode = embed, encode
         self._embedding, self._project, self._decoder = embedding, project, decoder
 
-    def start(self, source):
+    def start(self, source: Tensor) -> dict[str, Tensor]:
         return {f"{name}_{index}": value for index, state in enumerate(self._encode(source))
                 for name, value in zip(("hidden", "cell"), state, strict=True)}
 
-    def step(self, tokens, state):
+    def step(self, tokens: Tensor, state: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         x, state = self._embed(tokens), dict(state)                              # (B, D)
         for index, layer in enumerate(self._decoder):
             names = f"hidden_{index}", f"cell_{index}"
@@ -69,20 +71,21 @@ class Seq2Seq(Generator):
             state |= dict(zip(names, new, strict=True))
         return self._embedding(self._project(x), reverse=True), state
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**self._arguments, "name": self.name}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "Seq2Seq":
         return cls(**config)
 
 
-def seq2seq(vocab_size, max_length=128, embed_dim=256, units=512, num_layers=1, dropout=0.1,
-            seed=None, name="seq2seq"):
+def seq2seq(vocab_size: int, max_length: int = 128, embed_dim: int = 256, units: int = 512,
+            num_layers: int = 1, dropout: float = 0.1, seed: int | None = None,
+            name: str = "seq2seq") -> Seq2Seq:
     """Builds an encoder-decoder LSTM that returns logits and can generate.
 
-    It shows the bottleneck that attention removes: `2·L·U` numbers must hold the whole source,
-    however long it is.
+    The model shows the bottleneck that attention removes. However long the source is, `2·L·U`
+    numbers must hold all of it.
 
     Args:
         vocab_size: Number of tokens `V`, shared by source and target.
@@ -90,13 +93,15 @@ def seq2seq(vocab_size, max_length=128, embed_dim=256, units=512, num_layers=1, 
         embed_dim: Width `D` of the embeddings.
         units: Width `U` of the LSTMs.
         num_layers: Number of LSTMs `L` in the encoder, and in the decoder.
-        dropout: Share dropped of embeddings and of the decoder's output in training, in `[0, 1)`.
+        dropout: Share dropped in training of embeddings and of the decoder's output, in `[0, 1)`.
         seed: Seed of the dropouts. `None` draws one.
         name: Name of the model.
 
     Returns:
-        `Seq2Seq`: a functional model of `{"source": int32 (B, S), "tokens": int32 (B, T)}` to
-        logits, float32 `(B, T, V)`. 0 is padding in both.
+        `Seq2Seq`, a functional model:
+
+        - In: `{"source": int32 (B, S), "tokens": int32 (B, T)}`, where 0 is padding.
+        - Out: logits, float32 `(B, T, V)`.
 
     Raises:
         ValueError: a number is out of its range.
@@ -106,8 +111,8 @@ def seq2seq(vocab_size, max_length=128, embed_dim=256, units=512, num_layers=1, 
     >>> seq2seq(vocab_size=11, max_length=7, embed_dim=3, units=5).count_params()
     411
 
-    Cost: `V·D + U·D + D + 8·U·(D + U + 1)` weights with one layer; a step costs as many
-    multiply-adds as its weights, one step after the other.
+    Cost: `V·D + U·D + D + 8·U·(D + U + 1)` weights with one layer. A step costs as many
+    multiply-adds as it has weights, and waits for the step before.
     """
     check_count(vocab_size=vocab_size, max_length=max_length, embed_dim=embed_dim, units=units,
                 num_layers=num_layers)

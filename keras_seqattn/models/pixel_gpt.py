@@ -1,10 +1,13 @@
 """ImageGPT: a decoder-only Transformer that writes an image pixel by pixel, row by row.
 
-A pixel is one token, the nearest of a palette of colours. The blocks are those of GPT-2 with norms
-that neither subtract a mean nor add an offset, and another GELU.
-Paper: Chen et al. 2020, "Generative Pretraining from Pixels", sections 2.2 and 3.3; layers, widths
-and parameters from its section 3.3, heads from the authors' code. Deviation: nano is ours.
+A pixel is one token, the nearest of a palette of colours. The blocks are those of GPT-2, but their
+norms neither subtract a mean nor add an offset, and their GELU is another one.
+
+Paper: Chen et al. 2020, "Generative Pretraining from Pixels", sections 2.2 and 3.3. Section 3.3
+gives layers, widths and parameters. The authors' code gives the heads. Deviation: nano is ours.
 """
+
+import typing
 
 import keras
 from keras import ops
@@ -12,6 +15,7 @@ from keras import ops
 from keras_seqattn.errors import check_count, check_share, explain, nearest
 from keras_seqattn.layers import LearnedPositionEmbedding, TransformerDecoderBlock, quick_gelu
 from keras_seqattn.models.generator import Generator, start_blocks, step_blocks
+from keras_seqattn.shapes import Tensor
 
 # size: (num_layers, num_heads, embed_dim)
 SIZES = {
@@ -24,17 +28,18 @@ SIZES = {
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
 class ImageGPT(Generator):
-    """The model that `image_gpt` builds; its arguments are all given.
+    """The model that `image_gpt` builds, of the same arguments without defaults.
 
-    Its source is the beginning of an image: `generate(pixels)` writes the rest of it.
+    Its source is the beginning of an image: `generate(pixels)` writes the rest of the image.
     """
 
     source_name = "tokens"
-    pad_token = end_token = unknown_token = -1  # every token that it writes is a colour
+    pad_token = end_token = unknown_token = -1  # every token that the model writes is a colour
 
-    def __init__(self, vocab_size, max_length, num_layers, num_heads, embed_dim, mlp_dim,
-                 activation, dropout, attention_dropout, epsilon, seed, name="image_gpt",
-                 **kwargs):
+    def __init__(self, vocab_size: int, max_length: int, num_layers: int, num_heads: int,
+                 embed_dim: int, mlp_dim: int, activation: str | typing.Callable, dropout: float,
+                 attention_dropout: float, epsilon: float, seed: int | None,
+                 name: str = "image_gpt", **kwargs: object):
         activation = keras.activations.get(activation)
         options = {"num_heads": num_heads, "mlp_dim": mlp_dim, "dropout": dropout,
                    "attention_dropout": attention_dropout, "epsilon": epsilon, "seed": seed}
@@ -66,14 +71,17 @@ class ImageGPT(Generator):
             "activation": keras.activations.serialize(activation)}
         self._embed, self._blocks, self._norm, self._head = embed, blocks, norm, head
 
-    def longest(self, source):
+    def longest(self, source: Tensor) -> int:
         return self.max_length - source.shape[1]
 
-    def start(self, source):
+    def start(self, source: Tensor) -> dict[str, Tensor]:
         """Reads the start token and all given pixels but the last, which `first_tokens` returns.
 
         Args:
-            source: int32, `(B, P)`: the first `P` pixels of each image; `P` may be 0.
+            source: The first `P` pixels of each image, int32 `(B, P)`. `P` may be 0.
+
+        Returns:
+            As for `Generator.start`.
         """
         tokens = ops.pad(ops.cast(source, "int32"), ((0, 0), (1, 0)),
                          constant_values=self.start_token)                       # (B, P + 1)
@@ -81,33 +89,36 @@ class ImageGPT(Generator):
         _, state = self._read(tokens[:, :-1], state)
         return {**state, "first": tokens[:, -1]}
 
-    def first_tokens(self, state):
+    def first_tokens(self, state: dict[str, Tensor]) -> Tensor:
         return state["first"]
 
-    def step(self, tokens, state):
+    def step(self, tokens: Tensor, state: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         x, state = self._read(ops.expand_dims(tokens, 1), state)                 # (B, 1, D)
         return ops.squeeze(self._head(self._norm(x)), 1), state
 
     def _read(self, tokens, state):
-        """Reads the next tokens, int32 `(B, T)`: the last block's features, and the state."""
+        """Reads int32 tokens, `(B, T)`, and returns the last block's features and the state."""
         return step_blocks(self._blocks, self._embed(tokens, state["position"]), state)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**self._arguments, "name": self.name}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "ImageGPT":
         return cls(**config)
 
 
-def image_gpt(size="small", vocab_size=513, max_length=1024, num_layers=None, num_heads=None,
-              embed_dim=None, mlp_dim=None, *, activation=quick_gelu, dropout=0.0,
-              attention_dropout=0.0, epsilon=1e-5, seed=None, name="image_gpt"):
+def image_gpt(size: str = "small", vocab_size: int = 513, max_length: int = 1024,
+              num_layers: int | None = None, num_heads: int | None = None,
+              embed_dim: int | None = None, mlp_dim: int | None = None, *,
+              activation: str | typing.Callable = quick_gelu, dropout: float = 0.0,
+              attention_dropout: float = 0.0, epsilon: float = 1e-5, seed: int | None = None,
+              name: str = "image_gpt") -> ImageGPT:
     """Builds a model that writes and completes images, one colour of a palette after another.
 
     Args:
-        size: A key of `SIZES`: nano, small, medium or large.
-        vocab_size: Number of tokens `V`: the colours, and last the start token.
+        size: A key of `SIZES`, from `nano` to `large`.
+        vocab_size: Number of tokens `V`. The last is the start token, the others are colours.
         max_length: Number of pixels of an image.
         num_layers: Number of blocks `L` in place of the size's.
         num_heads: Number of heads `N` in place of the size's.
@@ -121,14 +132,19 @@ def image_gpt(size="small", vocab_size=513, max_length=1024, num_layers=None, nu
         name: Name of the model.
 
     Returns:
-        `ImageGPT`: a functional model of `{"tokens": int32 (B, T)}`, the start token `V - 1` in
-        front, to logits of the colour that follows each, float32 `(B, T, V - 1)`.
-        `generate(pixels)` completes images of which the first pixels are given, int32 `(B, P)`,
-        and returns those behind them; `P` may be 0.
+        `ImageGPT`, a functional model:
+
+        - In: `{"tokens": int32 (B, T)}`, with the start token `V - 1` in front.
+        - Out: logits of the colour that follows each token, float32 `(B, T, V - 1)`.
+
+        `generate(pixels)` takes the first pixels of each image, int32 `(B, P)`, and returns the
+        pixels behind them. `P` may be 0.
 
     Raises:
-        ValueError: the size is unknown, a number is out of its range, `vocab_size` is below 2 or
-            `num_heads` does not divide `embed_dim`.
+        ValueError: `size` is not known.
+        ValueError: a number is out of its range.
+        ValueError: `vocab_size` is below 2.
+        ValueError: `num_heads` does not divide `embed_dim`.
 
     Example:
 
@@ -136,8 +152,8 @@ def image_gpt(size="small", vocab_size=513, max_length=1024, num_layers=None, nu
     >>> model.generate(ops.zeros((2, 5), "int32")).tokens.shape
     (2, 11)
 
-    Cost: `(2·V - 1 + max_length)·D + L·(4·D² + 2·D·F)` weights (+ biases and norms); a pixel costs
-    as many multiply-adds as the weights + `2·L·T·D`.
+    Cost: `(2·V - 1 + max_length)·D + L·(4·D² + 2·D·F)` weights (+ biases and norms). A pixel costs
+    as many multiply-adds as there are weights, and `2·L·T·D` for attention.
     """
     if size not in SIZES:
         raise ValueError(explain("`size` is not known", size=size, fix=nearest(size, SIZES)))

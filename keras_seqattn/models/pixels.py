@@ -1,12 +1,21 @@
 """Pixels at the door of a model: brought to mean 0 and deviation 1, channel by channel."""
 
+import typing
+from collections.abc import Sequence
+
 import keras
 
 from keras_seqattn.errors import explain
+from keras_seqattn.shapes import Tensor
+
+# Height, width and channels, in pixels. A side of `None` may differ from call to call.
+ImageShape: typing.TypeAlias = tuple[int | None, int | None, int]
 
 
-def image_input(image_shape, pixel_mean, pixel_std, dtype):
-    """The images that a model takes, and what its first layer reads of them.
+def image_input(image_shape: ImageShape, pixel_mean: Sequence[float] | None,
+                pixel_std: Sequence[float] | None, dtype: str | keras.DTypePolicy | None,
+                ) -> tuple[Tensor, Tensor]:
+    """Makes the input of a model for images.
 
     Args:
         image_shape: `(height, width, channels)`, in pixels.
@@ -15,12 +24,12 @@ def image_input(image_shape, pixel_mean, pixel_std, dtype):
         dtype: Dtype policy.
 
     Returns:
-        Symbolic images twice: as they enter, and with channels of mean 0 and deviation 1 where
-        statistics are given.
+        Two symbolic tensors: the images as they enter, and what the first layer reads. Where
+        statistics are given, its channels have mean 0 and deviation 1.
 
     Raises:
-        ValueError: `image_shape` has not three entries; a mean without a deviation, or not one of
-            each per channel.
+        ValueError: `image_shape` has not three entries.
+        ValueError: `pixel_mean` and `pixel_std` have not one number for each channel.
     """
     if len(image_shape) != 3:
         raise ValueError(explain(
@@ -43,11 +52,14 @@ def _standardise(images, mean, std, dtype):
         name="standardise")(images)
 
 
-def pixel_statistics(model):
-    """Mean and deviation of each channel by which a model standardises its images.
+def pixel_statistics(model: keras.Model) -> dict[str, list[float]]:
+    """Returns the mean and deviation of each channel by which a model standardises its images.
+
+    Args:
+        model: `keras.Model` as `vit` or `bit` builds it.
 
     Returns:
-        `{"pixel_mean", "pixel_std"}` as `vit` takes them; empty if it does not standardise.
+        `{"pixel_mean", "pixel_std"}` as `vit` takes them. Empty if it does not standardise.
     """
     for layer in model.layers:
         if layer.name == "standardise":

@@ -1,23 +1,29 @@
-"""What models over sequences share: how steps enter, how answers leave, how a stream runs."""
+"""Steps that enter a model over sequences, answers that leave it, and its form as a stream."""
 
 import keras
 
-from keras_seqattn import layers
+from keras_seqattn import borrowed, layers
 from keras_seqattn.errors import check_count, explain
+from keras_seqattn.shapes import Shape, Tensor
 
 
-def enter(input_shape, vocab_size, embed_dim, mask_value, dtype):
-    """The input of a model over sequences, and its steps as vectors.
+def enter(input_shape: Shape, vocab_size: int | None, embed_dim: int, mask_value: float | None,
+          dtype: str | keras.DTypePolicy | None) -> tuple[Tensor, Tensor]:
+    """Makes the input of a model over sequences.
 
     Args:
-        input_shape: `(T, D)` for vectors, `(T,)` for tokens; `T` may be `None`.
-        vocab_size: Number of tokens `V`, of which 0 is padding; `None` for vectors.
+        input_shape: `(T, D)` for vectors, `(T,)` for tokens. `T` may be `None`.
+        vocab_size: Number of tokens `V`, of which 0 is padding. `None` for vectors.
         embed_dim: Width of a token's vector.
-        mask_value: Steps whose features all are this number are padding; `None` for no padding.
+        mask_value: Steps whose features all are this number are padding. `None` for no padding.
         dtype: Dtype policy of the layers.
 
     Returns:
-        Pair of the symbolic input and the symbolic steps, `(B, T, D)`.
+        The symbolic input, and its steps as symbolic vectors, `(B, T, D)`.
+
+    Raises:
+        ValueError: tokens and vectors are confused.
+        ValueError: a size is below 1.
     """
     tokens = vocab_size is not None
     if len(input_shape) != (1 if tokens else 2) or (tokens and mask_value is not None):
@@ -36,27 +42,31 @@ def enter(input_shape, vocab_size, embed_dim, mask_value, dtype):
     return inputs, keras.layers.Masking(mask_value, dtype=dtype, name="masking")(inputs)
 
 
-def answer(x, num_outputs):
+def answer(x: Tensor, num_outputs: int) -> Tensor:
     """Turns vectors into logits or numbers, in float32."""
     check_count(num_outputs=num_outputs)
     return keras.layers.Dense(num_outputs, dtype="float32", name="outputs")(x)
 
 
-def streaming(model, length=1):
+def streaming(model: keras.Model, length: int | None = 1) -> keras.Model:
     """Makes a copy of a model that reads a sequence chunk by chunk.
 
-    All state is in the open: the copy takes it and gives it back, so that it can run for several
+    All state is in the open: the copy takes the state and gives it back. So it can run for several
     sequences at once, and on a device from one file. A sequence starts with zeros for every state.
     Any division into chunks gives the outputs of the whole at the real steps.
 
     Args:
         model: Model made by `models.recurrent`, not bidirectional, or by `models.temporal`.
-        length: Number of steps `T` of a chunk; `None` for any, which cannot be exported.
+        length: Number of steps `T` of a chunk. `None` allows any, but cannot be exported.
 
     Returns:
-        A functional `keras.Model`: a dictionary of `inputs`, `(B, T, …)`, and `state_0`, `state_1`,
-        … to one of `outputs`, `(B, T, num_outputs)`, and the states after. Of a model with one
-        answer per sequence the outputs are what it would answer if the sequence ended there.
+        A functional `keras.Model` from a dictionary to a dictionary:
+
+        - In: `inputs`, `(B, T, …)`, and the states before, named `state_0`, `state_1` and so on.
+        - Out: `outputs`, `(B, T, num_outputs)`, and the states after under the same names.
+
+        A model with one answer per sequence then has an output for each step: what it would
+        answer if the sequence ended there.
 
     Raises:
         ValueError: a layer of the model needs steps that are yet to come, or is not known.
@@ -71,7 +81,8 @@ def streaming(model, length=1):
     first, *others = model.layers
     x = inputs = keras.Input(
         (length, *first.batch_shape[2:]), dtype=first.dtype, name=first.name)
-    before, after, copies = [], [], []
+    before: list[Tensor] = []
+    after, copies = [], []
     for layer in others:
         if isinstance(layer, layers.LastStep):
             continue
@@ -86,7 +97,7 @@ def streaming(model, length=1):
         elif isinstance(layer, keras.layers.RNN):
             state = _state_inputs(layer.get_initial_state(1), before)
             # Keras fills a mask in only where there is no state.
-            x, *ended = copy(x, initial_state=state, mask=getattr(x, "_keras_mask", None))
+            x, *ended = copy(x, initial_state=state, mask=borrowed.mask_of(x))
         elif isinstance(layer, (keras.layers.Embedding, keras.layers.Masking, keras.layers.Dense)):
             x, ended = copy(x), []
         else:
@@ -105,7 +116,7 @@ def streaming(model, length=1):
 
 
 def _state_inputs(zeros, before):
-    """Symbolic inputs of the shapes of a state of one example; adds them to those before."""
+    """Makes symbolic inputs of the shapes of one example's state, and adds them to `before`."""
     def make(zero):
         before.append(keras.Input(
             zero.shape[1:], dtype=keras.backend.standardize_dtype(zero.dtype),

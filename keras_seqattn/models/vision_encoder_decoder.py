@@ -1,10 +1,20 @@
-"""A picture in, a text out: any image encoder, and a Transformer that writes what it sees.
+"""A picture in, a text out: any image encoder and a Transformer that writes what it sees.
 
-The decoder is that of GPT-2 with attention to the picture added: learned positions, the norm before
-each part and a last one behind, one table of embeddings for the tokens and the logits.
-Paper: Radford et al. 2019, section 2.3; Li et al. 2021, "TrOCR", sections 2.1 and 2.2, for an
-encoder of pictures before a decoder of text. Deviation: any encoder serves, and `"post"` as well.
+The decoder is that of GPT-2, with attention to the picture added:
+
+- Its positions are learned.
+- A norm stands before each part, and a last one behind all of them.
+- One table of embeddings serves the tokens and the logits.
+
+Papers:
+
+- Radford et al. 2019, section 2.3, for the decoder.
+- Li et al. 2021, "TrOCR", sections 2.1 and 2.2. It puts an encoder of pictures before the decoder.
+
+Deviation: any encoder serves, and the norms may also stand behind the parts.
 """
+
+import typing
 
 import keras
 from keras import ops
@@ -20,17 +30,20 @@ from keras_seqattn.models.generator import (
     start_blocks,
     step_blocks,
 )
+from keras_seqattn.shapes import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
 class VisionText(Generator):
-    """The model that `vision_text` builds; its arguments are all given."""
+    """The model that `vision_text` builds, of the same arguments without defaults."""
 
     source_name = "images"
 
-    def __init__(self, encoder, vocab_size, max_length, num_layers, num_heads, embed_dim, mlp_dim,
-                 norm, activation, dropout, attention_dropout, epsilon, start_token, end_token,
-                 pad_token, seed, name="vision_text", **kwargs):
+    def __init__(self, encoder: keras.Model, vocab_size: int, max_length: int, num_layers: int,
+                 num_heads: int, embed_dim: int, mlp_dim: int, norm: str,
+                 activation: str | typing.Callable, dropout: float, attention_dropout: float,
+                 epsilon: float, start_token: int, end_token: int, pad_token: int,
+                 seed: int | None, name: str = "vision_text", **kwargs: object):
         activation = keras.activations.get(activation)
         options = {"num_heads": num_heads, "mlp_dim": mlp_dim, "norm": norm, "dropout": dropout,
                    "attention_dropout": attention_dropout, "epsilon": epsilon, "seed": seed}
@@ -73,45 +86,47 @@ class VisionText(Generator):
         self._look, self._embed, self._embedding = look, embed, embedding
         self._blocks, self._last_norm = blocks, last_norm
 
-    def start(self, source):
+    def start(self, source: Tensor) -> dict[str, Tensor]:
         return start_blocks(
             self._blocks, ops.shape(source)[0], self.max_length, self._look(source))
 
-    def step(self, tokens, state):
+    def step(self, tokens: Tensor, state: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         x = self._embed(ops.expand_dims(tokens, 1), state["position"])           # (B, 1, D)
         x, state = step_blocks(self._blocks, x, state)
         logits = self._embedding(self._last_norm(x), reverse=True)               # (B, 1, V)
         return ops.squeeze(logits, 1), state
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**self._arguments, "name": self.name,
                 "encoder": keras.saving.serialize_keras_object(self.encoder)}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "VisionText":
         encoder = keras.saving.deserialize_keras_object(
             config["encoder"], custom_objects=custom_objects)
         return cls(**{**config, "encoder": encoder})
 
 
-def vision_text(encoder, vocab_size, max_length, num_layers=3, num_heads=4, embed_dim=256,
-                mlp_dim=None, *, norm="pre", activation="gelu", dropout=0.1,
-                attention_dropout=0.0, epsilon=1e-5, start_token=START, end_token=END,
-                pad_token=PAD, seed=None, name="vision_text"):
+def vision_text(encoder: keras.Model, vocab_size: int, max_length: int, num_layers: int = 3,
+                num_heads: int = 4, embed_dim: int = 256, mlp_dim: int | None = None, *,
+                norm: str = "pre", activation: str | typing.Callable = "gelu",
+                dropout: float = 0.1, attention_dropout: float = 0.0, epsilon: float = 1e-5,
+                start_token: int = START, end_token: int = END, pad_token: int = PAD,
+                seed: int | None = None, name: str = "vision_text") -> VisionText:
     """Builds a model that writes about pictures, such as captions.
 
     Args:
-        encoder: A `keras.Model` from images to tokens, `(B, S, D_m)`, such as a `vit` up to its
-            last norm, or to a grid of features, `(B, GH, GW, D_m)`, such as a model of
-            `keras.applications` without its top. Where `D_m` is not `D`, a dense layer maps it.
+        encoder: A `keras.Model` from images to tokens or to a grid of features. Tokens,
+            `(B, S, D_m)`, come from a `vit` up to its last norm. A grid, `(B, GH, GW, D_m)`, comes
+            from a model of `keras.applications` without its top.
         vocab_size: Number of tokens `V`.
         max_length: Longest text in tokens, the end included.
         num_layers: Number of decoder blocks `L`.
         num_heads: Number of heads `N`.
-        embed_dim: Width `D` of the decoder.
+        embed_dim: Width `D` of the decoder. A dense layer maps features of another width to it.
         mlp_dim: Inner width `F` of the feed-forward networks. Defaults to `4·D`.
         norm: `"pre"` or `"post"`, as for `TransformerDecoderBlock`.
-        activation: Name or function inside the feed-forward networks; GPT-2's is `gelu_tanh`.
+        activation: Name or function inside the feed-forward networks. GPT-2's is `gelu_tanh`.
         dropout: Share dropped of embeddings and after each part in training, in `[0, 1)`.
         attention_dropout: Share of attention scores dropped in training, in `[0, 1)`.
         epsilon: Added to the variance in the norms.
@@ -122,12 +137,17 @@ def vision_text(encoder, vocab_size, max_length, num_layers=3, num_heads=4, embe
         name: Name of the model.
 
     Returns:
-        `VisionText`: a functional model of `{"images": (B, height, width, channels), "tokens":
-        int32 (B, T)}` to logits, float32 `(B, T, V)`. Padding must stand behind the text.
+        `VisionText`, a functional model:
+
+        - In: `{"images": float (B, height, width, channels), "tokens": int32 (B, T)}`. Padding
+          must stand behind the text.
+        - Out: logits, float32 `(B, T, V)`.
 
     Raises:
-        ValueError: a number is out of its range; `num_heads` does not divide `embed_dim`; a token
-            is not below `vocab_size`; the encoder does not return one tensor of rank 3 or 4.
+        ValueError: a number is out of its range.
+        ValueError: `num_heads` does not divide `embed_dim`.
+        ValueError: a token is not below `vocab_size`.
+        ValueError: the encoder does not return one tensor of rank 3 or 4.
 
     Example:
 

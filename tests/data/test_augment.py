@@ -25,7 +25,7 @@ def images(rng):
 
 
 LABELS = np.eye(31, dtype="float32")
-# Two images, all -1 and all 1: the mean of a mixture tells how much of each is in it.
+# Two images, all -1 and all 1. The mean of a mixture tells how much of each is in it.
 PAIR = np.stack([np.full((23, 19, 3), value, "float32") for value in (-1, 1)])
 PAIR_LABELS = np.eye(2, dtype="float32")
 
@@ -83,7 +83,7 @@ def test_labels_stay_with_their_images(images, rng, name):
 
 
 def test_a_crop_by_hand(monkeypatch):
-    """Four pixels see two: the centres lie at -0.25, 0.25, 0.75 and 1.25 of them."""
+    """Four pixels see two. Their centres lie at -0.25, 0.25, 0.75 and 1.25 of the two."""
     monkeypatch.setattr(augment, "_box", lambda *_: ((0, 1), (1, 3)))
     row = np.arange(4, dtype="float32").reshape(1, 1, 4, 1)
     cropped, _ = resized_crop(row, LABELS[:1], np.random.default_rng(0))
@@ -117,7 +117,7 @@ def test_crops_keep_a_twelfth_to_all_of_the_area(rng):
 
 @pytest.mark.parametrize(("kept", "size"), [(384, 448), (480, 512), (128, 160)])
 def test_crops_of_a_fixed_part_lie_anywhere(kept, size, rng):
-    """A ramp from -1 to 1: what is left of it tells the part, where it begins the place."""
+    """A ramp from -1 to 1. What is left of it tells the part, and where it begins the place."""
     side = size // 16
     ramp = np.tile(np.linspace(-1, 1, side, dtype="float32")[None, :, None], (side, 1, 1))
     images = np.stack([ramp] * 97)

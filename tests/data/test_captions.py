@@ -27,7 +27,7 @@ def _save(path, colour=(255, 0, 0)):
 
 @pytest.fixture
 def pack(tmp_path):
-    """150 concepts in two styles, in one of them with a skin tone too; every tenth for testing."""
+    """150 concepts in two styles, one of which has a skin tone too. Every tenth is for testing."""
     rows, blobs, test = ["index\tstyle\tcodepoints\tname"], [], []
     for number, concept in enumerate(CONCEPTS):
         for style, codes in (("a", concept), ("b", concept), ("b", f"{concept}-1f3fb")):
@@ -182,7 +182,7 @@ def examples(tmp_path):
 
 
 def test_batches_by_hand(examples):
-    """Every caption once; the weights make the mean over all positions that over real tokens."""
+    """Every caption once. The mean over all positions is the mean over real tokens, by weights."""
     batches = CaptionBatches(examples, IDS, batch_size=2)
     (inputs, labels, weights), (last, last_labels, last_weights) = batches[0], batches[1]
     np.testing.assert_array_equal(inputs["tokens"], [[1, 5, 0, 0, 0, 0, 0, 0],

@@ -152,7 +152,7 @@ def test_a_picture_arrives_as_it_was():
 @pytest.mark.parametrize(("metres", "expected"), [
     (-1.0, 0), (8.0, 0), (8.01, 1), (20.0, 1), (20.01, 2), (80.0, 2)])
 def test_vehicle_distance(metres, expected):
-    """Thresholds of task_adaptation/data/kitti.py: 8 and 20 m; classes 0 to 2 are car to truck."""
+    """The thresholds of task_adaptation/data/kitti.py are 8 and 20 m. Types 0 to 2 are vehicles."""
     for kind in range(3):
         objects = {"type": [3, kind, kind], "location": [
             np.array([0.0, 0.0, place]) for place in (-9.0, 90.0, metres)]}
@@ -168,13 +168,13 @@ def test_no_vehicle():
 @pytest.mark.parametrize(("depth", "expected"), [
     (7.9, 0), (8.0, 0), (8.1, 1), (8.6, 2), (9.1, 3), (9.5, 3), (9.6, 4), (10.0, 4), (10.1, 5)])
 def test_object_distance(depth, expected):
-    """Thresholds of task_adaptation/data/clevr.py: 8, 8.5, 9, 9.5 and 10."""
+    """The thresholds of task_adaptation/data/clevr.py are 8, 8.5, 9, 9.5 and 10."""
     coordinates = [np.array([0.0, 0.0, place], "float32") for place in (12.0, depth)]
     assert catalogue.object_distance({"pixel_coords": coordinates}) == expected
 
 
 def test_sprites_fall_in_sixteen_bins():
-    """Two of 32 positions each; of 40 orientations three and two by turns."""
+    """Two of 32 positions make a class, of 40 orientations three and two by turns."""
     location, orientation = (CATALOGUE[f"vtab/dsprites_{each}"]
                              for each in ("location", "orientation"))
     assert [location.label(value) for value in (0, 1, 2, 30, 31)] == [0, 0, 1, 15, 15]

@@ -156,4 +156,4 @@ def test_batches_of_like_length_waste_little():
 def test_bad_batches(batches):
     make, *_ = batches
     check_error(lambda: make(share=(0, 3)), batch_size=8, replicas=3)
-    check_error(lambda: pairs.PairBatches([], [], 8), pairs=0)
+    check_error(lambda: pairs.PairBatches([], [], 8), examples=0)

@@ -88,6 +88,13 @@ def test_the_unreadable_are_left_out_and_counted():
     np.testing.assert_array_equal(kept.read(np.arange(2))[0], PIXELS[[2, 6]])
 
 
+def test_without_a_shape_all_are_brought_to_that_of_the_first():
+    pictures = [(_png(PIXELS[0]), 0), (_png(PIXELS[1, :2]), 1)]
+    images, _ = StoredImages(pictures, CLASSES).read(np.array([1, 0]))
+    assert images.shape == (2, 5, 3, 3)
+    np.testing.assert_array_equal(images[1], PIXELS[0])
+
+
 def test_the_first_shape_is_in_rgb():
     assert _stored().first_shape() == (5, 3, 3)
     grey = StoredImages([(_png(PIXELS[0, ..., 0]), 0)], CLASSES, grey=True)

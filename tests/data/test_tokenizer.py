@@ -46,7 +46,7 @@ def test_same_ids_as_the_library(tokenizer):
 
 
 def test_merges_by_hand():
-    """`a b` first, so that `▁abc` is `▁`, `ab`, `c`, then joined to `▁ab`, `c`."""
+    """`a b` is joined first, so that `▁abc` is `▁ ab c`. Then it is joined to `▁ab c`."""
     known = Tokenizer(["▁", "a", "b", "c", "ab", "bc", "▁ab"],
                       [("a", "b"), ("b", "c"), ("▁", "ab")])
     assert [known.tokens[i] for i in known.encode("abc")] == ["▁ab", "c"]

@@ -10,8 +10,9 @@ import pytest
 class Server(http.server.ThreadingHTTPServer):
     """Serves `files`, path to bytes, and notes `(path, Range header, status, bytes sent)`.
 
-    Each request takes the first of `faults`, if any: the number of bytes after which the connection
-    is cut, or a status to answer with as a string. `meet` is called before any byte of content.
+    Each request takes the first of `faults`, if there is any. A number cuts the connection after
+    so many bytes, and a string is a status to answer with. `meet` is called before any byte of
+    content.
     """
 
     def __init__(self):

@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from keras_seqattn import layers, models
+from keras_seqattn import borrowed, layers, models
 from keras_seqattn.models.cost import multiply_adds
 from keras_seqattn.testing import check_error
 
@@ -96,9 +96,9 @@ def test_a_translator_reads_sequences_of_its_length():
 def test_the_model_is_left_as_it_was():
     model = models.vit("nano", 8, (16, 16, 3), 5, num_layers=1, num_heads=2, embed_dim=12,
                        mlp_dim=17)
-    before = [layer.call for layer in model._flatten_layers()]
+    before = [layer.call for layer in borrowed.all_layers(model)]
     assert multiply_adds(model) == multiply_adds(model)
-    assert [layer.call for layer in model._flatten_layers()] == before
+    assert [layer.call for layer in borrowed.all_layers(model)] == before
 
 
 def test_open_sizes_must_be_given():

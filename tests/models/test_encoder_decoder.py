@@ -29,7 +29,7 @@ TOKENS = np.array([[1, 4, 5, 6], [1, 7, 8, 9]], "int32")
 
 
 def arithmetic(num_layers, embed_dim, mlp_dim, vocab_size):
-    """Weights of the paper's model: attention with biases, norms of 2·D, one table."""
+    """Weights of the paper's model, with biases in attention, norms of 2·D and one table."""
     attention = 4 * embed_dim * (embed_dim + 1)
     feed_forward = 2 * embed_dim * mlp_dim + mlp_dim + embed_dim
     norm = 2 * embed_dim

@@ -7,6 +7,7 @@ from arrays import array
 from tolerances import FLOAT32, GOLDEN
 
 from keras_seqattn import models
+from keras_seqattn.layers import PatchEmbedding
 from keras_seqattn.layers.grid import resize_grid
 from keras_seqattn.testing import check_error
 
@@ -87,3 +88,9 @@ def test_what_is_no_vision_transformer():
 
 def test_sides_that_patches_do_not_divide(rng):
     check_error(lambda: models.resize(_vit(rng), (20, 16, 3)), height=20, patch_size=8)
+
+
+def test_images_of_any_size_need_positions_on_a_grid():
+    x = keras.Input((None, None, 3))
+    bare = keras.Model(x, PatchEmbedding(8, 12)(x), name="bare")
+    check_error(lambda: models.vit_geometry(bare), model="bare", height=None, width=None)

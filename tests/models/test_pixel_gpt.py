@@ -28,7 +28,7 @@ def tokens(rng):
 
 
 def _count(vocab_size, max_length, num_layers, dim):
-    """Embeddings, positions, blocks of two norms, a last norm and the head: by arithmetic."""
+    """Weights by arithmetic: tables of tokens and positions, blocks of two norms, norm and head."""
     block = 4 * (dim * dim + dim) + 2 * 4 * dim * dim + 5 * dim + 2 * dim
     return (2 * vocab_size - 1 + max_length + 1) * dim + num_layers * block
 
