@@ -1,6 +1,6 @@
 """All families of checkpoints, in the order in which `load` tries them.
 
-A family whose keys are found in checkpoints of another one too stands behind that one.
+A checkpoint that two families know is of the first: a captioner of Hugging Face has a ViT inside.
 """
 
 from keras_seqattn.checkpoints.families import (

@@ -10,11 +10,19 @@ FAMILIES = pytest.mark.parametrize("family", checkpoints.SOURCES.values(),
                                    ids=lambda family: family.name)
 
 
-def test_names_and_the_order_in_which_they_are_tried():
-    """Google's files of both projects have an embedding, and a captioner has a ViT inside."""
-    assert list(checkpoints.SOURCES) == [
-        "keras_seqattn", "google", "big_vision", "huggingface-encoder-decoder", "huggingface",
-        "imagegpt", "timm", "torchvision", "bit", "openai"]
+@pytest.mark.parametrize(("folder", "names"), [
+    ("google_vit_npz/token", ["google"]), ("big_vision_vit_npz/map_scan_img", ["big_vision"]),
+    ("hf_vit_gpt2/projected", ["huggingface-encoder-decoder", "huggingface"]),
+    ("hf_vit/eps1e-6", ["huggingface"]), ("hf_imagegpt/tiny", ["imagegpt"]),
+    ("timm_vit/class_token", ["timm"]), ("bit_npz/w8_groups8", ["bit"]),
+    ("openai_dvae/tiny/encoder.safetensors", ["openai"])])
+def test_one_family_knows_a_checkpoint_or_the_right_one_is_tried_first(goldens, folder, names):
+    """A captioner of Hugging Face has a ViT inside."""
+    state = checkpoints.State(goldens / folder)
+    assert [name for name, each in checkpoints.SOURCES.items() if each.knows(state)] == names
+
+
+def test_no_name_means_something_else():
     assert "auto" not in checkpoints.SOURCES
 
 
