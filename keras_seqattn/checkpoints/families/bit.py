@@ -5,6 +5,7 @@ import keras
 from keras_seqattn import models
 from keras_seqattn.checkpoints.families.family import Family
 from keras_seqattn.checkpoints.weights.filling import hand_over
+from keras_seqattn.checkpoints.weights.images import check_image_shape
 from keras_seqattn.checkpoints.weights.state import State
 
 _PREFIX = "resnet/"
@@ -29,7 +30,7 @@ def load(state: State, config: dict, *, image_shape: tuple | None = None,
 
     Raises:
         ValueError: an array is missing, has no place or has another shape. Or `num_groups` does
-            not divide a width.
+            not divide a width. Or `image_shape` has other channels than the file.
     """
     model = _build(state, config, image_shape, num_groups)
     _fill(model, state.under(_PREFIX))
@@ -52,6 +53,7 @@ def _build(state: State, config: dict, image_shape: tuple | None,
     if image_shape is None:
         size = config.get("image_size") or (None, None)
         image_shape = (*((size, size) if isinstance(size, int) else size), channels)
+    image_shape = check_image_shape(image_shape, channels)
     if num_groups is None:
         num_groups = config.get("num_groups", 32)  # as published models have
     return models.bit("r50x1", image_shape, num_classes, num_layers=num_layers, width=width,

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_seqattn.checkpoints.families.family import Family
 from keras_seqattn.checkpoints.weights.filling import hand_over
+from keras_seqattn.checkpoints.weights.images import check_image_shape
 from keras_seqattn.checkpoints.weights.state import State
 from keras_seqattn.errors import explain
 from keras_seqattn.models.discrete_vae import DiscreteVAE, dvae_decoder, dvae_encoder
@@ -72,13 +73,8 @@ def _decoder(state: State, image_shape: tuple | None) -> keras.Model:
 
 def _size(image_shape: tuple | None, channels: int) -> tuple[int | None, int | None]:
     """Height and width of the images, in pixels; `None` for any."""
-    if image_shape is None:
-        return None, None
-    height, width, *rest = image_shape
-    if rest != [channels]:
-        raise ValueError(explain(
-            "`image_shape` must be (height, width, channels) with the channels of the checkpoint",
-            image_shape=tuple(image_shape), channels=channels, fix="change it"))
+    height, width, _ = check_image_shape(
+        (None, None, channels) if image_shape is None else image_shape, channels)
     return height, width
 
 

@@ -23,7 +23,7 @@ from keras_seqattn.checkpoints.weights.state import State
 from keras_seqattn.errors import explain
 from keras_seqattn.models.vision_encoder_decoder import vision_text
 
-# In the files, but not computed with: the pooler, masks kept as buffers, a copy of the embeddings.
+# Nothing is computed with the pooler, masks kept as buffers and a copy of the embeddings.
 _UNUSED = (r"encoder\.pooler\..*|decoder\.lm_head\.weight"
            r"|decoder\.transformer\.h\.\d+\.(attn|crossattention)\.(masked_)?bias")
 

@@ -12,9 +12,9 @@ import zlib
 
 import numpy as np
 
-# Of one call to the operating system: bytes in all, arrays, and bytes between two of them. A call
-# should read all it can: the thread that builds the model lets go of Python's lock so often and so
-# briefly that another one rarely gets it.
+# Of one call to the operating system: bytes in all, arrays, bytes between two of them. A call
+# should read all it can. The thread that builds the model lets go of Python's lock often and
+# briefly, so that another thread rarely gets it.
 MOST_BYTES, MOST_ARRAYS, MOST_GAP = 2 ** 31 - 2 ** 12, 340, 2 ** 12
 
 

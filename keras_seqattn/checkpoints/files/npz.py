@@ -14,8 +14,8 @@ from keras_seqattn.checkpoints.files.stored import Opened, Stored, damaged
 from keras_seqattn.errors import explain
 
 KIND = "an .npz file of plain arrays"
-# A deflated archive holds at most 1032 times its size. Weights, even of zeros in part, stay far
-# below this; what is small is read in any case.
+# A deflated archive holds at most 1032 times its size. Weights stay far below this, even where some
+# are zeros. What is small is read in any case.
 MOST_TIMES, SMALL = 100, 64 * 2 ** 20
 # What zipfile and NumPy raise for bytes that nobody wrote.
 BROKEN = (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile,

@@ -202,7 +202,7 @@ class Layout:
         kernels, biases = ([getattr(layer, name) for layer in layers]
                            for name in ("kernel", "bias"))
         if self.transposed:
-            # of (D, N, H) the first axis comes in, of (N, H, D) the first two do
+            # Inputs are the first axis of (D, N, H) and the first two of (N, H, D).
             inputs = math.prod(kernels[0].shape[:-1 if layers[0].name == "attention_output"
                                                 else 1])
             outputs = math.prod(kernels[0].shape) // inputs

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_seqattn.checkpoints.weights.filling import hand_over
+from keras_seqattn.checkpoints.weights.images import check_image_shape
 from keras_seqattn.checkpoints.weights.layout import Layout
 from keras_seqattn.checkpoints.weights.state import State
 from keras_seqattn.errors import explain
@@ -14,7 +15,7 @@ from keras_seqattn.models import vit
 from keras_seqattn.models.vision_transformer import SIZES
 
 Grid: typing.TypeAlias = tuple[int, int]
-# Heads of the published widths; others have heads of 64.
+# Heads of the published widths. Other widths have heads of size 64.
 HEADS = {dim: num_heads for _, num_heads, dim, _ in SIZES.values() if dim != 128} | {
     1152: 16, 1408: 16, 1664: 16}
 
@@ -52,6 +53,8 @@ def load_vit(state: State, layout: Layout, *,
     """
     dim, channels, patch_size = _patches(state, layout)
     blocks, tokens = _blocks(state, layout, dim, num_heads), _tokens(state, layout)
+    if image_shape is not None:
+        image_shape = check_image_shape(image_shape, channels)
     made_for, wanted = (_grid(size, patch_size) for size in (image_size, image_shape))
     grid: Grid | None
     if layout.positions in state:
@@ -67,26 +70,31 @@ def load_vit(state: State, layout: Layout, *,
             image_shape=image_shape, fix="pass image_shape=(height, width, channels)"))
     if image_shape is None:
         image_shape, wanted = (grid[0] * patch_size, grid[1] * patch_size, channels), grid
-    if len(image_shape) != 3 or image_shape[2] != channels:
-        raise ValueError(explain(
-            "`image_shape` must be (height, width, channels) with the channels of the checkpoint",
-            image_shape=tuple(image_shape), channels=channels, fix="change it"))
-    model = vit("base", patch_size, tuple(image_shape), embed_dim=dim, interpolation=interpolation,
+    model = vit("base", patch_size, image_shape, embed_dim=dim, interpolation=interpolation,
                 prefix_positions=prefix_positions, grid=None if wanted else grid, **blocks,
                 **tokens, **_head(state, layout, pooling, tokens), **options)
 
-    positions = model.get_layer("positions")
     if waves is not None:
-        positions.trainable = False
-        hand_over(positions.embeddings, waves(grid, dim))
-    elif wanted not in (None, grid):
-        table = np.asarray(state.read(layout.positions), "float64")[0]
-        state.replace(layout.positions, resize_grid(
-            table, grid, wanted, positions.num_prefix, interpolation)[None])
+        _fix_positions(model, waves(grid, dim))
+    elif wanted is not None and wanted != grid:
+        _resize_table(state, layout.positions, grid, wanted,
+                      model.get_layer("positions").num_prefix, interpolation)
     for link in layout.of(state).links(model):
-        if waves is None or link.weights[0] is not positions.embeddings:
+        if waves is None or link.keys != (layout.positions,):
             link.fill(state)
     return model
+
+
+def _fix_positions(model: keras.Model, table: np.ndarray) -> None:
+    positions = model.get_layer("positions")
+    positions.trainable = False
+    hand_over(positions.embeddings, table)
+
+
+def _resize_table(state: State, key: str, grid: Grid, new_grid: Grid, num_prefix: int,
+                  interpolation: str) -> None:
+    table = np.asarray(state.read(key), "float64")[0]
+    state.replace(key, resize_grid(table, grid, new_grid, num_prefix, interpolation)[None])
 
 
 def _patches(state: State, layout: Layout) -> tuple[int, int, int]:

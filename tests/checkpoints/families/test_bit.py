@@ -95,5 +95,10 @@ def test_a_missing_array_is_an_error(state):
     check_error(lambda: bit.load(State(state), {}), key=key)
 
 
+def test_other_channels_are_an_error(state):
+    check_error(lambda: bit.load(State(state), {}, image_shape=(32, 32, 1)),
+                image_shape=(32, 32, 1), channels=3)
+
+
 def test_groups_that_do_not_divide_are_an_error(state):
     check_error(lambda: bit.load(State(state), {}, num_groups=5), num_groups=5, channels=32)
