@@ -2,14 +2,16 @@
 
     python benchmarks/load.py [--rounds 5] [--size base]
 
-The file is a ViT of random weights that the script writes itself: `.npz`, as Google's
-vision_transformer has it, and `.safetensors`, as `checkpoints.save` does. Reading it means all of
-its arrays into memory, by NumPy's and safetensors' own readers. Reading and loading take turns,
-each in a process of its own that has loaded a small file before, so that neither pays for imports;
-the file is in the memory of the operating system for both. Times are those of the fastest round,
-which other processes disturbed least, by the clock and, in the last column, by the processor alone.
-Memory is the median peak of what the process holds resident while it loads, beyond what it held
-before, over the bytes of the weights; Linux counts it.
+The script writes the file itself: a ViT of random weights. It is `.npz` as Google's
+vision_transformer has it, and `.safetensors` as `checkpoints.save` writes it. To read the file is
+to have all of its arrays in memory, by NumPy's and safetensors' own readers.
+
+- Reading and loading take turns, each in a process of its own. The process has loaded a small file
+  before, so that neither pays for imports. The system has the file in memory for both.
+- Times are those of the fastest round, which other processes disturbed least. They are by the
+  clock, and in the last column by the processor alone.
+- Memory is the median peak of what the process holds resident while it loads, beyond what it held
+  before. It is given over the bytes of the weights. Linux counts it.
 """
 
 import argparse
@@ -30,8 +32,8 @@ BARS = {"time": 2.0, "memory": 2.5}
 FORMATS = {"npz": "npz-google", "safetensors": "safetensors"}
 
 
-def write(folder, size):
-    """Writes the same weights in both formats; the bytes of the weights."""
+def write(folder: pathlib.Path, size: str) -> int:
+    """Writes the same weights in both formats. Returns the bytes of the weights."""
     rng = np.random.default_rng(7)
     model = models.vit(size, activation=layers.gelu_tanh)
     for weight in model.weights:
@@ -41,8 +43,8 @@ def write(folder, size):
     return 4 * model.count_params()
 
 
-def read(path):
-    """All arrays of a file, by the reader of its maker."""
+def read(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """Returns all arrays of a file, by the reader of its maker."""
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as file:
             return {key: file[key] for key in file.files}
@@ -51,14 +53,14 @@ def read(path):
     return load_file(path)
 
 
-def resident(name):
-    """Bytes that this process holds resident, `VmRSS`, or has held at most, `VmHWM`."""
+def resident(name: str) -> int:
+    """Returns the bytes that this process holds resident, `VmRSS`, or has held at most, `VmHWM`."""
     status = pathlib.Path("/proc/self/status").read_text(encoding="utf-8")
     return 1024 * int(re.search(rf"{name}:\s+(\d+) kB", status)[1])
 
 
-def measure(what, path):
-    """Seconds and bytes of one call in this process, which has warmed up."""
+def measure(what: str, path: pathlib.Path) -> dict[str, float]:
+    """Returns seconds and bytes of one call in this process, which has warmed up."""
     models.vit("nano", patch_size=8, image_shape=(64, 64, 3))
     with tempfile.TemporaryDirectory() as folder:
         tiny = pathlib.Path(folder) / path.name
@@ -74,15 +76,15 @@ def measure(what, path):
     return {"seconds": seconds, "busy": busy, "bytes": resident("VmHWM") - before}
 
 
-def in_process(what, path):
-    """The same in a process of its own."""
+def in_process(what: str, path: pathlib.Path) -> dict[str, float]:
+    """Returns the same of a process of its own."""
     output = subprocess.run([sys.executable, __file__, "--measure", what, str(path)], check=True,
                             stdout=subprocess.PIPE, text=True).stdout
     return json.loads(output.splitlines()[-1])
 
 
-def main(rounds, size):
-    """Prints one row per format."""
+def main(rounds: int, size: str) -> None:
+    """Prints one row for each format."""
     with tempfile.TemporaryDirectory() as folder:
         weights = write(pathlib.Path(folder), size)
         print(f"{size}/16, {weights / 1e6:.0f} MB of weights, {rounds} rounds; bars: "

@@ -1,102 +1,67 @@
-"""Any checkpoint as a model: its format is known by its keys."""
+"""Any checkpoint as a model: its family is known by its keys."""
 
-import dataclasses
-import importlib
+import os
 import pathlib
-import re
+import typing
 import warnings
 
+import keras
+
+from keras_seqattn.checkpoints.families.family import Family
+from keras_seqattn.checkpoints.files.arrays import open_together
 from keras_seqattn.checkpoints.files.config import class_names, read_config
-from keras_seqattn.checkpoints.saving import METADATA, load_saved
+from keras_seqattn.checkpoints.sources import SOURCES
 from keras_seqattn.checkpoints.weights.filling import Filling
-from keras_seqattn.checkpoints.weights.state import State
+from keras_seqattn.checkpoints.weights.state import Report, State
 from keras_seqattn.errors import explain, nearest
 from keras_seqattn.models.download import cached, is_url
 
 
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """A format of checkpoints.
-
-    Attributes:
-        keys: Patterns that each match some key of such a file.
-        loader: Module in this folder and its function of a `State`.
-        reads: What the loader takes from the configuration: `"config"` as a whole, or entries.
-        takes: Arguments of `load` that it heeds.
-    """
-
-    keys: tuple
-    loader: tuple
-    reads: tuple = ()
-    takes: tuple = ()
-
-
-_GRID = ("image_shape", "interpolation")
-# In the order in which they are tried.
-SOURCES = {
-    "google": Source(
-        (r"embedding/kernel", r"Transformer/encoderblock_0/LayerNorm_2/scale"),
-        ("google", "google"), ("image_size",), _GRID),
-    "big_vision": Source(
-        (r"(.*/)?Transformer/encoderblock(_0)?/LayerNorm_1/scale", r"(.*/)?embedding/kernel"),
-        ("big_vision", "big_vision"), ("image_size",), _GRID),
-    "huggingface-encoder-decoder": Source(
-        (r"encoder\.encoder\.layer\.0\..*", r"decoder\.transformer\.h\.0\.crossattention\..*"),
-        ("huggingface", "vision_encoder_decoder")),
-    "huggingface": Source(
-        (r"(\w+\.)?encoder\.layer\.0\.attention\.attention\.query\.weight",
-         r"(\w+\.)?embeddings\.cls_token"),
-        ("huggingface_vit", "huggingface_vit"), ("config",), (*_GRID, "num_heads")),
-    "imagegpt": Source(
-        (r"transformer\.wte\.weight", r"transformer\.h\.0\.attn\.c_attn\.weight",
-         r"lm_head\.weight"), ("image_gpt", "image_gpt"), ("config",)),
-    "timm": Source(
-        (r"patch_embed\.proj\.weight", r"blocks\.0\.attn\.qkv\.weight"),
-        ("timm", "timm"), ("config",), (*_GRID, "num_heads")),
-    "torchvision": Source(
-        (r"conv_proj\.weight", r"encoder\.layers\.encoder_layer_0\.ln_1\.weight"),
-        ("torchvision", "torchvision"), ("image_size",), (*_GRID, "num_heads")),
-    "bit": Source(
-        (r"resnet/root_block/standardized_conv2d/kernel",), ("bit", "bit"),
-        ("image_size", "num_groups"), ("image_shape", "num_groups")),
-    "openai": Source(
-        (r"blocks\.input\.w", r"blocks\.group_1\.block_1\..*"), ("openai", "dvae")),
-}
-SAVED = "keras_seqattn"
-
-
-def load(path, source="auto", *, image_shape=None, num_heads=None, num_groups=None,
-         interpolation=None, sha256=None):
+def load(path: os.PathLike | str, source: str = "auto", *, image_shape: tuple | None = None,
+         num_heads: int | None = None, num_groups: int | None = None,
+         interpolation: str | None = None, sha256: str | None = None) -> keras.Model:
     """Loads a checkpoint of another project, or what `save` wrote, as a model of this library.
 
-    Arrays that have no place in the model, and such as are usual and missing, are named in a
-    warning; `load_with_report` returns them.
+    A warning names arrays that have no place in the model, and usual arrays that are missing.
+    `load_with_report` returns them instead.
 
     Args:
-        path: A `.npz` or `.safetensors` file, a state that PyTorch saved (`.pth`, `.pt`, `.bin`;
-            needs torch, which reads tensors only), a folder with one of them, or the `http(s)` URL
-            of a file. A `config.json` beside the file is read for what no array tells.
-        source: Name of the format, a key of `SOURCES`. Known by the keys unless told.
-        image_shape: `(height, width, channels)` of the images that a ViT is to take: learned
-            positions are resized to it. `None` for height and width lets it take any. Needed where
-            positions are fixed waves; where the table of positions is of no square grid, and no
-            configuration says so, it is the shape that the table was made for. A BiT, of which no
-            array depends on it, takes images of any size unless told.
-        num_heads: Number of heads `N`, where neither an array nor the configuration tells it:
-            PyTorch's files of widths that are not published.
-        num_groups: Of a BiT, the number of groups of its norms.
+        path: One of these:
+
+            - a `.npz` or `.safetensors` file
+            - a state that PyTorch saved: `.pth`, `.pt` or `.bin`. It needs torch, of which only
+              tensors are read.
+            - a folder with one such file
+            - the `http(s)` URL of a file
+
+            A `config.json` beside the file is read for what no array tells.
+        source: Name of the family, a key of `SOURCES`. Without it, the keys tell the family.
+        image_shape: `(height, width, channels)` of the images that the model is to take.
+
+            - Learned positions of a ViT are resized to it. `None` for height and width lets the
+              ViT take any.
+            - It is needed where positions are fixed waves.
+            - It is needed where the table of positions fits no square and no configuration tells
+              more. It must then be the shape that the table was made for.
+            - A BiT and a discrete VAE take images of any size without it.
+        num_heads: Number of heads `N` of a ViT. It is needed of PyTorch's files whose width is not
+            a published one, unless a configuration tells it.
+        num_groups: Number of groups of the norms of a BiT.
         interpolation: How positions are resized, as in `layers.grid.resize_grid`. Defaults to
             what the project does.
         sha256: Of a URL, the expected hash of the file, 64 hexadecimal digits. Without it the file
-            is downloaded anew each time, and only as trustworthy as its server.
+            is downloaded anew each time, and is only as trustworthy as its server.
 
     Returns:
-        `keras.Model`.
+        The model.
 
     Raises:
-        ValueError: there is no such file, or it is damaged; its format is not known; a part of it
-            is not built here; an array is missing or of another shape; the format does not heed an
-            argument.
+        ValueError: one of these:
+
+            - There is no such file, or it is damaged.
+            - Its family is not known, or does not heed an argument.
+            - A part of it is not built here.
+            - An array is missing or of another shape.
         ConnectionError: the download was cut.
         ImportError: what reads the file is not installed.
     """
@@ -111,8 +76,10 @@ def load(path, source="auto", *, image_shape=None, num_heads=None, num_groups=No
     return model
 
 
-def load_with_report(path, source="auto", *, image_shape=None, num_heads=None, num_groups=None,
-                     interpolation=None, sha256=None):
+def load_with_report(path: os.PathLike | str, source: str = "auto", *,
+                     image_shape: tuple | None = None, num_heads: int | None = None,
+                     num_groups: int | None = None, interpolation: str | None = None,
+                     sha256: str | None = None) -> tuple[keras.Model, Report]:
     """Loads as `load` does, without its warning.
 
     Args:
@@ -125,79 +92,63 @@ def load_with_report(path, source="auto", *, image_shape=None, num_heads=None, n
         sha256: As for `load`.
 
     Returns:
-        `keras.Model` and `Report`.
+        The model, and the `Report` on what became of the arrays.
 
     Raises:
         ValueError: as for `load`.
         ConnectionError: as for `load`.
         ImportError: as for `load`.
     """
-    given = {"image_shape": image_shape, "num_heads": num_heads, "num_groups": num_groups,
-             "interpolation": interpolation}
-    given = {name: value for name, value in given.items() if value is not None}
-    if is_url(path):
-        path = cached(path, sha256)
-    path = pathlib.Path(path)
-    state = State(path) if not _is_dvae(path) else State({})
-    if source == "auto":
-        source = "openai" if _is_dvae(path) else recognise(state)
-    if source not in (*SOURCES, SAVED):
+    if source not in ("auto", *SOURCES):
         raise ValueError(explain("`source` is not known", source=source,
-                                 fix=nearest(source, (*SOURCES, SAVED))))
-    takes = SOURCES[source].takes if source in SOURCES else ()
-    foreign = {name: value for name, value in given.items() if name not in takes}
-    if foreign:
-        raise ValueError(explain(f"a checkpoint of {source} does not heed these arguments",
-                                 **foreign, fix="leave them out"))
+                                 fix=nearest(source, ("auto", *SOURCES))))
+    place = pathlib.Path(cached(str(path), sha256) if is_url(path) else path)
+    state = _open(place)
+    family = recognise(state) if source == "auto" else SOURCES[source]
+    given = _heeded(family, image_shape=image_shape, num_heads=num_heads, num_groups=num_groups,
+                    interpolation=interpolation)
+    folder = place if place.is_dir() else place.parent
+    configs = [read_config(folder / name) for name in family.configs]
     with state.ahead(), Filling():
-        if source == SAVED:
-            return load_saved(state), state.report(source)
-        return _load(path, state, source, given)
+        model = family.load(state, *configs, **given)
+    return model, state.report(family.name, class_names(*configs))
 
 
-def recognise(state):
-    """The format of a checkpoint.
+def _open(path: pathlib.Path) -> State:
+    """The arrays of a file, or of the file or files of a family in a folder."""
+    for family in SOURCES.values():
+        files = [path / name for name in family.files]
+        if files and all(file.is_file() for file in files):
+            return State(open_together(files))
+    return State(path)
+
+
+def recognise(state: State) -> Family:
+    """Returns the family of a checkpoint.
 
     Args:
         state: `State` of its arrays.
 
-    Returns:
-        Name, a key of `SOURCES` or `SAVED`.
-
     Raises:
         ValueError: it is of none of them.
     """
-    if METADATA in state.metadata:
-        return SAVED
-    keys = list(state)
-    for name, source in SOURCES.items():
-        if all(any(re.fullmatch(pattern, key) for key in keys) for pattern in source.keys):
-            return name
+    for family in SOURCES.values():
+        if family.knows(state):
+            return family
+    keys = sorted(state)
     raise ValueError(explain(
-        "the format of the checkpoint must be known by its keys", keys=sorted(keys)[:5],
+        "the format of the checkpoint must be known by its keys", keys=keys[:5],
         number_of_arrays=len(keys), looked_for={
-            name: " and ".join(source.keys) for name, source in SOURCES.items()},
+            family.name: " and ".join(family.keys) for family in SOURCES.values() if family.keys},
         fix="pass a checkpoint of these projects; for modules of PyTorch see checkpoints.torch"))
 
 
-def _load(path, state, source, given):
-    beside = (path if path.is_dir() else path.parent) / "config.json"
-    config = read_config(beside) if beside.is_file() else {}
-    module, function = SOURCES[source].loader
-    family = importlib.import_module(f"keras_seqattn.checkpoints.families.{module}")
-    loader = getattr(family, function)
-    if source == "huggingface-encoder-decoder":
-        model = loader(path if path.is_dir() else path.parent, state)
-    elif path.is_dir() and source == "openai":
-        model = loader(path)
-    else:
-        hints = {name: config if name == "config" else config.get(name)
-                 for name in SOURCES[source].reads}
-        hints = {name: value for name, value in hints.items() if value is not None}
-        model = loader(state, **{**hints, **given})
-    return model, state.report(source, class_names(config))
-
-
-def _is_dvae(path):
-    """Whether a folder has both halves of OpenAI's dVAE, each in a file of its own."""
-    return all((path / f"{half}.safetensors").is_file() for half in ("encoder", "decoder"))
+def _heeded(family: Family, **arguments: typing.Any) -> dict[str, typing.Any]:
+    """The arguments that were given, each of which the family must heed."""
+    given = {name: value for name, value in arguments.items() if value is not None}
+    foreign = {name: value for name, value in given.items() if name not in family.takes}
+    if foreign:
+        raise ValueError(explain(
+            f"a checkpoint of {family.name} does not heed these arguments", **foreign,
+            fix="leave them out"))
+    return given

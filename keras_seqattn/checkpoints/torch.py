@@ -1,16 +1,22 @@
 """Weights of PyTorch's `nn.MultiheadAttention`, `nn.LSTM` and `nn.Transformer`.
 
-Every loader takes the module's `state_dict()`, or the path of a `.safetensors` file of it, and
-reads all sizes from the arrays. PyTorch's masks say `True` where nothing may be read; ours say
-`True` where something may: invert them. Batches come first, as with `batch_first=True`.
+Every loader takes the module's `state_dict()`, or the path of a `.safetensors` file of it. It
+reads all sizes from the arrays.
+
+Masks must be inverted: PyTorch's say `True` where nothing may be read, ours where something may.
+Batches come first, as with `batch_first=True`.
 """
+
+import os
+import typing
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_seqattn.checkpoints.weights.filling import hand_over
-from keras_seqattn.checkpoints.weights.state import State, fill, fill_norm, linear
+from keras_seqattn.checkpoints.weights.layers import fill, fill_norm, linear
+from keras_seqattn.checkpoints.weights.state import State
 from keras_seqattn.errors import check_count, explain
 from keras_seqattn.layers import (
     MultiHeadAttention,
@@ -18,8 +24,10 @@ from keras_seqattn.layers import (
     TransformerEncoderBlock,
 )
 
+Source: typing.TypeAlias = os.PathLike | str | dict[str, typing.Any]
 
-def multi_head_attention(state, num_heads):
+
+def multi_head_attention(state: Source, num_heads: int) -> MultiHeadAttention:
     """Loads `torch.nn.MultiheadAttention`, with any `kdim` and `vdim`, with biases or without.
 
     Args:
@@ -27,14 +35,16 @@ def multi_head_attention(state, num_heads):
         num_heads: Number of heads `N`, which no array tells.
 
     Returns:
-        `layers.MultiHeadAttention`, built. Called with `return_attention_scores=True` it also
-        returns PyTorch's weights per head. A padding mask is `key_mask`, inverted; a mask of shape
-        `(B·N, T, S)` is `attention_mask`, inverted and reshaped to `(B, N, T, S)`; a mask of
-        floats is `attention_bias`.
+        The layer, built. Called with `return_attention_scores=True` it also returns PyTorch's
+        weights per head.
+
+        - A padding mask is `key_mask`, inverted.
+        - A mask `(B·N, T, S)` is `attention_mask`, inverted and reshaped to `(B, N, T, S)`.
+        - A mask of floats is `attention_bias`.
 
     Raises:
-        ValueError: a key is missing, has no place or its array another shape; `num_heads` does
-            not divide the width.
+        ValueError: an array is missing, has no place or has another shape. Or `num_heads` does not
+            divide the width.
 
     Example:
 
@@ -42,44 +52,51 @@ def multi_head_attention(state, num_heads):
     >>> multi_head_attention(state, num_heads=2).key_dim
     3
     """
-    state = State(state)
-    embed_dim = state.shape("out_proj.weight", 2)[0]
+    arrays = State(state)
+    embed_dim = arrays.shape("out_proj.weight", 2)[0]
     widths = [embed_dim] * 3
-    if _is_split(state):
-        widths = [state.shape(f"{name}_proj_weight", 2)[1] for name in "qkv"]
+    if _is_split(arrays):
+        widths = [arrays.shape(f"{name}_proj_weight", 2)[1] for name in "qkv"]
     query, key, value = ((None, None, width) for width in widths)
     layer = MultiHeadAttention(num_heads, _head_size(embed_dim, num_heads),
-                               use_bias="in_proj_bias" in state)
+                               use_bias="in_proj_bias" in arrays)
     layer.build(query, value, key)
-    _fill_attention(layer, state, embed_dim, widths)
-    state.finish()
+    _fill_attention(layer, arrays, embed_dim, widths)
+    arrays.finish()
     return layer
 
 
-def lstm(state):
+def lstm(state: Source) -> keras.Model:
     """Loads `torch.nn.LSTM`, of any number of layers, in one direction or both.
 
     Args:
         state: State of the module: dictionary of arrays, or path of a `.safetensors` file.
 
     Returns:
-        A functional `keras.Model` of Keras' own LSTMs: `inputs`, float `(B, T, D)`, and `mask`,
-        boolean `(B, T)` with `True` for a real token or `None`, to `outputs`, `(B, T, directions
-        · units)`, zero behind the end as of a packed sequence, and the final states `hidden` and
-        `cell`, `(B, layers · directions, units)`, in PyTorch's order. Padding stands at the end.
+        A functional model of Keras' own LSTMs. Padding stands at the end.
+
+        It reads a dictionary:
+
+        - `inputs`: Float, `(B, T, D)`.
+        - `mask`: Boolean, `(B, T)`, with `True` for a real token. `None` is without padding.
+
+        It returns a dictionary, in PyTorch's order:
+
+        - `outputs`: `(B, T, directions · units)`, zero behind the end as of a packed sequence.
+        - `hidden`: Final state, `(B, layers · directions, units)`.
+        - `cell`: Final state, of the same shape.
 
     Raises:
-        ValueError: a key is missing, has no place (projections of the hidden state do not) or its
-            array another shape.
+        ValueError: an array is missing, has no place or has another shape. Projections of the
+            hidden state have no place.
     """
-    state = State(state)
-    num_layers, units = state.count("weight_ih_l"), state.shape("weight_hh_l0", 2)[1]
-    use_bias, ends = "bias_ih_l0" in state, [""]
-    if "weight_ih_l0_reverse" in state:
-        ends = ["", "_reverse"]
-    x = inputs = keras.Input((None, state.shape("weight_ih_l0", 2)[1]), name="inputs")
+    arrays = State(state)
+    num_layers, units = arrays.count("weight_ih_l"), arrays.shape("weight_hh_l0", 2)[1]
+    use_bias = "bias_ih_l0" in arrays
+    ends = ["", "_reverse"] if "weight_ih_l0_reverse" in arrays else [""]
+    x = inputs = keras.Input((None, arrays.shape("weight_ih_l0", 2)[1]), name="inputs")
     mask = keras.Input((None,), dtype="bool", name="mask", optional=True)
-    finals, filled = [], []
+    finals, cells = [], []
     for number in range(num_layers):
         outputs, width = [], x.shape[-1]
         for end in ends:
@@ -90,57 +107,81 @@ def lstm(state):
             output, *final = layer(x, mask=mask)
             outputs.append(ops.flip(output, axis=1) if end else output)
             finals.append(final)
-            filled.append((layer, f"l{number}{end}", width))
+            cells.append((layer.cell, f"l{number}{end}", width))
         x = ops.concatenate(outputs, axis=-1) if len(ends) > 1 else outputs[0]
     hidden, cell = (ops.stack(each, axis=1) for each in zip(*finals, strict=True))
     model = keras.Model({"inputs": inputs, "mask": mask},
                         {"outputs": x, "hidden": hidden, "cell": cell}, name="lstm")
-    for layer, end, width in filled:
-        hand_over(layer.cell.kernel, state.take(f"weight_ih_{end}", 4 * units, width).T)
-        hand_over(layer.cell.recurrent_kernel,
-                  state.take(f"weight_hh_{end}", 4 * units, units).T)
-        if use_bias:  # PyTorch adds two; both have the gates in Keras' order i, f, g, o
-            hand_over(layer.cell.bias, sum(
-                state.take(f"bias_{part}_{end}", 4 * units) for part in ("ih", "hh")))
-    state.finish()
+    for each, end, width in cells:
+        _fill_cell(each, arrays, end, width)
+    arrays.finish()
     return model
 
 
-def transformer(state, num_heads, norm="post", activation="relu", epsilon=1e-5,
-                use_causal_mask=True):
+def _fill_cell(cell: keras.layers.LSTMCell, state: State, end: str, width: int) -> None:
+    gates = 4 * cell.units
+    hand_over(cell.kernel, state.take(f"weight_ih_{end}", gates, width).T)
+    hand_over(cell.recurrent_kernel, state.take(f"weight_hh_{end}", gates, cell.units).T)
+    if cell.use_bias:  # PyTorch adds two; both have the gates in Keras' order i, f, g, o
+        hand_over(cell.bias, state.take(f"bias_ih_{end}", gates)
+                  + state.take(f"bias_hh_{end}", gates))
+
+
+def transformer(state: Source, num_heads: int, norm: str = "post", activation: str = "relu",
+                epsilon: float = 1e-5, use_causal_mask: bool = True) -> keras.Model:
     """Loads `torch.nn.Transformer`, encoder and decoder with their final norms.
 
     Args:
         state: State of the module: dictionary of arrays, or path of a `.safetensors` file.
-        num_heads: PyTorch's `nhead`.
+        num_heads: Number of heads `N`, which is PyTorch's `nhead`.
         norm: `"pre"` if PyTorch's `norm_first`, else `"post"`.
-        activation: Name of the function inside the feed-forward networks: PyTorch's.
+        activation: Name of the function inside the feed-forward networks, as PyTorch has it.
         epsilon: PyTorch's `layer_norm_eps`.
         use_causal_mask: Whether a target position reads only those up to itself.
 
     Returns:
-        A functional `keras.Model`: `source`, float `(B, S, D)`, `target`, float `(B, T, D)`, and
-        their masks `source_mask` and `target_mask`, boolean `(B, S)` and `(B, T)` with `True` for
-        a real token, to `memory`, `(B, S, D)`, and `output`, `(B, T, D)`.
+        A functional model.
+
+        It reads a dictionary:
+
+        - `source`: Float, `(B, S, D)`.
+        - `source_mask`: Boolean, `(B, S)`, with `True` for a real token.
+        - `target`: Float, `(B, T, D)`.
+        - `target_mask`: Boolean, `(B, T)`, with `True` for a real token.
+
+        It returns a dictionary:
+
+        - `memory`: `(B, S, D)`.
+        - `output`: `(B, T, D)`.
 
     Raises:
-        ValueError: a key is missing, has no place or its array another shape; `num_heads` does
-            not divide the width; `norm` is unknown.
+        ValueError: an array is missing, has no place or has another shape. Or `num_heads` does not
+            divide the width. Or `norm` is unknown.
     """
-    state = State(state)
-    mlp_dim, embed_dim = state.shape("encoder.layers.0.linear1.weight", 2)
-    use_bias = "encoder.layers.0.linear1.bias" in state
+    arrays = State(state)
+    mlp_dim, embed_dim = arrays.shape("encoder.layers.0.linear1.weight", 2)
+    use_bias = "encoder.layers.0.linear1.bias" in arrays
     _head_size(embed_dim, num_heads)
     options = {"num_heads": num_heads, "mlp_dim": mlp_dim, "norm": norm, "use_bias": use_bias,
                "activation": activation, "epsilon": epsilon}
     stacks = {
         stack: [block(name=f"{stack}_{i}", **options)
-                for i in range(state.count(f"{stack}.layers."))]
+                for i in range(arrays.count(f"{stack}.layers."))]
         for stack, block in (("encoder", TransformerEncoderBlock),
                              ("decoder", TransformerDecoderBlock))}
     norms = {stack: keras.layers.LayerNormalization(epsilon=epsilon, name=f"{stack}_norm")
              for stack in stacks}
+    model = _connect(stacks, norms, embed_dim, use_causal_mask)
+    for stack, blocks in stacks.items():
+        for i, block in enumerate(blocks):
+            _fill_block(block, arrays.under(f"{stack}.layers.{i}."), embed_dim, mlp_dim, use_bias)
+        fill_norm(norms[stack], arrays, f"{stack}.norm", embed_dim, use_bias)
+    arrays.finish()
+    return model
 
+
+def _connect(stacks: dict, norms: dict, embed_dim: int, use_causal_mask: bool) -> keras.Model:
+    """The model of the blocks of both stacks and of the norm behind each."""
     source, target = (keras.Input((None, embed_dim), name=name) for name in ("source", "target"))
     source_mask, target_mask = (keras.Input((None,), dtype="bool", name=name)
                                 for name in ("source_mask", "target_mask"))
@@ -155,26 +196,20 @@ def transformer(state, num_heads, norm="post", activation="relu", epsilon=1e-5,
         output = block(output, memory, attention_mask=target_readable, memory_mask=source_mask,
                        use_causal_mask=use_causal_mask)
     output = norms["decoder"](output)
-    model = keras.Model(
+    return keras.Model(
         {"source": source, "target": target, "source_mask": source_mask,
          "target_mask": target_mask},
         {"memory": memory, "output": output}, name="transformer")
 
-    for stack, blocks in stacks.items():
-        for i, block in enumerate(blocks):
-            _fill_block(block, state.under(f"{stack}.layers.{i}."), embed_dim, mlp_dim, use_bias)
-        fill_norm(norms[stack], state, f"{stack}.norm", embed_dim, use_bias)
-    state.finish()
-    return model
 
-
-def _fill_block(block, state, embed_dim, mlp_dim, use_bias):
+def _fill_block(block: keras.Layer, state: State, embed_dim: int, mlp_dim: int,
+                use_bias: bool) -> None:
     if isinstance(block, TransformerEncoderBlock):
         attentions = {"self_attn": block.attention}
-        norms = (block.attention_norm, block.feed_forward_norm)
+        norms = [block.attention_norm, block.feed_forward_norm]
     else:
         attentions = {"self_attn": block.self_attention, "multihead_attn": block.cross_attention}
-        norms = (block.self_attention_norm, block.cross_attention_norm, block.feed_forward_norm)
+        norms = [block.self_attention_norm, block.cross_attention_norm, block.feed_forward_norm]
     for name, attention in attentions.items():
         _fill_attention(attention, state.under(f"{name}."), embed_dim, [embed_dim] * 3)
     for i, norm in enumerate(norms, 1):
@@ -185,7 +220,7 @@ def _fill_block(block, state, embed_dim, mlp_dim, use_bias):
          *linear(state, "linear2", mlp_dim, embed_dim, use_bias))
 
 
-def _fill_attention(layer, state, embed_dim, widths):
+def _fill_attention(layer: keras.Layer, state: State, embed_dim: int, widths: list[int]) -> None:
     if _is_split(state):
         kernels = [state.take(f"{name}_proj_weight", embed_dim, width)
                    for name, width in zip("qkv", widths, strict=True)]
@@ -199,12 +234,12 @@ def _fill_attention(layer, state, embed_dim, widths):
     fill(layer.output_dense, *linear(state, "out_proj", embed_dim, embed_dim, layer.use_bias))
 
 
-def _is_split(state):
-    """Whether query, key and value, of different widths, have kernels of their own."""
+def _is_split(state: State) -> bool:
+    """Whether query, key and value have kernels of their own, since their widths differ."""
     return any(f"{name}_proj_weight" in state for name in "qkv")
 
 
-def _head_size(embed_dim, num_heads):
+def _head_size(embed_dim: int, num_heads: int) -> int:
     check_count(num_heads=num_heads)
     if embed_dim % num_heads:
         raise ValueError(explain(

@@ -1,11 +1,14 @@
-"""Recorded models of PyTorch's projects, drawn again from their shapes."""
+"""Recorded models of PyTorch's projects, drawn again from their shapes, and small models."""
 
 import json
 
 import drawn
 import numpy as np
 import pytest
+from keras import ops
 from safetensors.numpy import save_file
+
+from keras_seqattn import layers, models
 
 
 @pytest.fixture
@@ -51,3 +54,31 @@ def google(rng):
                 for key, shape in shapes.items() if shape is not None}
 
     return make
+
+
+@pytest.fixture
+def small_vit():
+    """Builds a ViT of 3 × 5 patches of 2 × 2 pixels, with drawn weights."""
+    def make(**options):
+        model = models.vit("nano", 2, (6, 10, 3), 5, num_layers=2, num_heads=2, embed_dim=6,
+                           mlp_dim=7, **{"activation": layers.gelu_tanh, **options})
+        rng = np.random.default_rng(3)
+        for weight in model.weights:
+            weight.assign(rng.normal(size=weight.shape))
+        return model
+
+    return make
+
+
+@pytest.fixture
+def check_same():
+    """Checks that two models have the same weights and compute the same, bit for bit."""
+    def check(one, other, inputs):
+        for ours, theirs in zip(one.weights, other.weights, strict=True):
+            assert (ours.name, ours.dtype) == (theirs.name, theirs.dtype)
+            np.testing.assert_array_equal(
+                ops.convert_to_numpy(ours), ops.convert_to_numpy(theirs))
+        np.testing.assert_array_equal(ops.convert_to_numpy(one(inputs)),
+                                      ops.convert_to_numpy(other(inputs)))
+
+    return check

@@ -1,22 +1,28 @@
-"""Vision Transformers of Hugging Face's transformers: ViT and DeiT, with a head or without."""
+"""ViT and DeiT of Hugging Face's transformers, with a head or without."""
 
 import dataclasses
+import re
+import typing
 
+import keras
+
+from keras_seqattn.checkpoints.families.family import Family
 from keras_seqattn.checkpoints.files.config import activation
 from keras_seqattn.checkpoints.weights.layout import Layout, Parts, unused
-from keras_seqattn.checkpoints.weights.vit import load_vit
+from keras_seqattn.checkpoints.weights.state import State
+from keras_seqattn.checkpoints.weights.vision_transformer import load_vit
 from keras_seqattn.errors import explain
 
 READ = "encoder.layer.0.attention.attention.query.weight"
 
 
-def layout(prefix="", distilled=True):
+def layout(prefix: str, distilled: bool) -> Layout:
     """The `Layout` of keys that begin with `prefix`.
 
     Args:
         prefix: `"vit."` or `"deit."` of a model with a head, nothing of one without.
-        distilled: Whether the distillation token has a head. Without one, it does what a register
-            does: it stands behind the class token and is not read.
+        distilled: Whether the distillation token has a head. Without a head the token does what a
+            register does: it stands behind the class token and is not read.
     """
     tokens = (f"{prefix}embeddings.cls_token", f"{prefix}embeddings.distillation_token")
     plain = Layout(
@@ -38,48 +44,50 @@ def layout(prefix="", distilled=True):
         distillation_logits="distillation_classifier.")
 
 
-def huggingface_vit(state, config=None, image_shape=None, num_heads=None,
-                    interpolation="bicubic"):
-    """Loads a ViTForImageClassification, a ViTModel, or the same of DeiT, with a teacher or not.
+def load(state: State, config: dict, *, image_shape: tuple | None = None,
+         num_heads: int | None = None, interpolation: str = "bicubic") -> keras.Model:
+    """Loads a ViTForImageClassification or a ViTModel, or the same of DeiT.
+
+    A DeiT may be `DeiTForImageClassificationWithTeacher`, which has two heads.
 
     Args:
         state: `State` of the file.
-        config: Its `config.json` as a dictionary. Without it, what no array tells is taken to be
-            usual: square images, exact GELU, epsilon 1e-12.
+        config: Content of `config.json`. Without it, what no array tells is taken to be usual.
         image_shape: `(height, width, channels)` that the model is to take.
-        num_heads: Number of heads `N`; of the published widths it is known.
-        interpolation: How positions are resized; the project's way unless told.
+        num_heads: Number of heads `N`. It is known of the published widths.
+        interpolation: How positions are resized. The default is the project's way.
 
     Returns:
-        `keras.Model` as of `models.vit`.
+        Model as of `models.vit`, which pools the class token. If the file has no head, the model
+        has none.
 
     Raises:
-        ValueError: as for `load_vit`; a part of the file or the configuration is not built here.
+        ValueError: as for `load_vit`. Or a part of the file or the configuration is not built here.
     """
     prefix = next(key.removesuffix(READ) for key in state if key.endswith(READ))
     chosen = layout(prefix, distilled="distillation_classifier.weight" in state)
-    model = fill_vit(state, chosen, config or {}, image_shape=image_shape, num_heads=num_heads,
+    model = fill_vit(state, chosen, config, image_shape=image_shape, num_heads=num_heads,
                      interpolation=interpolation)
-    computed = rf"{prefix}(encoder\.|layernorm\.|embeddings\.(?!mask_token))"
-    state.finish(unused(computed))
+    state.finish(unused(rf"{prefix}(encoder\.|layernorm\.|embeddings\.(?!mask_token))"))
     return model
 
 
-def fill_vit(state, chosen, config, num_heads=None, **options):
-    """Builds a ViT as its configuration says, and fills it by a `Layout`.
+def fill_vit(state: State, chosen: Layout, config: dict, num_heads: int | None = None,
+             **options: typing.Any) -> keras.Model:
+    """Builds a ViT as its configuration says, and fills it.
 
     Args:
         state: `State` of the arrays.
-        chosen: `layout(...)`.
+        chosen: `Layout` of their keys.
         config: Configuration of the ViT.
-        num_heads: Number of heads `N`, where the configuration does not tell.
+        num_heads: Number of heads `N`. Defaults to that of the configuration.
         **options: As for `load_vit`.
 
     Returns:
-        `keras.Model`.
+        Model as of `models.vit`.
 
     Raises:
-        ValueError: as for `load_vit`; the configuration asks for what is not built here.
+        ValueError: as for `load_vit`. Or the configuration asks for what is not built here.
     """
     if config.get("model_type") not in (None, "vit", "deit"):
         raise ValueError(explain(
@@ -87,8 +95,12 @@ def fill_vit(state, chosen, config, num_heads=None, **options):
             model_type=config["model_type"], fix="load a model of this kind"))
     return load_vit(
         state, chosen, image_size=config.get("image_size"),
-        num_heads=num_heads or config.get("num_attention_heads"), pooling="token",
-        epsilon=config.get("layer_norm_eps", 1e-12),
+        num_heads=config.get("num_attention_heads") if num_heads is None else num_heads,
+        pooling="token", epsilon=config.get("layer_norm_eps", 1e-12),
         activation=activation(config, "hidden_act", "gelu"), prefix_positions=True,
         dropout=config.get("hidden_dropout_prob", 0.0),
         attention_dropout=config.get("attention_probs_dropout_prob", 0.0), **options)
+
+
+FAMILY = Family("huggingface", load, keys=(
+    rf"(\w+\.)?{re.escape(READ)}", r"(\w+\.)?embeddings\.cls_token"))

@@ -1,19 +1,19 @@
 """ImageGPT of Hugging Face's transformers: `ImageGPTForCausalImageModeling`.
 
-Its kernels are `(inputs, outputs)`, and query, key and value lie side by side in one.
+Its kernels are `(inputs, outputs)`. Query, key and value lie side by side in one kernel.
 """
 
-import numpy as np
+import keras
 
-from keras_seqattn.checkpoints.files.config import activation, check
+from keras_seqattn import models
+from keras_seqattn.checkpoints.families.family import Family
+from keras_seqattn.checkpoints.files.config import activation, check, need
 from keras_seqattn.checkpoints.weights.filling import hand_over
-from keras_seqattn.checkpoints.weights.state import fill, linear
-from keras_seqattn.errors import explain
-from keras_seqattn.models.pixel_gpt import image_gpt as build
+from keras_seqattn.checkpoints.weights.layers import fill, fill_side_by_side, linear
+from keras_seqattn.checkpoints.weights.state import State
 
 # What the model is computed with where the configuration does not say.
-_USUAL = {"layer_norm_epsilon": 1e-5, "resid_pdrop": 0.1,
-          "attn_pdrop": 0.1}
+_USUAL = {"layer_norm_epsilon": 1e-5, "resid_pdrop": 0.1, "attn_pdrop": 0.1}
 # What would change the numbers and is not built here.
 _BUILT = {"model_type": "imagegpt", "add_cross_attention": False, "scale_attn_weights": True,
           "scale_attn_by_inverse_layer_idx": False, "tie_word_embeddings": False}
@@ -21,31 +21,31 @@ _BUILT = {"model_type": "imagegpt", "add_cross_attention": False, "scale_attn_we
 UNUSED = r"transformer\.h\.\d+\.attn\.(masked_)?bias"
 
 
-def image_gpt(state, config):
+def load(state: State, config: dict) -> keras.Model:
     """Loads an ImageGPT.
 
     Args:
-        state: `State` of the arrays.
-        config: Content of `config.json`, of which only `n_head` is needed: sizes are those of the
-            arrays, and what else is omitted has its usual value.
+        state: `State` of the file.
+        config: Content of `config.json`, of which only `n_head` is needed. Sizes are those of the
+            arrays. What else is omitted has its usual value.
 
     Returns:
-        `models.image_gpt.ImageGPT`. Called with `tokens`, int32 `(B, T)` with the start token in
-        front, it returns the logits; `generate(tokens[:, 1:], max_length=n)` writes the next `n`
+        Model as of `models.image_gpt`. Called with `tokens`, int32 `(B, T)` with the start token in
+        front, it returns the logits. `generate(tokens[:, 1:], max_length=n)` writes the next `n`
         colours, as transformers does with `max_new_tokens=n`.
 
     Raises:
-        ValueError: the model has a part that is not built here; a key is missing, has no place or
-            its array another shape; `n_head` is missing.
+        ValueError: the configuration lacks `n_head` or asks for what is not built here. Or an array
+            is missing, has no place or has another shape.
     """
-    _check(config)
-    config = {**_USUAL, **config}
+    check(config, **_BUILT)
+    config = {**_USUAL, **need(config, "n_head")}
     inside = state.under("transformer.")
     vocab_size, dim = inside.shape("wte.weight", 2)
     length, inner = (inside.shape(key, 2)[axis] for key, axis in (
         ("wpe.weight", 0), ("h.0.mlp.c_fc.weight", 1)))
     num_layers = inside.count("h.")
-    model = build(
+    model = models.image_gpt(
         "nano", vocab_size, length, num_layers, config["n_head"], dim, inner,
         activation=activation(config, "activation_function", "quick_gelu"),
         epsilon=config["layer_norm_epsilon"], dropout=config["resid_pdrop"],
@@ -60,13 +60,10 @@ def image_gpt(state, config):
     return model
 
 
-def _fill_block(block, state, dim, inner):
+def _fill_block(block: keras.Layer, state: State, dim: int, inner: int) -> None:
     attention, feed_forward = block.self_attention, block.feed_forward
-    kernel, bias = linear(state, "attn.c_attn", dim, 3 * dim, transposed=False)
-    denses = attention.query_dense, attention.key_dense, attention.value_dense
-    for dense, part, shift in zip(
-            denses, np.split(kernel, 3, axis=1), np.split(bias, 3), strict=True):
-        fill(dense, part, shift)
+    fill_side_by_side((attention.query_dense, attention.key_dense, attention.value_dense),
+                      state, "attn.c_attn", dim)
     for dense, name, inputs, outputs in (
             (attention.output_dense, "attn.c_proj", dim, dim),
             (feed_forward.hidden_dense, "mlp.c_fc", dim, inner),
@@ -76,10 +73,5 @@ def _fill_block(block, state, dim, inner):
     hand_over(block.feed_forward_norm.scale, state.take("ln_2.weight", dim))
 
 
-def _check(config):
-    """Refuses a configuration that asks for what is not built here."""
-    check(config, **_BUILT)
-    if "n_head" not in config:
-        raise ValueError(explain(
-            "the configuration must have this entry, which no array tells", missing="n_head",
-            fix="pass config.json, or {'n_head': number of heads}"))
+FAMILY = Family("imagegpt", load, keys=(
+    r"transformer\.wte\.weight", r"transformer\.h\.0\.attn\.c_attn\.weight", r"lm_head\.weight"))

@@ -1,7 +1,11 @@
 """Vision Transformers of torchvision."""
 
+import keras
+
+from keras_seqattn.checkpoints.families.family import Family
 from keras_seqattn.checkpoints.weights.layout import Layout, Parts, unused
-from keras_seqattn.checkpoints.weights.vit import load_vit
+from keras_seqattn.checkpoints.weights.state import State
+from keras_seqattn.checkpoints.weights.vision_transformer import load_vit
 
 LAYOUT = Layout(
     kernel="weight", scale="weight", transposed=True, patches="conv_proj.",
@@ -15,24 +19,29 @@ LAYOUT = Layout(
 COMPUTED = r"(encoder|conv_proj)\."
 
 
-def torchvision(state, image_size=None, image_shape=None, num_heads=None,
-                interpolation="bicubic"):
+def load(state: State, config: dict, *, image_shape: tuple | None = None,
+         num_heads: int | None = None, interpolation: str = "bicubic") -> keras.Model:
     """Loads a VisionTransformer of torchvision.
 
     Args:
         state: `State` of the file.
-        image_size: Side of the images that the positions were made for, or `(height, width)`.
+        config: Content of `config.json`. The positions were made for images of its `image_size`,
+            in pixels: a side or `(height, width)`.
         image_shape: `(height, width, channels)` that the model is to take.
-        num_heads: Number of heads `N`; of the published widths it is known.
-        interpolation: How positions are resized; the project's way unless told.
+        num_heads: Number of heads `N`. It is known of the published widths.
+        interpolation: How positions are resized. The default is the project's way.
 
     Returns:
-        `keras.Model` as of `models.vit`: a class token, exact GELU, epsilon 1e-6.
+        Model as of `models.vit`, with a class token, exact GELU and an epsilon of 1e-6.
 
     Raises:
-        ValueError: as for `load_vit`; a part of the file is not built here.
+        ValueError: as for `load_vit`. Or a part of the file is not built here.
     """
-    model = load_vit(state, LAYOUT, image_size=image_size, image_shape=image_shape,
+    model = load_vit(state, LAYOUT, image_size=config.get("image_size"), image_shape=image_shape,
                      interpolation=interpolation, num_heads=num_heads, prefix_positions=True)
     state.finish(unused(COMPUTED))
     return model
+
+
+FAMILY = Family("torchvision", load, keys=(
+    r"conv_proj\.weight", r"encoder\.layers\.encoder_layer_0\.ln_1\.weight"))

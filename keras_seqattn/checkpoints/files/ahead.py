@@ -7,13 +7,14 @@ import math
 import mmap
 import os
 import pathlib
+import typing
 import zlib
 
 import numpy as np
 
-# Of one call to the operating system: bytes in all, arrays, and bytes between two of them. A call
-# should read all it can: the thread that builds the model lets go of Python's lock so often and so
-# briefly that another one rarely gets it.
+# Of one call to the operating system: bytes in all, arrays, bytes between two of them. A call
+# should read all it can. The thread that builds the model lets go of Python's lock often and
+# briefly, so that another thread rarely gets it.
 MOST_BYTES, MOST_ARRAYS, MOST_GAP = 2 ** 31 - 2 ** 12, 340, 2 ** 12
 
 
@@ -33,21 +34,25 @@ class Place:
     path: pathlib.Path
     start: int
     skipped: int
-    shape: tuple
+    shape: tuple[int, ...]
     dtype: np.dtype
     checksum: int | None = None
 
     @property
-    def end(self):
+    def end(self) -> int:
         """Offset behind the numbers."""
         return self.start + self.skipped + math.prod(self.shape) * self.dtype.itemsize
 
 
-def empty(shape, dtype):
-    """Memory for an array that begins where TensorFlow takes it over without a copy.
+def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Returns memory for an array that begins where TensorFlow takes it over without a copy.
 
-    It is asked of the operating system in pages of the usual size: NumPy asks for huge ones, for
-    which a system that has none left moves its memory about.
+    The operating system gives it in pages of the usual size. NumPy asks for huge ones, and a system
+    that has none left moves its memory about to make some.
+
+    Args:
+        shape: Shape of the array.
+        dtype: Type of its numbers.
     """
     size = math.prod(shape)
     private = {"flags": mmap.MAP_PRIVATE} if hasattr(mmap, "MAP_PRIVATE") else {}
@@ -56,21 +61,22 @@ def empty(shape, dtype):
 
 
 @contextlib.contextmanager
-def read_ahead(places):
+def read_ahead(places: typing.Mapping[typing.Any, Place]) -> typing.Iterator[
+        typing.Callable[[typing.Any], np.ndarray | None]]:
     """Reads arrays in a thread, in the order in which they lie in their files.
 
     Args:
         places: Dictionary from anything to the `Place` of its array.
 
     Yields:
-        Function of a key of `places` that waits for its array and gives it away; `None` where it
-        could not be read, was asked for before, or is of no place.
+        Function of a key of `places` that waits for its array and gives it away. It gives `None`
+        for an array that could not be read, was asked for before, or has no place.
     """
     if not hasattr(os, "preadv"):  # Windows: a thread that reads piece by piece waits for Python
         yield lambda key: None
         return
     thread = concurrent.futures.ThreadPoolExecutor(1)
-    reading = {}
+    reading: dict[typing.Any, concurrent.futures.Future] = {}
     for group in _groups(places):
         future = thread.submit(_read, {key: places[key] for key in group})
         reading |= dict.fromkeys(group, future)
@@ -80,9 +86,9 @@ def read_ahead(places):
         thread.shutdown(cancel_futures=True)
 
 
-def _groups(places):
+def _groups(places: typing.Mapping[typing.Any, Place]) -> typing.Iterator[list]:
     """Keys of arrays that one call reads: neighbours in a file, but for small gaps."""
-    group = []
+    group: list = []
     for key in sorted(places, key=lambda key: (places[key].path, places[key].start)):
         if group:
             first, last, place = places[group[0]], places[group[-1]], places[key]
@@ -95,9 +101,11 @@ def _groups(places):
         yield group
 
 
-def _read(places):
+def _read(places: dict[typing.Any, Place]) -> dict[typing.Any, np.ndarray]:
     """The arrays of a group by key, without those that are cut or damaged."""
-    pieces, arrays, heads = [], {}, {}
+    pieces: list = []
+    arrays: dict[typing.Any, np.ndarray] = {}
+    heads: dict[typing.Any, bytearray] = {}
     first = next(iter(places.values()))
     end = first.start
     try:
@@ -115,5 +123,5 @@ def _read(places):
         None, zlib.crc32(_bytes(array), zlib.crc32(heads[key])))}
 
 
-def _bytes(array):
-    return array.reshape(-1).view("uint8")
+def _bytes(array: np.ndarray) -> memoryview:
+    return array.reshape(-1).view("uint8").data

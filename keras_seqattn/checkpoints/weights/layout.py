@@ -1,44 +1,52 @@
 """How a project lays out a Vision Transformer in a file: under which keys, with which axes.
 
-A `Layout` is read in both directions: `links` pairs the arrays of a file with the weights of a
-model, and each pair fills its weights from the file or its arrays from the model.
+A `Layout` is read in both directions. `Layout.links` pairs the arrays of a file with the weights of
+a model. Each pair, a `Link`, fills its weights from the file or reads its arrays from the model.
 """
 
 import dataclasses
 import math
+import typing
 
+import keras
 import numpy as np
 from keras import ops
 
 from keras_seqattn.checkpoints.weights.filling import hand_over
+from keras_seqattn.checkpoints.weights.state import State
 
 
 @dataclasses.dataclass(frozen=True)
 class Link:
-    """An array of a file and the weights that have the same numbers.
+    """An array of a file, and the weights that have the same numbers.
 
     Attributes:
-        keys: Keys of the array; several if it is in pieces, which lie side by side on axis 1.
+        keys: Keys of the array. It has several if it is in pieces, which lie side by side on
+            axis 1.
         shape: Shape of each piece.
-        weights: Weights of the model; several share the first axis of the array evenly.
-        axes: Order in which a weight has the axes of its share; `None` as the file has them.
+        weights: Weights of the model. Several share the first axis of the array evenly.
+        axes: Order in which a weight has the axes of its share. `None` is the order of the file.
     """
 
-    keys: tuple
-    shape: tuple
-    weights: tuple
-    axes: tuple | None = None
+    keys: tuple[str, ...]
+    shape: tuple[int, ...]
+    weights: tuple[keras.Variable, ...]
+    axes: tuple[int, ...] | None = None
 
-    def fill(self, state):
-        """Sets the weights from the arrays of a `State`."""
+    def fill(self, state: State) -> None:
+        """Sets the weights from the arrays of a `State`.
+
+        Raises:
+            ValueError: as for `State.take`.
+        """
         pieces = [state.take(key, *self.shape, layer=self.weights[0].path) for key in self.keys]
         whole = pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
         for weight, share in zip(self.weights, np.split(whole, len(self.weights)), strict=True):
             share = share if self.axes is None else share.transpose(self.axes)
             hand_over(weight, np.reshape(share, weight.shape))
 
-    def read(self):
-        """The arrays as the file has them: dictionary from keys to NumPy float32."""
+    def read(self) -> dict[str, np.ndarray]:
+        """Returns the arrays as the file has them: dictionary from keys to NumPy float32."""
         rows = self.shape[0] // len(self.weights)
         share = (rows, self.shape[1] * len(self.keys), *self.shape[2:]) if self.shape[1:] else (
             rows,)
@@ -57,24 +65,26 @@ class Parts:
     """Keys inside a block, or inside a head that pools by attention.
 
     Attributes:
-        attention: Pairs of a key and of the projections that it holds on top of each other:
-            `"query"`, `"key"`, `"value"`, `"output"`.
+        attention: Pairs of a key and of the projections that it holds on top of each other. A
+            projection is `"query"`, `"key"`, `"value"` or `"output"`.
         hidden: Key of the first layer of the feed-forward network.
         output: Key of its second.
         norms: Dictionary from the names of the norms here to their keys.
         scales: The same of the factors of LayerScale.
     """
 
-    attention: tuple
+    attention: tuple[tuple[str, tuple[str, ...]], ...]
     hidden: str
     output: str
-    norms: dict
-    scales: dict = dataclasses.field(default_factory=dict)
+    norms: dict[str, str]
+    scales: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Keys of a Vision Transformer in a file. A key of a layer goes up to the weight's own name.
+    """Keys of a Vision Transformer in a file.
+
+    The key of a layer goes up to the name of its weight: `norm.` stands before `weight`.
 
     Attributes:
         kernel: Name of a kernel, behind the key of its layer.
@@ -82,14 +92,13 @@ class Layout:
         transposed: Whether kernels are `(outputs, inputs)`, as PyTorch has them.
         patches: Key of the map from patches to tokens.
         positions: Key of the table of positions.
-        block: Key of a block, with `{}` for its number; without, all blocks lie in one array.
+        block: Key of a block, with `{}` for its number. Without `{}`, all blocks lie in one array.
         parts: `Parts` of a block.
         norm: Key of the last norm.
-        logits: Key of the head; `None` for models that have none.
+        logits: Key of the head, `None` for models that have none.
         class_token: Keys of the class token and the distillation token.
         registers: Key of the register tokens.
-        pooled_norm: Key of the last norm where it stands behind the pooling; `of` puts it in place
-            of `norm`.
+        pooled_norm: Key of the last norm in files of models that have it behind the pooling.
         probe: Key of the query of a head that pools by attention.
         pool_prefix: Key of that head.
         pool: `Parts` of that head.
@@ -106,7 +115,7 @@ class Layout:
     parts: Parts
     norm: str
     logits: str | None
-    class_token: tuple = ()
+    class_token: tuple[str, ...] = ()
     registers: str | None = None
     pooled_norm: str | None = None
     probe: str | None = None
@@ -116,17 +125,21 @@ class Layout:
     distillation_logits: str | None = None
 
     @property
-    def stacked(self):
+    def stacked(self) -> bool:
         """Whether all blocks lie in one array."""
         return "{}" not in self.block
 
-    def of(self, state):
-        """The layout for the arrays at hand, which have one of the two norms."""
-        if self.pooled_norm is not None and self.pooled_norm + self.scale in state:
+    def has_pooled_norm(self, state: State) -> bool:
+        """Whether the last norm of a file stands behind the pooling."""
+        return self.pooled_norm is not None and self.pooled_norm + self.scale in state
+
+    def of(self, state: State) -> "Layout":
+        """Returns the layout with the last norm that a file has."""
+        if self.pooled_norm is not None and self.has_pooled_norm(state):
             return dataclasses.replace(self, norm=self.pooled_norm)
         return self
 
-    def links(self, model):
+    def links(self, model: keras.Model) -> typing.Iterator[Link]:
         """Pairs the arrays of a file with the weights of a Vision Transformer.
 
         Args:
@@ -145,12 +158,12 @@ class Layout:
             token = layers["class_token"].token
             keys = self.class_token[:token.shape[1]]
             yield Link(keys, (1, 1, token.shape[2]), (token,))
-        if "registers" in layers:
+        if self.registers is not None and "registers" in layers:
             yield _same(self.registers, layers["registers"].token)
         table = layers["positions"].embeddings
         yield Link((self.positions,), (1, *table.shape), (table,))
 
-        blocks = []
+        blocks: list[keras.Layer] = []
         while f"block_{len(blocks)}" in layers:
             blocks.append(layers[f"block_{len(blocks)}"])
         if self.stacked:
@@ -159,14 +172,16 @@ class Layout:
             for i, block in enumerate(blocks):
                 yield from self._part_links(self.block.format(i), self.parts, [block])
         yield from self._norm(self.norm, [layers["norm"]])
-        if self.probe is not None and hasattr(layers.get("pool"), "probe"):
+        if self.probe is not None and self.pool is not None and hasattr(
+                layers.get("pool"), "probe"):
             yield _same(self.probe, layers["pool"].probe)
             yield from self._part_links(self.pool_prefix, self.pool, [layers["pool"]])
         for name in ("pre_logits", "logits", "distillation_logits"):
             if name in layers:
                 yield from self._dense(getattr(self, name), [layers[name]])
 
-    def _part_links(self, prefix, parts, layers, stacked=False):
+    def _part_links(self, prefix: str, parts: Parts, layers: list[keras.Layer],
+                    stacked: bool = False) -> typing.Iterator[Link]:
         for key, names in parts.attention:
             yield from self._dense(prefix + key, [
                 getattr(layer.attention, f"{name}_dense") for layer in layers for name in names],
@@ -182,11 +197,12 @@ class Layout:
             if scales[0] is not None:
                 yield _same(prefix + key, *(scale.gamma for scale in scales), stacked=stacked)
 
-    def _dense(self, key, layers, stacked=False):
+    def _dense(self, key: str, layers: list[keras.Layer],
+               stacked: bool = False) -> typing.Iterator[Link]:
         kernels, biases = ([getattr(layer, name) for layer in layers]
                            for name in ("kernel", "bias"))
         if self.transposed:
-            # of (D, N, H) the first axis comes in, of (N, H, D) the first two do
+            # Inputs are the first axis of (D, N, H) and the first two of (N, H, D).
             inputs = math.prod(kernels[0].shape[:-1 if layers[0].name == "attention_output"
                                                 else 1])
             outputs = math.prod(kernels[0].shape) // inputs
@@ -199,23 +215,24 @@ class Layout:
             if biases[0] is not None:
                 yield _same(key + "bias", *biases, stacked=stacked)
 
-    def _norm(self, key, norms, stacked=False):
+    def _norm(self, key: str, norms: list[keras.Layer],
+              stacked: bool = False) -> typing.Iterator[Link]:
         yield _same(key + self.scale, *(norm.gamma for norm in norms), stacked=stacked)
         yield _same(key + "bias", *(norm.beta for norm in norms), stacked=stacked)
 
 
-def _same(key, *weights, stacked=False):
+def _same(key: str, *weights: keras.Variable, stacked: bool = False) -> Link:
     """A weight that has the shape of its array, or one of each block on top of each other."""
     shape = tuple(weights[0].shape)
     return Link((key,), (len(weights), *shape) if stacked else shape, weights)
 
 
-def unused(computed):
-    """Pattern of the keys that may be left over: those that do not begin with what is computed.
+def unused(computed: str) -> str:
+    """Returns the pattern of the keys whose arrays may be left over.
 
     Args:
-        computed: Pattern of the beginnings of keys whose arrays change the numbers of a model, so
-            that one without a place here is an error.
+        computed: Pattern of the beginnings of all other keys. Their arrays change the numbers of
+            a model, so that one without a place here is an error.
 
     >>> unused("block")
     '(?!block).*'

@@ -1,16 +1,19 @@
-"""The arrays of a checkpoint by key, what became of each, and how they enter a layer."""
+"""The arrays of a checkpoint by key, and what became of each."""
 
 import contextlib
+import copy
 import dataclasses
 import os
 import re
+import typing
 
 import numpy as np
 
 from keras_seqattn.checkpoints.files.ahead import read_ahead
 from keras_seqattn.checkpoints.files.arrays import open_arrays
-from keras_seqattn.checkpoints.weights.filling import hand_over
+from keras_seqattn.checkpoints.files.stored import Stored
 from keras_seqattn.errors import explain
+from keras_seqattn.shapes import Shape
 
 
 @dataclasses.dataclass
@@ -18,21 +21,20 @@ class Report:
     """What became of the arrays of a checkpoint.
 
     Attributes:
-        source: Name of the format, a key of `checkpoints.SOURCES`.
+        source: Name of the family, a key of `checkpoints.SOURCES`.
         unused: Keys of arrays that the model has no place for, sorted.
-        missing: Keys that such a checkpoint usually has and this one has not.
-        reshaped: Dictionary from the keys of arrays that were resized to their shapes before and
-            after.
+        missing: Keys that such a checkpoint usually has and this one lacks.
+        reshaped: Dictionary from the keys of resized arrays to their shapes before and after.
         labels: Names of the classes, or `None` where the checkpoint has none.
     """
 
     source: str
-    unused: list
-    missing: list
-    reshaped: dict
-    labels: list | None = None
+    unused: list[str]
+    missing: list[str]
+    reshaped: dict[str, tuple[Shape, Shape]]
+    labels: list[str] | None = None
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Returns the same as a dictionary that JSON can hold."""
         return dataclasses.asdict(self)
 
@@ -41,62 +43,77 @@ class State:
     """The arrays of a checkpoint, each taken under its key and checked for its shape.
 
     Args:
-        source: Path of a file of weights, as for `arrays.open_arrays`, or dictionary from keys to
-            arrays, such as the `state_dict()` of a PyTorch module.
+        source: Path of a file of weights, as for `open_arrays`, or dictionary from keys to arrays.
+            Such a dictionary is the `state_dict()` of a PyTorch module.
 
     Attributes:
-        missing: Keys that were looked for in vain, and are not needed.
+        missing: Keys that were looked for in vain and are not needed.
         reshaped: Dictionary from a key to the shapes of its array before and after resizing.
         unused: Keys of the arrays that `finish` found left, sorted.
-        metadata: Dictionary of texts that a safetensors file holds besides.
+        metadata: Dictionary of the texts that a safetensors file holds besides.
 
     Raises:
         ValueError: the file is missing or cannot be read.
         ImportError: what reads such a file is not installed.
     """
 
-    def __init__(self, source):
+    def __init__(self, source: os.PathLike | str | dict[str, typing.Any]) -> None:
+        self._arrays: dict[str, typing.Any]
+        self.metadata: dict[str, str]
         self._arrays, self.metadata = (
             open_arrays(source) if isinstance(source, (str, os.PathLike)) else (source, {}))
         self._prefix = ""
-        self._taken, self._changed = set(), {}
-        self.missing, self.reshaped, self.unused = [], {}, []
+        self._taken: set[str] = set()
+        self._changed: dict[str, np.ndarray] = {}
+        self.missing: list[str] = []
+        self.reshaped: dict[str, tuple[Shape, Shape]] = {}
+        self.unused: list[str] = []
 
     @contextlib.contextmanager
-    def ahead(self):
+    def ahead(self) -> typing.Iterator[None]:
         """Within it a thread reads the arrays of the file, also those that nobody will take."""
-        stored = [array for array in self._arrays.values() if getattr(array, "place", None)]
-        with read_ahead({array: array.place for array in stored}) as give:
-            for array in stored:
+        places = {array: array.place for array in self._arrays.values()
+                  if isinstance(array, Stored) and array.place is not None}
+        with read_ahead(places) as give:
+            for array in places:
                 array.ahead = give
             try:
                 yield
             finally:
-                for array in stored:
+                for array in places:
                     array.ahead = None
 
-    def under(self, prefix):
-        """The same arrays, for keys that begin with `prefix` and are named without it."""
-        part = State.__new__(State)
-        part.__dict__.update(self.__dict__)
-        part._prefix = self._prefix + prefix
+    def under(self, prefix: str) -> "State":
+        """Returns the arrays whose keys begin with `prefix`, under their keys without it.
+
+        What is taken from them counts as taken here.
+        """
+        part = copy.copy(self)
+        part._prefix += prefix
         return part
 
-    def __contains__(self, key):
+    def __contains__(self, key: str) -> bool:
         return self._prefix + key in self._arrays
 
-    def __iter__(self):
+    def __iter__(self) -> typing.Iterator[str]:
         return (key.removeprefix(self._prefix) for key in self._arrays
                 if key.startswith(self._prefix))
 
-    def count(self, prefix):
-        """Number of layers in keys such as `prefix` + `"3.weight"`: the highest index + 1."""
+    def count(self, prefix: str) -> int:
+        """Returns the number of layers in keys such as `prefix` + `"3.weight"`.
+
+        It is the highest index + 1.
+        """
         pattern = re.compile(re.escape(self._prefix + prefix) + r"(\d+)")
         found = filter(None, map(pattern.match, self._arrays))
         return max((int(match[1]) + 1 for match in found), default=0)
 
-    def shape(self, key, rank):
-        """Shape of an array, from which sizes are read.
+    def shape(self, key: str, rank: int) -> tuple[int, ...]:
+        """Returns the shape of an array, from which sizes are read.
+
+        Args:
+            key: Its key.
+            rank: Number of axes that it must have.
 
         Raises:
             ValueError: the key is missing, or the array has another rank.
@@ -108,18 +125,18 @@ class State:
                 shape=shape, fix="pass the checkpoint of another module, or another loader"))
         return shape
 
-    def take(self, key, *shape, layer=None, dtype="float32"):
-        """An array, which counts as used.
+    def take(self, key: str, *shape: int, layer: str | None = None,
+             dtype: str | None = "float32") -> np.ndarray:
+        """Returns an array, which then counts as taken.
 
         Args:
             key: Its key.
             *shape: The shape that it must have.
-            layer: Name of what it fills, for the error.
-            dtype: What its floats become; `None` takes any array as it is.
+            layer: Name of the layer that it fills, for the error.
+            dtype: What its floats become. `None` takes any array as it is.
 
         Raises:
-            ValueError: the key is missing, or the array has not this shape or is not of numbers
-                with a point.
+            ValueError: the key is missing. Or the array has another shape or is not of floats.
         """
         found = self._find(key)
         told = {"key": self._prefix + key} | ({} if layer is None else {"layer": layer})
@@ -138,23 +155,25 @@ class State:
         # What a file gave is nobody else's.
         return array.astype(dtype or array.dtype, copy=found is array)
 
-    def read(self, key):
-        """An array as it is, of any shape; it does not count as used."""
+    def read(self, key: str) -> np.ndarray:
+        """Returns an array as it is, of any shape. It does not count as taken."""
         return np.asarray(self._find(key))
 
-    def replace(self, key, array):
-        """Puts another array, such as a resized table, in place of one, and notes both shapes."""
+    def replace(self, key: str, array: np.ndarray) -> None:
+        """Puts an array, such as a resized table, in place of another and notes both shapes."""
         before = self._find(key).shape
         self._changed[self._prefix + key] = array
         self.reshaped[self._prefix + key] = (tuple(before), tuple(array.shape))
 
-    def finish(self, ignored="(?!)"):
-        """Checks that every array was taken, but for those whose key matches `ignored`.
+    def finish(self, ignored: str = "(?!)") -> None:
+        """Checks that every array was taken.
 
-        Those that are ignored become `unused`.
+        Args:
+            ignored: Regular expression. An array that was not taken is no error if the pattern
+                matches its key. It is then `unused`.
 
         Raises:
-            ValueError: an array is left.
+            ValueError: another array is left.
         """
         left = sorted(set(self._arrays) - self._taken)
         self.unused[:] = [key for key in left if re.fullmatch(ignored, key)]
@@ -165,11 +184,16 @@ class State:
                 number=len(left), fix="use the loader of the module that wrote them; a part that "
                 "it alone knows is not built here"))
 
-    def report(self, source, labels=None):
-        """The `Report` on what became of the arrays."""
+    def report(self, source: str, labels: list[str] | None = None) -> Report:
+        """Returns what became of the arrays.
+
+        Args:
+            source: Name of the family.
+            labels: Names of the classes.
+        """
         return Report(source, list(self.unused), list(self.missing), dict(self.reshaped), labels)
 
-    def _find(self, key):
+    def _find(self, key: str) -> typing.Any:
         key = self._prefix + key
         if key not in self._arrays:
             raise ValueError(explain(
@@ -177,34 +201,3 @@ class State:
                 number_of_arrays=len(self._arrays),
                 fix="pass the whole state of the module, under its own keys"))
         return self._changed.get(key, self._arrays[key])
-
-
-def linear(state, name, inputs, outputs, use_bias=True, transposed=True):
-    """Takes the kernel, `(inputs, outputs)`, and the bias of a dense layer, or `None`.
-
-    Args:
-        state: `State` with `name.weight` and `name.bias`.
-        name: Name of the layer.
-        inputs: Width of its input.
-        outputs: Width of its output.
-        use_bias: Whether it has a bias.
-        transposed: Whether the file has the kernel as `(outputs, inputs)`, as PyTorch does.
-    """
-    shape = (outputs, inputs) if transposed else (inputs, outputs)
-    kernel = state.take(f"{name}.weight", *shape)
-    return (kernel.T if transposed else kernel,
-            state.take(f"{name}.bias", outputs) if use_bias else None)
-
-
-def fill(dense, kernel, bias=None):
-    """Sets a `Dense` or `EinsumDense`, whose axes may be split into heads."""
-    hand_over(dense.kernel, np.reshape(kernel, dense.kernel.shape))
-    if bias is not None:
-        hand_over(dense.bias, np.reshape(bias, dense.bias.shape))
-
-
-def fill_norm(norm, state, name, width, use_bias=True):
-    """Sets a `LayerNormalization` from `name.weight` and `name.bias`."""
-    hand_over(norm.gamma, state.take(f"{name}.weight", width))
-    if use_bias:
-        hand_over(norm.beta, state.take(f"{name}.bias", width))

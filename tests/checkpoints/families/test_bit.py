@@ -8,7 +8,7 @@ import pytest
 from arrays import array
 
 from keras_seqattn import checkpoints
-from keras_seqattn.checkpoints.families.bit import bit
+from keras_seqattn.checkpoints.families import bit
 from keras_seqattn.checkpoints.weights.state import State
 from keras_seqattn.testing import check_error
 
@@ -51,12 +51,18 @@ def state(goldens):
     return _arrays(goldens / "bit_npz" / VARIANTS[0] / "checkpoint.npz")
 
 
-@pytest.mark.parametrize(("given", "shape"), [
-    ({}, (None, None, 3)), ({"image_size": 32}, (32, 32, 3)),
-    ({"image_size": [32, 48]}, (32, 48, 3)),
-    ({"image_size": 32, "image_shape": (64, 32, 3)}, (64, 32, 3))])
-def test_shape_of_the_images(state, given, shape):
-    assert bit(State(state), **given).input_shape[1:] == shape
+@pytest.mark.parametrize(("config", "given", "shape"), [
+    ({}, {}, (None, None, 3)), ({"image_size": 32}, {}, (32, 32, 3)),
+    ({"image_size": [32, 48]}, {}, (32, 48, 3)),
+    ({"image_size": 32}, {"image_shape": (64, 32, 3)}, (64, 32, 3))])
+def test_shape_of_the_images(state, config, given, shape):
+    assert bit.load(State(state), config, **given).input_shape[1:] == shape
+
+
+def test_groups_that_are_given_go_before_those_of_the_configuration(state):
+    for given, num_groups in (({}, 16), ({"num_groups": 8}, 8)):
+        model = bit.load(State(state), {"num_groups": 16}, **given)
+        assert model.get_layer("norm").groups == num_groups
 
 
 def test_a_file_without_a_configuration_and_without_a_head(goldens, state, tmp_path):
@@ -73,21 +79,26 @@ def test_a_file_without_a_configuration_and_without_a_head(goldens, state, tmp_p
 def test_another_shape_is_an_error_that_names_the_layer(state):
     key = "resnet/block2/unit01/b/standardized_conv2d/kernel"
     state[key] = np.zeros((3, 3, 64, 32), "float32")
-    check_error(lambda: bit(State(state)), key=key, layer="block_1/spatial/kernel",
+    check_error(lambda: bit.load(State(state), {}), key=key, layer="block_1/spatial/kernel",
                 shape=(3, 3, 64, 32), expected=(3, 3, 64, 64))
 
 
 def test_an_array_without_a_place_is_an_error(state):
     extra = "resnet/block1/unit01/b/proj/standardized_conv2d/kernel"
     state[extra] = state["resnet/head/conv2d/kernel"]
-    check_error(lambda: bit(State(state)), keys=[extra])
+    check_error(lambda: bit.load(State(state), {}), keys=[extra])
 
 
 def test_a_missing_array_is_an_error(state):
     key = "resnet/block2/unit01/a/proj/standardized_conv2d/kernel"
     del state[key]
-    check_error(lambda: bit(State(state)), key=key)
+    check_error(lambda: bit.load(State(state), {}), key=key)
+
+
+def test_other_channels_are_an_error(state):
+    check_error(lambda: bit.load(State(state), {}, image_shape=(32, 32, 1)),
+                image_shape=(32, 32, 1), channels=3)
 
 
 def test_groups_that_do_not_divide_are_an_error(state):
-    check_error(lambda: bit(State(state), num_groups=5), num_groups=5, channels=32)
+    check_error(lambda: bit.load(State(state), {}, num_groups=5), num_groups=5, channels=32)

@@ -6,6 +6,7 @@ from arrays import array, assert_close
 from safetensors.numpy import load_file, save_file
 from tolerances import FLOAT32, GOLDEN
 
+from keras_seqattn import checkpoints
 from keras_seqattn.checkpoints.families import openai
 from keras_seqattn.checkpoints.weights.state import State
 from keras_seqattn.models.discrete_vae import map_pixels
@@ -26,11 +27,12 @@ def _last(images):
     return np.moveaxis(images, 1, -1)
 
 
-@pytest.mark.parametrize("image_size", [(None, None), (32, 32)])
-def test_logits_codes_and_images(folder, image_size):
+@pytest.mark.parametrize("image_shape", [None, (32, 32, 3)])
+def test_logits_codes_and_images(folder, image_shape):
     with np.load(folder / "io.npz", allow_pickle=False) as file:
         io = dict(file)
-    model = openai.dvae(folder, image_size)
+    model = checkpoints.load(folder, image_shape=image_shape)
+    assert model.input_shape[1:] == (image_shape or (None, None, 3))
     images, codes = _last(io["image"]), io["codes"].astype("int32")
     assert_close(map_pixels(images), _last(io["encoder_input"]), atol=1e-6)
     assert_close(model.encoder(_last(io["encoder_input"])), _last(io["encoder_logits"]),
@@ -41,7 +43,7 @@ def test_logits_codes_and_images(folder, image_size):
 
 
 def test_one_half_is_known_by_its_first_kernel(halves):
-    encoder, decoder = (openai.dvae(State(halves[half])) for half in ("encoder", "decoder"))
+    encoder, decoder = (openai.load(State(halves[half])) for half in ("encoder", "decoder"))
     assert encoder.output_shape == (None, None, None, 48)
     assert decoder.output_shape == (None, None, None, 6)
 
@@ -56,7 +58,7 @@ def test_halves_of_other_sizes(halves, tmp_path):
     decoder[key] = np.resize(decoder[key], (16, 64, 1, 1))
     save_file(decoder, tmp_path / "decoder.safetensors")
     save_file(halves["encoder"], tmp_path / "encoder.safetensors")
-    model = openai.dvae(tmp_path, (16, 24))
+    model = checkpoints.load(tmp_path, image_shape=(16, 24, 3))
     assert model.decode(np.zeros((1, 2, 3), "int32")).shape == (1, 16, 24, 3)
     table = array(model.decoder.get_layer("table").embeddings)
     assert_close(table[5], decoder["blocks.input.w"][:, 5, 0, 0] + decoder["blocks.input.b"])
@@ -75,9 +77,27 @@ KEY = "blocks.group_2.block_1.id_path.b"
 ])
 def test_states_that_do_not_fit(halves, half, change, received):
     change(halves[half])
-    check_error(lambda: openai.dvae(State(halves[half])), **received)
+    check_error(lambda: openai.load(State(halves[half])), **received)
 
 
 def test_a_half_that_is_missing(halves, tmp_path):
     save_file(halves["encoder"], tmp_path / "encoder.safetensors")
-    check_error(lambda: openai.dvae(tmp_path), file=str(tmp_path / "decoder.safetensors"))
+    check_error(lambda: checkpoints.load(tmp_path), folder=str(tmp_path))
+    model = checkpoints.load(tmp_path / "encoder.safetensors", image_shape=(16, 24, 3))
+    assert model.output_shape == (None, 2, 3, 48)
+
+
+@pytest.mark.parametrize("half", ["encoder", "decoder"])
+@pytest.mark.parametrize(("image_shape", "received"), [
+    ((32, 32, 1), {"image_shape": (32, 32, 1), "channels": 3}),
+    ((32, 32), {"image_shape": (32, 32), "channels": 3}),
+    ((32, 36, 3), {"sides": (32, 36), "code_side": 8})])
+def test_images_that_do_not_fit(halves, half, image_shape, received):
+    check_error(lambda: openai.load(State(halves[half]), image_shape=image_shape), **received)
+
+
+def test_what_is_wrong_with_a_half_of_a_folder_names_the_half(halves, tmp_path):
+    del halves["decoder"][KEY]
+    for half, arrays in halves.items():
+        save_file(arrays, tmp_path / f"{half}.safetensors")
+    check_error(lambda: checkpoints.load(tmp_path), key=f"decoder.{KEY}")

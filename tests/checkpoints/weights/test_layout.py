@@ -18,7 +18,7 @@ def test_the_arrays_of_a_model_are_those_of_its_file(recorded, name):
     options = {"num_heads": 3} if project == "torchvision" else {}
     model = checkpoints.load_with_report(folder, **options)[0]
     layout = LAYOUTS.get(project) or huggingface_vit.layout(
-        {"backbone": "", "no_bias": "vit."}.get(kind, "deit."), kind == "two_heads")
+        {"backbone": "", "no_bias": "vit."}.get(kind, "deit."), distilled=kind == "two_heads")
     written = {}
     for link in layout.of(State(folder)).links(model):
         written |= link.read()

@@ -8,10 +8,15 @@ from keras import ops
 from safetensors.numpy import load_file, save_file
 from tolerances import FLOAT32, GOLDEN
 
-from keras_seqattn.checkpoints.families import huggingface
+from keras_seqattn import checkpoints
+from keras_seqattn.checkpoints.families.vision_encoder_decoder import length_power
 from keras_seqattn.testing import check_error
 
 VARIANTS = ["projected", "same_width"]
+
+
+def _load(folder):
+    return checkpoints.load_with_report(folder)[0]
 
 
 def _ids(model, decoded):
@@ -27,7 +32,7 @@ def test_logits_and_ids(goldens, variant):
     with np.load(folder / "io.npz", allow_pickle=False) as arrays:
         io = dict(arrays)
     asked = json.loads((folder / "generation.json").read_text(encoding="utf-8"))["beam4"]
-    model = huggingface.vision_encoder_decoder(folder)
+    model = _load(folder)
     images, tokens = io["pixel_values"].transpose(0, 2, 3, 1), io["decoder_input_ids"]
     np.testing.assert_allclose(ops.convert_to_numpy(model.encoder(images)),
                                io["encoder_last_hidden_state"], atol=FLOAT32, rtol=0)
@@ -39,7 +44,7 @@ def test_logits_and_ids(goldens, variant):
     np.testing.assert_array_equal(_ids(model, greedy), io["greedy_ids"])
     beams = model.generate(
         images, "beam", max_length=length, width=asked["num_beams"], num_best=4,
-        length_penalty=huggingface.length_power(asked["length_penalty"]))
+        length_penalty=length_power(asked["length_penalty"]))
     np.testing.assert_array_equal(_ids(model, beams), io["beam4_all_ids"])
     np.testing.assert_allclose(beams.scores, io["beam4_all_scores"], atol=GOLDEN, rtol=0)
     np.testing.assert_array_equal(_ids(model, beams)[:, 0], io["beam4_ids"])
@@ -71,14 +76,14 @@ def test_what_older_files_hold_besides(pretrained):
         state["decoder.transformer.h.0.crossattention.masked_bias"] = np.array(-1e4, "float32")
         state["decoder.lm_head.weight"] = state["decoder.transformer.wte.weight"]
 
-    model = huggingface.vision_encoder_decoder(pretrained(state=more))
+    model = _load(pretrained(state=more))
     assert (model.start_token, model.end_token, model.pad_token) == (1, 2, 3)
     assert model.max_length == 20
 
     def untied(state):
         state["decoder.lm_head.weight"] = state["decoder.transformer.wte.weight"] + 1
 
-    check_error(lambda: huggingface.vision_encoder_decoder(pretrained(state=untied)),
+    check_error(lambda: _load(pretrained(state=untied)),
                 key="decoder.lm_head.weight")
 
 
@@ -94,7 +99,7 @@ KEY = "decoder.transformer.h.0.crossattention.q_attn.weight"
 ])
 def test_states_that_do_not_fit(pretrained, change, received):
     folder = pretrained(state=change)
-    check_error(lambda: huggingface.vision_encoder_decoder(folder), **received)
+    check_error(lambda: _load(folder), **received)
 
 
 @pytest.mark.parametrize(("part", "change", "received"), [
@@ -109,13 +114,21 @@ def test_states_that_do_not_fit(pretrained, change, received):
 ])
 def test_models_of_another_kind(pretrained, part, change, received):
     folder = pretrained(lambda config: (config[part] if part else config).update(change))
-    check_error(lambda: huggingface.vision_encoder_decoder(folder), **received)
+    check_error(lambda: _load(folder), **received)
 
 
 def test_folders_that_are_none(pretrained, tmp_path):
-    config = tmp_path / "config.json"
-    check_error(lambda: huggingface.vision_encoder_decoder(tmp_path), file=str(config))
-    config.write_text("{", encoding="utf-8")
-    check_error(lambda: huggingface.vision_encoder_decoder(tmp_path), file=str(config))
     pretrained(lambda config: config["decoder"].pop("n_head"))
-    check_error(lambda: huggingface.vision_encoder_decoder(tmp_path), missing=["n_head"])
+    check_error(lambda: _load(tmp_path), missing=["n_head"])
+    config = tmp_path / "config.json"
+    config.write_text("{", encoding="utf-8")
+    check_error(lambda: _load(tmp_path), file=str(config))
+    config.unlink()
+    check_error(lambda: _load(tmp_path), missing=["model_type", "encoder", "decoder"])
+
+
+def test_tokens_of_the_generation_go_before_those_of_the_model(pretrained):
+    folder = pretrained(lambda config: config.update(eos_token_id=[1, 2]))
+    (folder / "generation_config.json").write_text('{"eos_token_id": 5}', encoding="utf-8")
+    model = _load(folder)
+    assert (model.start_token, model.end_token, model.pad_token) == (1, 5, 3)

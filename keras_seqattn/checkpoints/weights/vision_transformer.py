@@ -1,0 +1,195 @@
+"""Vision Transformers of any layout: sizes read from the arrays, then the weights."""
+
+import typing
+
+import keras
+import numpy as np
+
+from keras_seqattn.checkpoints.weights.filling import hand_over
+from keras_seqattn.checkpoints.weights.images import check_image_shape
+from keras_seqattn.checkpoints.weights.layout import Layout
+from keras_seqattn.checkpoints.weights.state import State
+from keras_seqattn.errors import explain
+from keras_seqattn.layers.grid import resize_grid
+from keras_seqattn.models import vit
+from keras_seqattn.models.vision_transformer import SIZES
+
+Grid: typing.TypeAlias = tuple[int, int]
+# Heads of the published widths. Other widths have heads of size 64.
+HEADS = {dim: num_heads for _, num_heads, dim, _ in SIZES.values() if dim != 128} | {
+    1152: 16, 1408: 16, 1664: 16}
+
+
+def load_vit(state: State, layout: Layout, *,
+             image_size: int | typing.Sequence[int] | None = None,
+             image_shape: tuple | None = None, num_heads: int | None = None,
+             pooling: str | None = None, interpolation: str = "bilinear",
+             prefix_positions: bool | None = None,
+             waves: typing.Callable[[Grid, int], np.ndarray] | None = None,
+             **options: typing.Any) -> keras.Model:
+    """Builds a Vision Transformer of the sizes that its arrays have, and fills it.
+
+    Args:
+        state: `State` of the arrays.
+        layout: `Layout` of the keys.
+        image_size: Side of the images that the positions were made for, or `(height, width)`.
+        image_shape: `(height, width, channels)` of the images that the model is to take, if they
+            are others. `None` for height and width lets it take any.
+        num_heads: Number of heads `N`, where no array tells.
+        pooling: As for `models.vit`. Defaults to what the keys tell.
+        interpolation: How positions are resized, as in `layers.grid.resize_grid`.
+        prefix_positions: Whether the tokens before the patches have positions. Defaults to what
+            the number of positions tells.
+        waves: Function from a grid and a width to the table of positions, for files that may have
+            no table.
+        **options: Further arguments of `models.vit`.
+
+    Returns:
+        Model as of `models.vit`.
+
+    Raises:
+        ValueError: an array is missing or of another shape, or patches are not square. Or no grid
+            fits the positions. Or `num_heads` cannot be told or is wrong.
+    """
+    dim, channels, patch_size = _patches(state, layout)
+    blocks, tokens = _blocks(state, layout, dim, num_heads), _tokens(state, layout)
+    if image_shape is not None:
+        image_shape = check_image_shape(image_shape, channels)
+    made_for, wanted = (_grid(size, patch_size) for size in (image_size, image_shape))
+    grid: Grid | None
+    if layout.positions in state:
+        waves = None
+    if waves is None:
+        grid, prefix_positions = _place(state, layout, sum(tokens.values()), prefix_positions,
+                                        [each for each in (made_for, wanted) if each])
+    else:
+        grid, prefix_positions = made_for if image_shape is None else wanted, False
+    if grid is None:
+        raise ValueError(explain(
+            "`image_shape` must have a height and a width, as the file has no table of positions",
+            image_shape=image_shape, fix="pass image_shape=(height, width, channels)"))
+    if image_shape is None:
+        image_shape, wanted = (grid[0] * patch_size, grid[1] * patch_size, channels), grid
+    model = vit("base", patch_size, image_shape, embed_dim=dim, interpolation=interpolation,
+                prefix_positions=prefix_positions, grid=None if wanted else grid, **blocks,
+                **tokens, **_head(state, layout, pooling, tokens), **options)
+
+    if waves is not None:
+        _fix_positions(model, waves(grid, dim))
+    elif wanted is not None and wanted != grid:
+        _resize_table(state, layout.positions, grid, wanted,
+                      model.get_layer("positions").num_prefix, interpolation)
+    for link in layout.of(state).links(model):
+        if waves is None or link.keys != (layout.positions,):
+            link.fill(state)
+    return model
+
+
+def _fix_positions(model: keras.Model, table: np.ndarray) -> None:
+    positions = model.get_layer("positions")
+    positions.trainable = False
+    hand_over(positions.embeddings, table)
+
+
+def _resize_table(state: State, key: str, grid: Grid, new_grid: Grid, num_prefix: int,
+                  interpolation: str) -> None:
+    table = np.asarray(state.read(key), "float64")[0]
+    state.replace(key, resize_grid(table, grid, new_grid, num_prefix, interpolation)[None])
+
+
+def _patches(state: State, layout: Layout) -> tuple[int, int, int]:
+    """Width, channels and side of the patches."""
+    key = layout.patches + layout.kernel
+    kernel = state.shape(key, 4)
+    dim, channels, height, width = (
+        kernel if layout.transposed else (kernel[3], kernel[2], *kernel[:2]))
+    if height != width:
+        raise ValueError(explain("patches must be square", key=key, shape=kernel,
+                                 fix="such models are not built here"))
+    return dim, channels, height
+
+
+def _tokens(state: State, layout: Layout) -> dict[str, int]:
+    """Arguments of `vit` on the tokens before the patches. Their sum is the number of tokens."""
+    num_tokens = sum(key in state for key in layout.class_token)
+    num_registers = 0
+    if layout.registers is not None and layout.registers in state:
+        num_registers = state.shape(layout.registers, 3)[1]
+    return {"class_token": num_tokens > 0, "distillation": num_tokens > 1,
+            "num_registers": num_registers}
+
+
+def _blocks(state: State, layout: Layout, dim: int, num_heads: int | None) -> dict:
+    """Arguments of `vit` on the blocks."""
+    first, lead = layout.block.format(0), int(layout.stacked)
+    hidden = state.shape(first + layout.parts.hidden + layout.kernel, 2 + lead)
+    read = first + layout.parts.attention[0][0]
+    if not layout.transposed:
+        num_heads = state.shape(read + layout.kernel, 3 + lead)[-2]
+    has_scale = any(first + key in state for key in layout.parts.scales.values())
+    return {"num_layers": hidden[0] if lead else state.count(layout.block.partition("{")[0]),
+            "num_heads": _num_heads(dim, num_heads),
+            "mlp_dim": hidden[0] if layout.transposed else hidden[-1],
+            "layer_scale": 1.0 if has_scale else None, "use_qkv_bias": read + "bias" in state}
+
+
+def _head(state: State, layout: Layout, pooling: str | None, tokens: dict) -> dict:
+    """Arguments of `vit` on what comes behind the blocks."""
+    num_classes = _width(state, layout, layout.logits)
+    if num_classes is None and layout.logits is not None:
+        state.missing.append(layout.logits + layout.kernel)
+    pooled_norm = layout.has_pooled_norm(state)
+    if pooling is None:
+        has_probe = layout.probe is not None and layout.probe in state
+        reads_token = tokens["class_token"] and not pooled_norm
+        pooling = "map" if has_probe else "token" if reads_token else "mean"
+    return {"num_classes": num_classes or 0, "pooling": pooling, "norm_after_pooling": pooled_norm,
+            "representation_dim": _width(state, layout, layout.pre_logits)}
+
+
+def _grid(size: int | typing.Sequence[int | None] | None, patch_size: int) -> Grid | None:
+    """Grid of the patches of an image, `None` if its size is unknown."""
+    if size is None:
+        return None
+    height, width = (size, size) if isinstance(size, int) else size[:2]
+    if height is None or width is None:
+        return None
+    return height // patch_size, width // patch_size
+
+
+def _place(state: State, layout: Layout, num_prefix: int, prefix_positions: bool | None,
+           known: list[Grid]) -> tuple[Grid, bool]:
+    """Grid of the table of positions, and whether the prefix tokens are in it."""
+    rows = state.shape(layout.positions, 3)[1]
+    counts = {True: rows - num_prefix, False: rows}
+    if prefix_positions is not None:
+        counts = {prefix_positions: counts[prefix_positions]}
+    for grid in known:
+        for has_prefix, count in counts.items():
+            if grid[0] * grid[1] == count:
+                return grid, has_prefix
+    for has_prefix, count in counts.items():
+        side = round(max(count, 0) ** 0.5)
+        if count > 0 and side * side == count:
+            return (side, side), has_prefix
+    raise ValueError(explain(
+        "the table of positions must fit a grid of patches, which is square unless "
+        "`image_shape` is that of the images it was made for", key=layout.positions, rows=rows,
+        prefix_tokens=num_prefix, grids=known, fix="pass image_shape=(height, width, channels)"))
+
+
+def _num_heads(dim: int, num_heads: int | None) -> int:
+    if num_heads is None:
+        num_heads = HEADS.get(dim, dim // 64 if dim % 64 == 0 else None)
+    if num_heads is None or num_heads < 1 or dim % num_heads:
+        raise ValueError(explain(
+            "`num_heads` must divide the width, and be given where no array tells it",
+            num_heads=num_heads, embed_dim=dim, fix="pass num_heads=n"))
+    return num_heads
+
+
+def _width(state: State, layout: Layout, key: str | None) -> int | None:
+    """Width of what a dense layer makes, `None` if the file has none."""
+    if key is None or key + layout.kernel not in state:
+        return None
+    return state.shape(key + layout.kernel, 2)[0 if layout.transposed else 1]
