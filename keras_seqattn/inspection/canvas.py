@@ -1,4 +1,4 @@
-"""Empty figures, pictures on them and figures as text; loaded without matplotlib, too."""
+"""Empty figures, pictures on them and figures as text. Only drawing needs matplotlib."""
 
 import base64
 import io

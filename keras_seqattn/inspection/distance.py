@@ -53,7 +53,7 @@ def attention_distances(model: keras.Model, images: Tensor, batch_size: int = 16
         batch_size: Number of images whose scores are held at once.
 
     Returns:
-        Float, `(L, N)`, in pixels: `attention_distance` of each block.
+        `attention_distance` of each block, float `(L, N)`, in pixels.
 
     Raises:
         ValueError: the model is no Vision Transformer.

@@ -106,7 +106,8 @@ def filter_figure(components: np.ndarray, shares: np.ndarray) -> "Figure":
     """Draws principal components of the patch filters, row by row.
 
     Args:
-        components: Float, `(K, P, P, channels)`, with 1 or 3 channels, as `patch_filters` returns.
+        components: Float, `(K, P, P, channels)`, as `patch_filters` returns. There must be 1 or 3
+            channels.
         shares: Float, `(K,)`, as `patch_filters` returns.
 
     Returns:

@@ -25,7 +25,7 @@ def words(model: "Captioner", image: np.ndarray, tokenizer: "Tokenizer",
     Args:
         model: Captioner with attention.
         image: Float, `(height, width, channels)`, as the model takes it.
-        tokenizer: The tokenizer that the model was trained with.
+        tokenizer: The tokeniser that the model was trained with.
         beam: Number of beginnings that are followed; 1 is greedy decoding.
 
     Returns:
