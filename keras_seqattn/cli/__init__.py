@@ -3,7 +3,8 @@
 import os
 import sys
 import warnings
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -28,12 +29,19 @@ app.command("list")(summary.list_models)
 
 @app.callback()
 def options(debug: Annotated[bool, typer.Option(
-        "--debug", help="Show the traceback of an error; may stand anywhere.")] = False):
+        "--debug", help="Show the traceback of an error; may stand anywhere.")] = False) -> None:
     """Every command explains itself: `seqattn COMMAND --help`."""
 
 
-def main(arguments=None):
-    """Runs the command; a user's mistake becomes one line and exit code 2."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command; a user's mistake becomes one line and exit code 2.
+
+    Args:
+        arguments: What stands after `seqattn`. Defaults to the arguments of the process.
+
+    Raises:
+        SystemExit: with the exit code, in every case but an error that is no mistake of the user.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
@@ -54,6 +62,6 @@ def main(arguments=None):
         sys.exit(2)
 
 
-def _is_mistake(error):
-    """Whether the user can mend it: wrong arguments, or an error phrased by `explain`."""
+def _is_mistake(error: Exception) -> bool:
+    """Whether the user can mend the error: wrong arguments, or what `explain` phrased."""
     return hasattr(error, "format_message") or "To fix:" in str(error)

@@ -1,12 +1,17 @@
 """The command `convert`: from other projects' weights to a model of this library, and back."""
 
 import pathlib
+import typing
 from typing import Annotated
 
 import typer
 
 from keras_seqattn.cli.screen import AsJson, ReportFile, busy, finish
 from keras_seqattn.errors import explain
+from keras_seqattn.files import whole
+
+if typing.TYPE_CHECKING:
+    import keras
 
 FORMATS = {".keras": "keras", ".safetensors": "safetensors", ".npz": "npz-google"}
 
@@ -16,7 +21,7 @@ def convert(checkpoint: Annotated[str, typer.Argument(
             out: Annotated[pathlib.Path, typer.Argument(
                 metavar="OUT", help="The .keras, .safetensors or .npz file to write.")],
             source: Annotated[str, typer.Option(
-                help="Format of the checkpoint; known by its keys unless told.")] = "auto",
+                help="Format of the checkpoint; auto knows it by the keys.")] = "auto",
             image_size: Annotated[str | None, typer.Option(
                 help="Images to take, as SIDE or HEIGHTxWIDTH; positions are resized.")] = None,
             channels: Annotated[int, typer.Option(
@@ -26,24 +31,24 @@ def convert(checkpoint: Annotated[str, typer.Argument(
             num_groups: Annotated[int | None, typer.Option(
                 min=1, help="Groups of a BiT's norms.")] = None,
             interpolation: Annotated[str | None, typer.Option(
-                help="How positions are resized; the project's own way unless told.")] = None,
+                help="How positions are resized. Defaults to the other project's way.")] = None,
             sha256: Annotated[str | None, typer.Option(
                 help="Expected hash of a URL's file.")] = None,
-            report: ReportFile = None, as_json: AsJson = False):
+            report: ReportFile = None, as_json: AsJson = False) -> None:
     """Convert another project's checkpoint into a model, and say what became of its arrays.
 
-    Names of classes that come with it are written beside OUT, as NAME.labels.txt.
+    Names of classes that come with the checkpoint are written beside OUT, as NAME.labels.txt.
 
     Example: `seqattn convert vit-base/model.safetensors vit.keras --image-size 384`
     """
     from keras_seqattn import checkpoints
-    from keras_seqattn.files import whole
 
     if out.suffix not in FORMATS:
         raise ValueError(explain("OUT must be a file of a known kind", out=str(out),
                                  known=sorted(FORMATS), fix="change the suffix"))
-    options = {"num_heads": num_heads, "num_groups": num_groups, "interpolation": interpolation,
-               "image_shape": image_size and (*_sides(image_size), channels)}
+    options: dict[str, typing.Any] = {
+        "num_heads": num_heads, "num_groups": num_groups, "interpolation": interpolation,
+        "image_shape": image_size and (*_sides(image_size), channels)}
     with busy(f"converting {checkpoint}"):
         model, told = _read(checkpoint, source, sha256, options)
         if out.suffix == ".keras":
@@ -57,8 +62,9 @@ def convert(checkpoint: Annotated[str, typer.Argument(
     finish({**told, "parameters": model.count_params(), "out": str(out)}, report, as_json)
 
 
-def _read(checkpoint, source, sha256, options):
-    """A model and what to tell of it: another project's, or one of this library by its name."""
+def _read(checkpoint: str, source: str, sha256: str | None,
+          options: dict[str, typing.Any]) -> tuple["keras.Model", dict]:
+    """A model of another project, or of this library by its name, and what to tell about it."""
     from keras_seqattn import checkpoints, models
     from keras_seqattn.models.download import is_url
 
@@ -77,7 +83,8 @@ def _read(checkpoint, source, sha256, options):
         "labels": models.labels(checkpoint)}
 
 
-def _sides(text):
+def _sides(text: str) -> tuple[int, int]:
+    """Height and width in pixels, as `--image-size` names them."""
     sides = text.lower().split("x")
     if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):
         raise ValueError(explain("`--image-size` must be SIDE or HEIGHTxWIDTH, in pixels",

@@ -1,6 +1,7 @@
 """The command `export`: from a model to a verified file."""
 
 import pathlib
+import typing
 from typing import Annotated
 
 import typer
@@ -17,6 +18,9 @@ from keras_seqattn.cli.screen import (
     table,
 )
 from keras_seqattn.errors import explain
+
+if typing.TYPE_CHECKING:
+    import keras
 
 CHOICE = 1_000  # training images that a precision is chosen on
 
@@ -44,10 +48,10 @@ def export(model: Annotated[str, typer.Argument(help="Model name, run folder or 
                help="Licence of model and data, written into the file.")] = None,
            force: Annotated[bool, typer.Option(
                "--force", help="Keep a file that fails, as OUT.rejected.")] = False,
-           skip_bad: SkipBad = False, report: ReportFile = None, as_json: AsJson = False):
-    """Write a model as a .tflite or .onnx file, verified before it gets its name.
+           skip_bad: SkipBad = False, report: ReportFile = None, as_json: AsJson = False) -> None:
+    """Write a model as a .tflite or .onnx file, verified before the file gets its name.
 
-    A model that writes sequences leaves with its tokenizer, and decodes inside the file.
+    A model that writes sequences leaves with its tokeniser. Decoding is part of the file then.
 
     Example: `seqattn export runs/demo --out vit.tflite --precision mixed_wi8_ai8 --data
     sample:eurosat`
@@ -55,27 +59,26 @@ def export(model: Annotated[str, typer.Argument(help="Model name, run folder or 
     from keras_seqattn import edge, models
 
     keras_model = models.load(model)
+    options: dict[str, typing.Any] = {"licence": licence}
     if sources.writes(keras_model):
         refuse("tell classes apart", calibration=calibration, attention=attention,
                image_input=image_input != "float32" and image_input)
-        options = {"tokenizer": sources.tokenizer(model, keras_model)}
+        options["tokenizer"] = sources.tokenizer(model, keras_model)
         options |= {"beam_width": beam_width} if beam_width else {}
     else:
         refuse("write sequences", beam_width=beam_width)
-        fixed = precision == "auto" or (
-            precision in edge.PRECISIONS and edge.PRECISIONS[precision].needs_calibration)
-        options = {"labels": models.labels(model), "image_input": image_input,
-                   "attention": attention,
-                   "calibration": calibration or (source if fixed else None)}
-    options["licence"] = licence
+        options |= {"labels": models.labels(model), "image_input": image_input,
+                    "attention": attention,
+                    "calibration": calibration or (source if _calibrates(precision) else None)}
     inputs, targets = sources.test_examples(source, model, keras_model, skip_bad)
+    rows: list[dict] = []
     with busy(f"exporting {out}"):
         if precision == "auto" and not sources.writes(keras_model):
-            result, rows = _export_smallest(model, keras_model, out, source, max_drop, options)
+            rows = _export_smallest(model, keras_model, out, source, max_drop, options)
             result = edge.verify(out, keras_model, inputs, targets)
         else:
-            result, rows = edge.export(keras_model, out, precision, inputs=inputs,
-                                       targets=targets, force=force, **options), None
+            result = edge.export(keras_model, out, precision, inputs=inputs, targets=targets,
+                                 force=force, **options)
     if rows and not as_json:
         _show_choice(rows, max_drop)
     finish_report(result, report, as_json, {"choice": rows} if rows else {})
@@ -83,8 +86,20 @@ def export(model: Annotated[str, typer.Argument(help="Model name, run folder or 
         screen.print(f"wrote {out} and {out.with_suffix('.json')}")
 
 
-def _export_smallest(name, model, out, source, max_drop, options):
-    """Chooses on training images that calibration does not see, so that no test image chooses."""
+def _calibrates(precision: str) -> bool:
+    """Whether a precision takes examples for the ranges of activations."""
+    from keras_seqattn import edge
+
+    return precision == "auto" or (
+        precision in edge.PRECISIONS and edge.PRECISIONS[precision].needs_calibration)
+
+
+def _export_smallest(name: str, model: "keras.Model", out: pathlib.Path, source: str | None,
+                     max_drop: float, options: dict[str, typing.Any]) -> list[dict]:
+    """Writes the smallest file that is accurate enough; returns a row for each precision.
+
+    Training images choose. Calibration does not see them, and no test image is among them.
+    """
     import numpy as np
 
     from keras_seqattn import edge, models
@@ -99,10 +114,11 @@ def _export_smallest(name, model, out, source, max_drop, options):
     left = np.setdiff1d(np.arange(len(examples)), calibration.places(len(examples)))
     chosen = left[np.linspace(0, len(left) - 1, min(len(left), CHOICE)).astype(int)]
     images, labels = examples.read(chosen)
-    return edge.smallest(model, out, scale(images), labels, max_drop=max_drop, **options)
+    _, rows = edge.smallest(model, out, scale(images), labels, max_drop=max_drop, **options)
+    return rows
 
 
-def _show_choice(rows, max_drop):
+def _show_choice(rows: list[dict], max_drop: float) -> None:
     shown = table("precision", "bytes", "drop", "agree", "ms", f"drop <= {max_drop:g}", "")
     for row in rows:
         measured = [f"{row['bytes']:,}", f"{row['drop']:+.2f}", f"{row['top1_agreement']:.3f}",

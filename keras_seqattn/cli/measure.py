@@ -1,6 +1,8 @@
 """The commands that measure: `evaluate`, `verify` and `benchmark`."""
 
 import time
+import typing
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -19,6 +21,9 @@ from keras_seqattn.cli.screen import (
     table,
 )
 
+if typing.TYPE_CHECKING:
+    from keras_seqattn.data.tokenizer import Tokenizer
+
 BATCH = 64  # sentences or pictures that a Keras model takes at a time
 
 
@@ -30,14 +35,17 @@ def evaluate(model: Annotated[str, typer.Argument(
              limit: Annotated[int | None, typer.Option(
                  min=1, help="Take so many sentences or pictures only, evenly spread.")
              ] = None,
-             skip_bad: SkipBad = False, report: ReportFile = None, as_json: AsJson = False):
-    """Measure a Keras model or an exported file: accuracy of classes, BLEU of translations,
-    BLEU, ROUGE-L and CIDEr-D of captions.
+             skip_bad: SkipBad = False, report: ReportFile = None,
+             as_json: AsJson = False) -> None:
+    """Measure a Keras model or an exported file.
 
-    `bleu` takes each pair as an example of its own, `bleu_all_references` each distinct sentence
-    once, against all its translations. Captions are compared in lower case and without
-    punctuation. Tokens are those of what is written, the ends included; the seconds are all that
-    pass, compiling a Keras model included.
+    - What tells classes apart has an accuracy.
+    - Translations have BLEU. `bleu` takes each pair as an example of its own.
+      `bleu_all_references` takes each distinct sentence once, against all its translations.
+    - Captions have BLEU, ROUGE-L and CIDEr-D, in lower case and without punctuation.
+
+    Tokens are those of what is written, the ends included. The seconds are all that pass; a Keras
+    model is compiled in them too.
 
     Example: `seqattn evaluate runs/demo --data sample:eurosat`
 
@@ -59,7 +67,8 @@ def evaluate(model: Annotated[str, typer.Argument(
     finish({"model": model, "data": source, "split": split, **measured}, report, as_json)
 
 
-def _measure_classes(name, loaded, exported, source, split, skip_bad):
+def _measure_classes(name: str, loaded: sources.Model, exported: bool, source: str,
+                     split: str, skip_bad: bool) -> dict:
     from keras_seqattn import data, models
     from keras_seqattn.data.batches import scale
 
@@ -80,10 +89,11 @@ def _measure_classes(name, loaded, exported, source, split, skip_bad):
     return {"examples": count, "accuracy": accuracy}
 
 
-def _measure_translations(name, loaded, beam, batch_size, source, split, limit, skip_bad):
+def _measure_translations(name: str, loaded: sources.Model, beam: int, batch_size: int,
+                          source: str, split: str, limit: int | None, skip_bad: bool) -> dict:
     from keras_seqattn.training.scores import scoring
 
-    examples = sources.sentence_pairs(source, split, loaded, limit, skip_bad)
+    examples = sources.sentence_pairs(source, split, limit, skip_bad)
     known = sources.tokenizer(name, loaded)
     with busy(f"translating {source} with {name}"):
         start = time.perf_counter()
@@ -93,7 +103,8 @@ def _measure_translations(name, loaded, beam, batch_size, source, split, limit, 
             **_speed(written, known, seconds)}
 
 
-def _measure_captions(name, loaded, beam, batch_size, source, split, limit, skip_bad):
+def _measure_captions(name: str, loaded: sources.Model, beam: int, batch_size: int,
+                      source: str, split: str, limit: int | None, skip_bad: bool) -> dict:
     from keras_seqattn.training.scores import scoring
 
     examples = sources.captioned_images(source, split, loaded, limit, skip_bad)
@@ -106,7 +117,7 @@ def _measure_captions(name, loaded, beam, batch_size, source, split, limit, skip
             "skipped": examples.skipped, **_speed(written, known, seconds)}
 
 
-def _speed(written, known, seconds):
+def _speed(written: Sequence[str], known: "Tokenizer", seconds: float) -> dict:
     tokens = sum(len(known.encode(text)) + 1 for text in written)
     return {"tokens": tokens, "seconds": seconds, "tokens_per_s": tokens / seconds}
 
@@ -114,8 +125,8 @@ def _speed(written, known, seconds):
 def verify(file: Annotated[str, typer.Argument(help="The .tflite or .onnx file.")],
            against: Annotated[str, typer.Option(help="Model name, run folder or .keras file.")],
            source: sources.OptionalSource = None, skip_bad: SkipBad = False,
-           report: ReportFile = None, as_json: AsJson = False):
-    """Hold a file against its Keras model; exit 0 when it holds, 1 when it does not.
+           report: ReportFile = None, as_json: AsJson = False) -> None:
+    """Hold a file against its Keras model; exit 0 when the file holds, 1 when it does not.
 
     Example: `seqattn verify vit.tflite --against runs/demo --data sample:eurosat`
     """
@@ -133,7 +144,7 @@ def verify(file: Annotated[str, typer.Argument(help="The .tflite or .onnx file."
 def benchmark(files: Annotated[list[str], typer.Argument(help=".tflite files.")],
               threads: Annotated[int, typer.Option(help="CPU threads to run the file on.")] = 2,
               runs: Annotated[int, typer.Option(help="Number of timed runs.")] = 50,
-              report: ReportFile = None, as_json: AsJson = False):
+              report: ReportFile = None, as_json: AsJson = False) -> None:
     """Time exported files on random inputs, and count the tokens per second of those that write.
 
     Example: `seqattn benchmark runs/demo/*.tflite --threads 2 --runs 50`

@@ -2,14 +2,21 @@
 
 import json
 import pathlib
+import typing
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 from rich import box
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 
 from keras_seqattn.errors import explain
+from keras_seqattn.files import whole
+
+if typing.TYPE_CHECKING:
+    from keras_seqattn.edge import Report
 
 screen = Console(markup=False, emoji=False, highlight=False)
 notes = Console(markup=False, emoji=False, highlight=False, stderr=True)
@@ -23,25 +30,33 @@ Beam = Annotated[int, typer.Option(
     min=1, help="Beginnings that are followed at once; 1 is greedy. A file has one other width.")]
 
 
-def busy(text):
-    """Says what goes on, until the block ends; nothing where no terminal is."""
+def busy(text: str) -> Status:
+    """Says what goes on until the block ends, if there is a terminal."""
     return notes.status(text)
 
 
-def refuse(kind, **given):
-    """Refuses options that the model at hand would not heed; their defaults count as not given."""
+def refuse(kind: str, **given: typing.Any) -> None:
+    """Refuses options that the model at hand would not heed.
+
+    Args:
+        kind: What models do for which the options are made.
+        **given: The options by name. One with a false value counts as not given.
+
+    Raises:
+        ValueError: an option is given.
+    """
     given = {name: value for name, value in given.items() if value}
     if given:
         raise ValueError(explain(f"such options are for models that {kind}",
                                  fix="leave them out", **given))
 
 
-def table(*columns):
+def table(*columns: str) -> Table:
     """An empty table."""
     return Table(*columns, box=box.SIMPLE)
 
 
-def show_reports(reports):
+def show_reports(reports: Iterable[dict]) -> None:
     """Prints reports on exported files, one line each."""
     shown = table("precision", "bytes", "accuracy", "agree", "error", "ms", "holds")
     for each in reports:
@@ -54,8 +69,16 @@ def show_reports(reports):
     screen.print(shown)
 
 
-def finish_report(result, report, as_json, more=None):
-    """Prints and writes the report on one exported file."""
+def finish_report(result: "Report", report: pathlib.Path | None, as_json: bool,
+                  more: dict | None = None) -> None:
+    """Prints and writes the report on one exported file, as `finish` does.
+
+    Args:
+        result: The report.
+        report: As for `finish`.
+        as_json: As for `finish`.
+        more: Fields that are printed and written beside those of the report.
+    """
     if not as_json:
         show_reports([result.to_dict()])
     finish({**result.to_dict(), **(more or {})}, report, as_json, shown=True)
@@ -63,10 +86,19 @@ def finish_report(result, report, as_json, more=None):
         notes.print(f"note: {text}", soft_wrap=True)
 
 
-def finish(result, report, as_json, shown=False):
-    """Prints a result for people or machines, and writes it if a file was named."""
-    from keras_seqattn.files import whole
+def finish(result: typing.Any, report: pathlib.Path | None, as_json: bool,
+           shown: bool = False) -> None:
+    """Prints a result for people or machines, and writes it if a file was named.
 
+    Args:
+        result: What JSON can hold. It is a dictionary, unless `shown`.
+        report: JSON file to write, or `None`.
+        as_json: Print for machines.
+        shown: The command has printed the result for people.
+
+    Raises:
+        ValueError: the file cannot be written.
+    """
     text = json.dumps(result, indent=1)
     if as_json:
         print(text)

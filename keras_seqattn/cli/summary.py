@@ -8,7 +8,7 @@ import typer
 from keras_seqattn.cli.screen import AsJson, ReportFile, busy, finish, screen, table
 
 
-def list_models(report: ReportFile = None, as_json: AsJson = False):
+def list_models(report: ReportFile = None, as_json: AsJson = False) -> None:
     """List the trained models that come with the project.
 
     Example: `seqattn list`
@@ -30,11 +30,11 @@ def list_models(report: ReportFile = None, as_json: AsJson = False):
 
 def summary(model: Annotated[str, typer.Argument(
                 help="Model name, URL, run folder or .keras file.")],
-            report: ReportFile = None, as_json: AsJson = False):
+            report: ReportFile = None, as_json: AsJson = False) -> None:
     """Show what a model reads, returns and costs, and its layers.
 
-    Multiply-adds are those of one example; of a model that writes, of a source and a target of its
-    largest length, read at once.
+    Multiply-adds are those of one example. The example of a model that writes is a source with a
+    target of the largest length, read at once.
 
     Example: `seqattn summary vit_eurosat`
     """

@@ -1,4 +1,4 @@
-"""The commands that train: `demo`, `train`, and `doctor` beforehand."""
+"""The commands that train: `demo` and `train`; `doctor` beforehand."""
 
 import contextlib
 import os
@@ -30,8 +30,10 @@ Backend = Annotated[str | None, typer.Option(
 
 
 def demo(out: Annotated[pathlib.Path, typer.Option(help="Folder for the results.")] =
-         pathlib.Path("runs/demo"), overrides: Overrides = None):
-    """Train a small ViT on the sample images, export, verify, classify, report.
+         pathlib.Path("runs/demo"), overrides: Overrides = None) -> None:
+    """Train a small ViT on the sample images and take it to the edge.
+
+    The command exports and verifies files, classifies test images with one, and writes a report.
 
     Example: `seqattn demo --out runs/demo`
     """
@@ -51,12 +53,14 @@ def train(recipe: Recipe, overrides: Overrides = None,
           skip_bad: SkipBad = False,
           wait: Annotated[float, typer.Option(
               help="Longest wait for the other workers, in seconds.")] = 300.0,
-          backend: Backend = None, as_json: AsJson = False):
+          backend: Backend = None, as_json: AsJson = False) -> None:
     """Train a recipe with `model.fit` and write a run folder.
 
-    The same command on a laptop, on several GPUs, on every host of `TF_CONFIG` and on a TPU.
-    Exit code 75 means that SIGTERM came and the state was saved, or that another worker was
-    lost: start it again with `--resume`.
+    The command is the same on a laptop, on several GPUs, on every host of `TF_CONFIG` and on a
+    TPU.
+
+    Exit code 75 means that SIGTERM came and the state was saved, or that another worker was lost.
+    Start the command again then, with `--resume`.
 
     Example: `seqattn train demo train.epochs=3 --out runs/short`
     """
@@ -80,10 +84,10 @@ def doctor(recipe: Recipe, overrides: Overrides = None,
            strategy: Annotated[str, typer.Option(help="tpu, so far the only one.")] = "tpu",
            replicas: Annotated[int, typer.Option(
                min=1, help="TPU cores that share each batch.")] = 8,
-           backend: Backend = None, report: ReportFile = None, as_json: AsJson = False):
-    """List what keeps a recipe from a TPU, without one; exit 0 when nothing does, 1 otherwise.
+           backend: Backend = None, report: ReportFile = None, as_json: AsJson = False) -> None:
+    """List what keeps a recipe from a TPU; exit 0 when nothing does, 1 when something does.
 
-    The training and the validation step are compiled with XLA on the CPU.
+    No TPU is needed. The training and the validation step are compiled with XLA on the CPU.
 
     Example: `seqattn doctor demo train.batch_size=64 --strategy tpu`
     """
@@ -106,14 +110,14 @@ def doctor(recipe: Recipe, overrides: Overrides = None,
         raise typer.Exit(1)
 
 
-def _run_name(recipe):
-    """Name of the run of a recipe: its file's, or its folder's if it is called recipe.yaml."""
+def _run_name(recipe: str) -> str:
+    """Name of a recipe's run: that of its file, or of the folder of a file called recipe.yaml."""
     path = pathlib.Path(recipe)
     return path.resolve().parent.name if path.stem == "recipe" else path.stem
 
 
-def _choose_backend(backend):
-    """Sets the backend of Keras, which it reads when it is imported."""
+def _choose_backend(backend: str | None) -> None:
+    """Sets the backend of Keras, which Keras reads when it is imported."""
     if backend is None:
         return
     if backend not in BACKENDS:

@@ -2,7 +2,9 @@
 
 import pathlib
 import sys
+import typing
 import warnings
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated
 
 import typer
@@ -16,7 +18,7 @@ Images = Annotated[list[str], typer.Argument(help="Picture files.")]
 
 def classify(file: File, images: Images,
              top: Annotated[int, typer.Option(help="Number of classes to show.")] = 3,
-             as_json: AsJson = False):
+             as_json: AsJson = False) -> None:
     """Name what is on pictures, from the exported file alone.
 
     Example: `seqattn classify runs/demo/vit_dynamic_wi8_afp32.tflite photo.jpg`
@@ -31,7 +33,7 @@ def classify(file: File, images: Images,
     finish(results, None, as_json, shown=True)
 
 
-def caption(file: File, images: Images, beam: Beam = 1, as_json: AsJson = False):
+def caption(file: File, images: Images, beam: Beam = 1, as_json: AsJson = False) -> None:
     """Write what is on pictures, one line each, from the exported file alone.
 
     Example: `seqattn caption captioner.tflite photo.png --beam 4`
@@ -43,14 +45,14 @@ def caption(file: File, images: Images, beam: Beam = 1, as_json: AsJson = False)
 def translate(file: File,
               texts: Annotated[list[str], typer.Argument(
                   help="Texts to translate; - stands for the lines of standard input.")],
-              beam: Beam = 1, as_json: AsJson = False):
+              beam: Beam = 1, as_json: AsJson = False) -> None:
     """Translate texts, one line each, from the exported file alone.
 
     Example: `seqattn translate translate.tflite "We are here." --beam 4`
     """
     writer = _load(file, writes=True)
 
-    def write(text):
+    def write(text: str) -> str:
         if not text.strip():
             warnings.warn("an empty text has an empty translation", stacklevel=2)
         return writer.translate(text, beam)
@@ -58,8 +60,19 @@ def translate(file: File,
     _write("text", "translation", _lines(texts), write, as_json)
 
 
-def _load(file, writes):
-    """The file, if it does what the command is about: write sequences, or tell classes apart."""
+def _load(file: str, writes: bool) -> typing.Any:
+    """Opens a file that writes sequences, or one that tells classes apart, as a command needs it.
+
+    Args:
+        file: Path of the file.
+        writes: Whether the file must write sequences.
+
+    Returns:
+        `edge.run.writer.Writer` or `edge.Runner`.
+
+    Raises:
+        ValueError: the file is no exported file, or one of the other kind.
+    """
     from keras_seqattn import edge
 
     if file.endswith(".keras") or pathlib.Path(file).is_dir():
@@ -73,8 +86,17 @@ def _load(file, writes):
     return runner
 
 
-def _write(source, result, given, write, as_json):
-    """Prints what is written about each source as soon as it is, or all of it as JSON."""
+def _write(source: str, result: str, given: Iterable[str], write: Callable[[str], str],
+           as_json: bool) -> None:
+    """Prints what is written about each source as soon as it is, or all at the end as JSON.
+
+    Args:
+        source: What a source is called in JSON.
+        result: What a text about a source is called in JSON.
+        given: The sources.
+        write: Function from a source to a text.
+        as_json: Print JSON.
+    """
     results = []
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)  # about each source, not about the first only
@@ -85,7 +107,8 @@ def _write(source, result, given, write, as_json):
     finish(results, None, as_json, shown=True)
 
 
-def _lines(texts):
+def _lines(texts: Iterable[str]) -> Iterator[str]:
+    """The texts, with the lines of standard input in place of each `-`."""
     for text in texts:
         if text != "-":
             yield text

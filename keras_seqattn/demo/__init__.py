@@ -1,7 +1,11 @@
-"""The whole road in one call: train, export, verify, classify, report."""
+"""The whole road in one call, from training to a report on verified files."""
 
 import json
+import os
+import pathlib
 import shutil
+import typing
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -13,13 +17,20 @@ from keras_seqattn.files import output_folder, whole
 
 SHOWN = 3
 PRECISIONS = ("float32", "dynamic_wi8_afp32", "static_wi8_ai8")
+# File name, class, and the classes that the file names with their probabilities.
+Classified = tuple[str, str, list[tuple[str, float]]]
 
 
-def run(out, recipe="demo", overrides=(), tell=print):
-    """Trains a recipe, takes it to the edge and writes down what came of it.
+def run(out: os.PathLike[str] | str, recipe: str = "demo", overrides: Sequence[str] = (),
+        tell: Callable[[str], typing.Any] = print) -> dict[str, typing.Any]:
+    """Trains a recipe, takes the model to the edge and writes down what came of it.
 
-    The folder then holds the run folder of `training.fit`, `vit_PRECISION.tflite` for each
-    of `PRECISIONS`, `images/` with test images to classify, `report.json` and `report.html`.
+    The folder then holds:
+
+    - the run folder of `training.fit`;
+    - `vit_PRECISION.tflite` for each of `PRECISIONS`;
+    - `images/` with test images to classify;
+    - `report.json` and `report.html`.
 
     Args:
         out: Folder for the results.
@@ -28,7 +39,7 @@ def run(out, recipe="demo", overrides=(), tell=print):
         tell: Function that shows a line of progress.
 
     Returns:
-        The report as a dictionary: `data`, `train`, `keras`, `edge`.
+        The report under the keys `data`, `train`, `keras` and `edge`.
 
     Raises:
         ValueError: the recipe is wrong or the folder cannot be written.
@@ -40,50 +51,67 @@ def run(out, recipe="demo", overrides=(), tell=print):
         raise ValueError(explain(
             "the demo exports to TFLite, which needs Keras on TensorFlow",
             backend=keras.backend.backend(), fix="set KERAS_BACKEND=tensorflow"))
-    recipe = training.read(recipe, overrides)
-    out = output_folder(out)
-    tell(f"Training {recipe.model.size} ViT on {recipe.data.source}")
-    shutil.rmtree(out / "states", ignore_errors=True)  # a demo always starts anew
-    trained = training.fit(recipe, out)
-    test = data.load(recipe.data.source, "test", recipe.model.image_shape)
-    inputs = scale(test.images)
-    logits = trained.model.predict(inputs, batch_size=250, verbose=0)
+    plan: training.Recipe = training.read(recipe, overrides)
+    folder = output_folder(out)
+    tell(f"Training {plan.model.size} ViT on {plan.data.source}")
+    shutil.rmtree(folder / "states", ignore_errors=True)  # a demo always starts anew
+    trained = training.fit(plan, folder)
+    test = held_out(plan.data.source, plan.model.image_shape)
+    logits = trained.model.predict(scale(test.images), batch_size=250, verbose=0)
     accuracy = float(np.mean(logits.argmax(-1) == test.labels))
     tell(f"Accuracy on {len(test.labels)} test images: {accuracy:.3f}")
-    reports = []
+    reports = _export(trained, folder, test, plan.data.source, tell)
+    classified = _classify(folder, test, reports[-1].file)
+    for name, truth, ranked in classified:
+        tell(f"{name} ({truth}): " + ", ".join(f"{label} {share:.0%}" for label, share in ranked))
+    report = {
+        "data": {
+            "source": plan.data.source, "classes": list(trained.classes),
+            "test_examples": len(test.labels), "image_shape": list(plan.model.image_shape)},
+        "train": {
+            "seconds": trained.seconds, "epochs": plan.train.epochs,
+            "examples_per_s": trained.examples_per_s, "history": trained.history,
+            "recipe": plan.model_dump(mode="json"), "parameters": trained.model.count_params()},
+        "keras": {"accuracy": accuracy},
+        "edge": [each.to_dict() for each in reports],
+    }
+    with whole(folder / "report.json") as path:
+        path.write_text(json.dumps(report, indent=1, default=float), encoding="utf-8")
+    write_html(folder / "report.html", report, trained.model, test, logits, classified)
+    tell(f"Report: {folder / 'report.html'}")
+    return report
+
+
+def held_out(source: str, image_shape: tuple[int, int, int]) -> data.LabelledImages:
+    """The test images of a source, in memory wherever they are stored."""
+    examples = data.load(source, "test", image_shape)
+    return examples if isinstance(examples, data.LabelledImages) else examples.in_memory()
+
+
+def _export(trained: training.Run, out: pathlib.Path, test: data.LabelledImages, source: str,
+            tell: Callable[[str], typing.Any]) -> list[edge.Report]:
+    """Exports and verifies a trained model in each of `PRECISIONS`; times all files in turn."""
+    inputs, reports = scale(test.images), []
     for precision in PRECISIONS:
         file = out / f"vit_{precision}.tflite"
         tell(f"Exporting and verifying {file}")
         reports.append(edge.export(
             trained.model, file, precision, labels=trained.classes, inputs=inputs,
-            targets=test.labels, calibration=recipe.data.source))
+            targets=test.labels, calibration=source))
     latencies = edge.benchmark([each.file for each in reports], runs=200)
     for each, latency in zip(reports, latencies, strict=True):
         each.latency = latency
-    classified = _classify(out, test, reports[-1].file)
-    for name, truth, ranked in classified:
-        tell(f"{name} ({truth}): " + ", ".join(f"{label} {share:.0%}" for label, share in ranked))
-    report = {
-        "data": {
-            "source": recipe.data.source, "classes": list(trained.classes),
-            "test_examples": len(test.labels), "image_shape": list(recipe.model.image_shape)},
-        "train": {
-            "seconds": trained.seconds, "epochs": recipe.train.epochs,
-            "examples_per_s": trained.examples_per_s, "history": trained.history,
-            "recipe": recipe.model_dump(mode="json"),
-            "parameters": trained.model.count_params()},
-        "keras": {"accuracy": accuracy},
-        "edge": [each.to_dict() for each in reports],
-    }
-    with whole(out / "report.json") as path:
-        path.write_text(json.dumps(report, indent=1, default=float), encoding="utf-8")
-    write_html(out / "report.html", report, trained.model, test, logits, classified)
-    tell(f"Report: {out / 'report.html'}")
-    return report
+    return reports
 
 
-def _classify(out, test, file):
-    """Writes a test image of each of the first classes as a file and lets the device name it."""
+def _classify(out: pathlib.Path, test: data.LabelledImages, file: str) -> list[Classified]:
+    """Writes a test image of each of the first classes as a picture file and lets a file name it.
+
+    Args:
+        out: Folder of the results.
+        test: The test images.
+        file: The exported file.
+    """
     from PIL import Image
 
     folder = output_folder(out / "images")

@@ -1,17 +1,22 @@
 """How far apart what reads and what is read lie in an image."""
 
+from collections.abc import Sequence
+
+import keras
 import numpy as np
 
 from keras_seqattn.inspection.attention import vit_scores
 from keras_seqattn.models import vit_geometry
+from keras_seqattn.shapes import Tensor
 
 
-def attention_distance(scores, grid, patch_size, num_prefix=0):
+def attention_distance(scores: np.ndarray, grid: Sequence[int], patch_size: int,
+                       num_prefix: int = 0) -> np.ndarray:
     """Mean distance over which each head reads, in pixels.
 
-    The distance between the centres of the reading and the read patch, weighted with the scores.
-    Class and register tokens lie nowhere: they are left out on both sides, and what remains of a
-    row is brought to a sum of 1.
+    The distance is that between the centres of the reading and the read patch. Its weights are the
+    scores. Class and register tokens lie nowhere, so they are left out on both sides. What remains
+    of a row is brought to a sum of 1.
 
     Args:
         scores: Scores of a block, `(B, N, T, T)`.
@@ -20,7 +25,7 @@ def attention_distance(scores, grid, patch_size, num_prefix=0):
         num_prefix: Number of tokens before the patches.
 
     Returns:
-        NumPy float, `(N,)`: the mean over images and reading patches, in pixels.
+        Float, `(N,)`, in pixels. The mean is over images and reading patches.
 
     Example: what reads only itself, and what reads 3 patches of 2 pixels alike.
 
@@ -38,33 +43,34 @@ def attention_distance(scores, grid, patch_size, num_prefix=0):
     return ((read * distances).sum(axis=-1) / rows).mean(axis=(0, 2))
 
 
-def attention_distances(model, images, batch_size=16):
+def attention_distances(model: keras.Model, images: Tensor, batch_size: int = 16) -> np.ndarray:
     """Mean distance over which each head of a Vision Transformer reads, in pixels.
 
     Args:
         model: Vision Transformer, functional.
-        images: Float, `(B, height, width, channels)`, as the model takes them; the paper averages
-            over 128.
+        images: Float, `(B, height, width, channels)`, as the model takes them. The paper averages
+            over 128 images.
         batch_size: Number of images whose scores are held at once.
 
     Returns:
-        NumPy float, `(L, N)`, in pixels; `attention_distance` of each block.
+        `attention_distance` of each block, float `(L, N)`, in pixels.
 
     Raises:
         ValueError: the model is no Vision Transformer.
     """
     geometry = vit_geometry(model)
-    grid = tuple(side // geometry.patch_size for side in images.shape[1:3])
-    total = 0.0
+    height, width = (side // geometry.patch_size for side in images.shape[1:3])
+    means, sizes = [], []
     for start in range(0, len(images), batch_size):
         part = images[start:start + batch_size]
         scores, _ = vit_scores(model, part)
-        total += len(part) * np.stack([attention_distance(
-            each, grid, geometry.patch_size, geometry.num_prefix) for each in scores])
-    return total / len(images)
+        means.append([attention_distance(
+            each, (height, width), geometry.patch_size, geometry.num_prefix) for each in scores])
+        sizes.append(len(part))
+    return np.average(means, axis=0, weights=sizes)
 
 
-def uniform_distance(grid, patch_size):
+def uniform_distance(grid: Sequence[int], patch_size: int) -> float:
     """Distance of a head that reads all patches alike: the mean over all pairs, in pixels.
 
     Of the pairs of a grid, `(GH - |y|)·(GW - |x|)` lie `y` rows and `x` columns apart.

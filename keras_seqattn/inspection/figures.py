@@ -1,24 +1,33 @@
 """Figures of what a model sees and attends to, drawn with matplotlib and returned, not shown."""
 
+import typing
+from collections.abc import Sequence
+
 import numpy as np
 
 from keras_seqattn.errors import explain
 from keras_seqattn.inspection.canvas import BLUE, ORANGE, canvas, overlay, picture
 
+if typing.TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
-def attention_figure(images, maps, titles, scale="share of the attention"):
-    """Draws each image, and below it itself in grey under its attention map.
+
+def attention_figure(images: np.ndarray, maps: np.ndarray, titles: Sequence[str],
+                     scale: str = "share of the attention") -> "Figure":
+    """Draws each image, and below each the image in grey under its attention map.
 
     Args:
         images: `(n, height, width, 3)`, uint8.
-        maps: Float, `(n, GH, GW)`, as `attention_maps`, `rollout_maps` and `gradient_rollout_maps`
-            return them.
+        maps: Float, `(n, GH, GW)`, such as `attention_maps` or `rollout_maps` returns.
         titles: One text per image.
         scale: What the numbers of a map are.
 
     Returns:
-        `matplotlib.figure.Figure` of two rows: images, images with maps. Each map has a scale of
-        colours of its own, from 0.
+        A figure of two rows: images, then images with maps. Each map has its own scale of colours,
+        which begins at 0.
     """
     figure = canvas(2.7 * len(images) + 0.3, 5.9)
     axes = figure.subplots(2, len(images), squeeze=False)
@@ -29,21 +38,22 @@ def attention_figure(images, maps, titles, scale="share of the attention"):
             axis.set_axis_off()
         axes[0, column].set_title(title, fontsize=10)
         bar = figure.colorbar(drawn, ax=axes[1, column], location="bottom", shrink=0.9, label=scale)
-        bar.solids.set_alpha(1)
+        typing.cast("QuadMesh", bar.solids).set_alpha(1)
         bar.locator = _ticks(3)
     return figure
 
 
-def distance_figure(distances, uniform, image_shape):
+def distance_figure(distances: np.ndarray, uniform: float,
+                    image_shape: Sequence[int]) -> "Figure":
     """Draws over which distance each head of each block reads.
 
     Args:
-        distances: Float, `(L, N)`, in pixels, as of `attention_distances`.
-        uniform: Distance of a head that reads all patches alike, as of `uniform_distance`.
+        distances: Float, `(L, N)`, in pixels, as `attention_distances` returns.
+        uniform: Distance of a head that reads all patches alike, as `uniform_distance` returns.
         image_shape: `(height, width, …)` of the images, in pixels.
 
     Returns:
-        `matplotlib.figure.Figure`: a dot per head above the number of its block, from 1.
+        A figure with a dot per head, above the number of the block of the head, from 1.
     """
     figure = canvas(6.4, 4.4)
     axis = figure.subplots()
@@ -63,14 +73,14 @@ def distance_figure(distances, uniform, image_shape):
     return figure
 
 
-def position_figure(similarity):
-    """Draws, for each patch, how alike its position is to those of all patches.
+def position_figure(similarity: np.ndarray) -> "Figure":
+    """Draws for each patch how alike its position is to those of all patches.
 
     Args:
-        similarity: Float, `(GH, GW, GH, GW)`, as of `position_similarity`.
+        similarity: Float, `(GH, GW, GH, GW)`, as `position_similarity` returns.
 
     Returns:
-        `matplotlib.figure.Figure`: a small map for each patch, at the place of the patch.
+        A figure with a small map for each patch, at the place of the patch.
     """
     height, width = similarity.shape[:2]
     sheet = np.full((height * (height + 1) - 1, width * (width + 1) - 1), np.nan)
@@ -92,23 +102,24 @@ def position_figure(similarity):
     return figure
 
 
-def filter_figure(components, shares):
+def filter_figure(components: np.ndarray, shares: np.ndarray) -> "Figure":
     """Draws principal components of the patch filters, row by row.
 
     Args:
-        components: Float, `(K, P, P, channels)`, as of `patch_filters`; 3 channels or 1.
-        shares: Float, `(K,)`, alike.
+        components: Float, `(K, P, P, channels)`, as `patch_filters` returns. There must be 1 or 3
+            channels.
+        shares: Float, `(K,)`, as `patch_filters` returns.
 
     Returns:
-        `matplotlib.figure.Figure`: each component with grey for 0, its largest number at the end
-        of the scale, and its share above.
+        A figure of the components, the share of each above. Grey stands for 0. The largest number
+        of a component stands at the end of the scale.
 
     Raises:
-        ValueError: the filters are neither of colours nor of grey.
+        ValueError: the filters have neither 1 channel nor 3.
     """
     if components.shape[-1] not in (1, 3):
         raise ValueError(explain(
-            "filters can be shown of 3 channels or of 1", channels=components.shape[-1],
+            "filters to be shown must have 1 channel or 3", channels=components.shape[-1],
             fix="show some channels, components[..., :3]"))
     columns = min(7, len(components))
     rows = -(-len(components) // columns)
@@ -125,16 +136,20 @@ def filter_figure(components, shares):
     return figure
 
 
-def ranges_figure(ranges):
+def ranges_figure(ranges: dict[str, dict[str, np.ndarray]]) -> "Figure":
     """Draws the ranges of what flows through the blocks.
 
     Args:
-        ranges: As of `activation_ranges`.
+        ranges: As `activation_ranges` returns.
 
     Returns:
-        `matplotlib.figure.Figure`: for the residual stream and each other place a band from 0.1 %
-        to 99.9 %, a standard deviation, and the outermost numbers; then, for each place, the
-        ratio of the widest feature to the median one.
+        A figure with a panel for the residual stream and for each other place. A panel shows:
+
+        - a band from 0.1 % to 99.9 %;
+        - the standard deviation;
+        - the outermost numbers.
+
+        The last panel shows for each place the ratio of the widest feature to the median one.
     """
     figure = canvas(10.2, 6.6)
     axes = figure.subplots(2, 3)
@@ -170,7 +185,7 @@ def ranges_figure(ranges):
     return figure
 
 
-def _band(axis, depth, values):
+def _band(axis: "Axes", depth: np.ndarray, values: dict[str, np.ndarray]) -> None:
     axis.fill_between(depth, values["low"], values["high"], color=BLUE, alpha=0.25, linewidth=0,
                       label="0.1 % to 99.9 %")
     axis.plot(depth, values["std"], color=BLUE, linewidth=1.2, label="standard deviation")
@@ -178,7 +193,7 @@ def _band(axis, depth, values):
     axis.plot(depth, values["min"], "v", color=ORANGE, markersize=4, label="minimum")
 
 
-def _ratio_axis(axis):
+def _ratio_axis(axis: "Axes") -> None:
     from matplotlib.ticker import LogLocator, NullLocator
 
     axis.set(yscale="log", ylabel="widest feature / median one")
@@ -191,13 +206,13 @@ def _ratio_axis(axis):
     axis.legend(fontsize=8, loc="upper left")
 
 
-def _shades(number):
+def _shades(number: int) -> np.ndarray:
     from matplotlib import colormaps
 
     return colormaps["viridis"](np.linspace(0, 0.85, number))
 
 
-def _ticks(number):
+def _ticks(number: int) -> "MaxNLocator":
     from matplotlib.ticker import MaxNLocator
 
     return MaxNLocator(number, integer=number > 3)

@@ -8,23 +8,26 @@ from keras_seqattn.inspection.attention import as_array
 from keras_seqattn.inspection.watch import layers_in
 
 
-def patch_filters(model, num_components=28):
+def patch_filters(model: keras.Model, num_components: int = 28) -> tuple[np.ndarray, np.ndarray]:
     """Principal components of the filters that make tokens of patches.
 
-    They are the right singular vectors of the `D` filters, each of `P·P·channels` numbers. Of a
-    stem of several convolutions it is the first.
+    The components are the right singular vectors of the `D` filters. Each filter has
+    `P·P·channels` numbers. In a stem of several convolutions the filters are those of the first.
 
     Args:
         model: Model with a convolution, such as a Vision Transformer.
-        num_components: Number of components wanted; there are at most `min(P·P·channels, D)`.
+        num_components: Number of components wanted. There are at most `min(P·P·channels, D)`.
 
     Returns:
-        NumPy float, `(K, P, P, channels)`: components of length 1, at right angles to each other,
-        the largest number of each positive; and `(K,)`: the share of the filters' sum of squares
-        that lies along each, falling.
+        Two float arrays:
+
+        - The components, `(K, P, P, channels)`. Each has length 1, and its largest number is
+          positive. All are at right angles to each other.
+        - Their shares, `(K,)`. A share says how much of the filters' sum of squares lies along a
+          component. Shares fall.
 
     Raises:
-        ValueError: the model has no convolution; `num_components` below 1.
+        ValueError: the model has no convolution, or `num_components` is below 1.
 
     Example:
 

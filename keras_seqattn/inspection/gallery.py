@@ -1,7 +1,10 @@
 """Every figure of a Vision Transformer by its name, drawn from the model and from pictures."""
 
 import dataclasses
+import typing
+from collections.abc import Callable, Sequence
 
+import keras
 import numpy as np
 
 from keras_seqattn.data.batches import scale
@@ -15,39 +18,45 @@ from keras_seqattn.inspection.positions import position_similarity
 from keras_seqattn.inspection.ranges import activation_ranges
 from keras_seqattn.models import vit_geometry
 
+if typing.TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Labels = Sequence[str] | None
+
 
 @dataclasses.dataclass(frozen=True)
 class Drawn:
-    """A figure, what it shows, and its numbers.
+    """A figure with its numbers and its texts.
 
     Attributes:
-        figure: `matplotlib.figure.Figure`.
-        arrays: Dictionary of NumPy arrays.
-        title: What it is.
-        caption: How to read it.
+        figure: The figure.
+        arrays: The numbers that the figure shows, by name.
+        title: What the figure is.
+        caption: How to read the figure.
     """
 
-    figure: object
-    arrays: dict
+    figure: "Figure"
+    arrays: dict[str, np.ndarray]
     title: str
     caption: str
 
 
-def draw(name, model, pixels=None, labels=None):
+def draw(name: str, model: keras.Model, pixels: np.ndarray | None = None,
+         labels: Labels = None) -> Drawn:
     """Draws a figure of a Vision Transformer.
 
     Args:
         name: A key of `FIGURES`.
         model: Vision Transformer, functional.
-        pixels: Pictures in the model's size, uint8, `(n, height, width, channels)`; the figures in
-            `WITHOUT_PICTURES` need none. Means and ranges are over all of them.
-        labels: Names of the classes; numbers where there are none.
+        pixels: Pictures in the model's size, uint8, `(n, height, width, channels)`. Means and
+            ranges are over all pictures. The figures in `WITHOUT_PICTURES` need none.
+        labels: Names of the classes. Classes without names are shown as numbers.
 
     Returns:
-        `Drawn`.
+        The figure, its numbers, its title and its caption.
 
     Raises:
-        ValueError: `name` is unknown; pictures are needed; the model has not what is shown.
+        ValueError: `name` is unknown, pictures are missing, or the model lacks what is shown.
     """
     if name not in FIGURES:
         raise ValueError(explain("the figure is not known", figure=name,
@@ -58,8 +67,8 @@ def draw(name, model, pixels=None, labels=None):
     return FIGURES[name](model, pixels, labels)
 
 
-def classes_said(model, pixels, labels=None):
-    """What a classifier says of each picture, as texts; empty texts where it does not classify."""
+def classes_said(model: keras.Model, pixels: np.ndarray, labels: Labels = None) -> list[str]:
+    """The class that a model gives each picture, as text; empty texts where it has no classes."""
     output = model.predict_on_batch(scale(pixels))
     if output.ndim != 2:
         return [""] * len(pixels)
@@ -67,24 +76,24 @@ def classes_said(model, pixels, labels=None):
     return [f"class {place}" if labels is None else labels[place] for place in said]
 
 
-def _attention(model, pixels, labels):
+def _attention(model: keras.Model, pixels: np.ndarray, labels: Labels) -> Drawn:
     maps = attention_maps(model, scale(pixels))
     return _over_pictures(
         maps, "attention_maps", model, pixels, labels, "share of the attention",
         "Attention in the last block",
-        "What the model pools reads bright patches most; mean of the heads.")
+        "What the model pools reads bright patches most. Each map is the mean of the heads.")
 
 
-def _rollout(model, pixels, labels):
+def _rollout(model: keras.Model, pixels: np.ndarray, labels: Labels) -> Drawn:
     maps = rollout_maps(model, scale(pixels))
     return _over_pictures(
         maps, "rollout_maps", model, pixels, labels, "share of the output",
         "Attention rolled out through all blocks",
         "How much of the output comes from each patch if half of each block's output comes through "
-        "its attention (Abnar and Zuidema 2020); mean of the heads.")
+        "its attention (Abnar and Zuidema 2020). Each map is the mean of the heads.")
 
 
-def _gradient_rollout(model, pixels, labels):
+def _gradient_rollout(model: keras.Model, pixels: np.ndarray, labels: Labels) -> Drawn:
     maps = gradient_rollout_maps(model, scale(pixels))
     return _over_pictures(
         maps, "gradient_rollout_maps", model, pixels, labels, "relevance",
@@ -93,13 +102,14 @@ def _gradient_rollout(model, pixels, labels):
         "blocks (Chefer et al. 2021).")
 
 
-def _over_pictures(maps, name, model, pixels, labels, unit, title, caption):
+def _over_pictures(maps: np.ndarray, name: str, model: keras.Model, pixels: np.ndarray,
+                   labels: Labels, unit: str, title: str, caption: str) -> Drawn:
     titles = classes_said(model, pixels, labels)
     return Drawn(figures.attention_figure(pixels, maps, titles, unit), {name: maps}, title,
                  f"{caption} Each picture has a scale of its own.")
 
 
-def _distance(model, pixels, labels):
+def _distance(model: keras.Model, pixels: np.ndarray, labels: Labels) -> Drawn:
     distances = attention_distances(model, scale(pixels))
     patch_size = vit_geometry(model).patch_size
     shape = pixels.shape[1:3]
@@ -109,40 +119,41 @@ def _distance(model, pixels, labels):
         figures.distance_figure(distances, uniform, shape),
         {"attention_distances": distances, "uniform_distance": np.array(uniform)},
         "Mean attention distance",
-        "How far apart the reading and the read patches lie, weighted by attention; each dot is a "
-        f"head (Dosovitskiy et al. 2021, figure 7 right). Mean over {count}; class and register "
-        "tokens left out. Low dots look at their neighbourhood, like convolutions.")
+        "How far apart the reading and the read patches lie, weighted by attention. Each dot is a "
+        f"head (Dosovitskiy et al. 2021, figure 7 right). The mean is over {count}, without class "
+        "and register tokens. Low dots look at their neighbourhood, like convolutions.")
 
 
-def _positions(model, pixels, labels):
+def _positions(model: keras.Model, pixels: np.ndarray | None, labels: Labels) -> Drawn:
     similarity = position_similarity(model)
     return Drawn(
         figures.position_figure(similarity), {"position_similarity": similarity},
         "Similarity of positions",
-        "Each small map belongs to the patch at its place and shows how alike its position is to "
-        "all others (Dosovitskiy et al. 2021, figure 7 centre). Rows and columns show where they "
-        "were learned.")
+        "Each small map belongs to the patch at its place. The map shows how alike the position of "
+        "the patch is to all others (Dosovitskiy et al. 2021, figure 7 centre). Rows and columns "
+        "show where the model learned them.")
 
 
-def _filters(model, pixels, labels):
+def _filters(model: keras.Model, pixels: np.ndarray | None, labels: Labels) -> Drawn:
     components, shares = patch_filters(model)
     return Drawn(
         figures.filter_figure(components, shares),
         {"filter_components": components, "filter_shares": shares}, "Patch filters",
-        "What the first convolution mostly looks for, with the share of its filters' sum of "
-        "squares (Dosovitskiy et al. 2021, figure 7 left). Grey is 0.")
+        "What the first convolution mostly looks for (Dosovitskiy et al. 2021, figure 7 left). The "
+        "number above is the share of the filters' sum of squares. Grey is 0.")
 
 
-def _ranges(model, pixels, labels):
+def _ranges(model: keras.Model, pixels: np.ndarray, labels: Labels) -> Drawn:
     ranges = activation_ranges(model, scale(pixels))
     return Drawn(
         figures.ranges_figure(ranges),
         {f"ranges_{place}_{name}": values for place, statistics in ranges.items()
          for name, values in statistics.items()}, "Ranges of activations",
-        "What quantisation has to cover: marks far outside the band are outliers that coarsen all "
-        "other numbers, and a high ratio at the lower right says that a few features are to blame.")
+        "What quantisation has to cover. Marks far outside the band are outliers, which coarsen "
+        "all other numbers. A high ratio at the lower right says that a few features are to blame.")
 
 
-FIGURES = {"attention": _attention, "rollout": _rollout, "gradient-rollout": _gradient_rollout,
-           "distance": _distance, "positions": _positions, "filters": _filters, "ranges": _ranges}
+FIGURES: dict[str, Callable[..., Drawn]] = {
+    "attention": _attention, "rollout": _rollout, "gradient-rollout": _gradient_rollout,
+    "distance": _distance, "positions": _positions, "filters": _filters, "ranges": _ranges}
 WITHOUT_PICTURES = ("positions", "filters")

@@ -1,5 +1,7 @@
 """Gradients by the scores of attention, on every backend."""
 
+from collections.abc import Callable, Sequence
+
 import keras
 import numpy as np
 from keras import ops
@@ -7,9 +9,10 @@ from keras import ops
 from keras_seqattn.errors import explain
 from keras_seqattn.inspection.attention import as_array, attending
 from keras_seqattn.inspection.watch import watched
+from keras_seqattn.shapes import Tensor
 
 
-def gradient(function, inputs):
+def gradient(function: Callable[[list[Tensor]], Tensor], inputs: list[Tensor]) -> list[Tensor]:
     """Gradient of a function by each of its inputs.
 
     Args:
@@ -17,7 +20,7 @@ def gradient(function, inputs):
         inputs: List of float tensors.
 
     Returns:
-        List of tensors, each of the shape of its input.
+        One tensor for each input, of the shape of the input.
 
     Example:
 
@@ -44,11 +47,13 @@ def gradient(function, inputs):
     return torch.autograd.grad(function(inputs), inputs, allow_unused=True, materialize_grads=True)
 
 
-def score_gradients(model, images, classes=None):
-    """Scores of a Vision Transformer, and the gradients of a class' logit by them.
+def score_gradients(model: keras.Model, images: Tensor, classes: Sequence[int] | None = None
+                    ) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Scores of a Vision Transformer, and the gradients of a class' logit by these scores.
 
-    What attention puts out is linear in its scores, so that the gradient by a score is the
-    gradient by the output, taken back through the last projection, times the value it weighs.
+    The output of attention is linear in the scores. The gradient by a score is therefore the
+    gradient by the output, taken back through the last projection, times the value that the score
+    weighs.
 
     Args:
         model: Vision Transformer that classifies.
@@ -56,11 +61,11 @@ def score_gradients(model, images, classes=None):
         classes: One class per image, `(B,)`. Defaults to those with the highest logits.
 
     Returns:
-        List of pairs of NumPy arrays, scores and gradients: `(B, N, T, T)` for each block, and then
-        `(B, N, 1, T)` for attention pooling, if there is any.
+        Pairs of scores and gradients. Each block has one, `(B, N, T, T)`. Attention pooling has the
+        last, `(B, N, 1, T)`, where the model has such a layer.
 
     Raises:
-        ValueError: the model returns no logits; a class is unknown.
+        ValueError: the model returns no logits, or a class is unknown.
     """
     scores, back, made = [], [], []
 
@@ -78,33 +83,33 @@ def score_gradients(model, images, classes=None):
         logits = as_array(model(images, training=False))
     chosen = _one_hot(model, logits, classes)
 
-    def logit(shifts):
-        shifts = iter(shifts)
+    def logit(shifts: list[Tensor]) -> Tensor:
+        left = iter(shifts)
         with watched(layers, lambda layer, call, *arguments, **keywords: call(
-                *arguments, **keywords) + next(shifts)):
+                *arguments, **keywords) + next(left)):
             return ops.sum(ops.multiply(model(images, training=False), chosen))
 
     return [(each, _by_scores(as_array(slope), *way)) for each, slope, way in zip(
         scores, gradient(logit, made), back, strict=True)]
 
 
-def _by_scores(slope, kernel, value):
-    """From the gradient by what attention puts out, `(B, T, D)`, to that by its scores."""
+def _by_scores(slope: np.ndarray, kernel: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """From the gradient by the output of attention, `(B, T, D)`, to the gradient by its scores."""
     value = np.repeat(value, len(kernel) // value.shape[1], axis=1)            # (B, N, T, H)
     return np.einsum("btd,nhd->bnth", slope, kernel) @ value.swapaxes(2, 3)
 
 
-def _one_hot(model, logits, classes):
-    """A 1 for each image, where its class is: `(B, num_classes)`."""
+def _one_hot(model: keras.Model, logits: np.ndarray, classes: Sequence[int] | None) -> np.ndarray:
+    """A 1 for each image at the place of its class: `(B, num_classes)`."""
     if logits.ndim != 2:
         raise ValueError(explain(
             "the model must return logits, one per class", model=model.name,
             output_shape=logits.shape, fix="pass a model with a head"))
-    classes = logits.argmax(axis=-1) if classes is None else np.asarray(classes)
-    if classes.shape != logits.shape[:1] or not np.isin(
-            classes, np.arange(logits.shape[1])).all():
+    chosen = logits.argmax(axis=-1) if classes is None else np.asarray(classes)
+    if chosen.shape != logits.shape[:1] or not np.isin(
+            chosen, np.arange(logits.shape[1])).all():
         raise ValueError(explain(
-            "`classes` must name one class of the model for each image", classes=classes.tolist(),
+            "`classes` must name one class of the model for each image", classes=chosen.tolist(),
             images=logits.shape[0], num_classes=logits.shape[1],
             fix="pass one integer from 0 to num_classes - 1 per image"))
-    return np.eye(logits.shape[1], dtype="float32")[classes]
+    return np.eye(logits.shape[1], dtype="float32")[chosen]

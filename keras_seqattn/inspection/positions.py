@@ -1,5 +1,6 @@
 """How alike a model's positions are: whether it knows rows and columns."""
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -9,15 +10,16 @@ from keras_seqattn.layers import LearnedPositionEmbedding, PositionalEncoding
 from keras_seqattn.models import vit_geometry
 
 
-def position_similarity(model):
+def position_similarity(model: keras.Model) -> np.ndarray:
     """Cosine similarity of the positions of all patches, learned or fixed.
 
     Args:
         model: Vision Transformer, functional.
 
     Returns:
-        NumPy float, `(GH, GW, GH, GW)`, from -1 to 1: of the patch in row and column `[y, x]` with
-        each other. The grid is that of the position table; class and register tokens are left out.
+        Float, `(GH, GW, GH, GW)`, from -1 to 1. The map `[y, x]` compares the patch in row `y` and
+        column `x` with each patch. The grid is that of the position table, without class and
+        register tokens.
 
     Raises:
         ValueError: the model is no Vision Transformer, or has no positions.

@@ -1,31 +1,40 @@
 """How large the numbers inside a model are: what quantisation will see."""
 
+import keras
 import numpy as np
 
 from keras_seqattn.inspection.attention import as_array
 from keras_seqattn.inspection.watch import encoder_blocks, watched
+from keras_seqattn.shapes import Tensor
 
 PLACES = ("input", "attention_norm", "attention", "after_attention", "feed_forward_norm", "hidden",
           "output")
 STATISTICS = ("min", "low", "high", "max", "std", "channel_ratio")
 
 
-def activation_ranges(model, inputs):
+def activation_ranges(model: keras.Model, inputs: Tensor) -> dict[str, dict[str, np.ndarray]]:
     """Ranges of what flows through each encoder block.
 
-    The places are a block's `"input"`, what leaves its `"attention_norm"` and its `"attention"`,
-    the residual stream `"after_attention"`, what leaves its `"feed_forward_norm"` and the
-    `"hidden"` layer of its feed-forward network, activation included, and its `"output"`.
+    The places in a block are:
+
+    - `"input"` and `"output"` of the block;
+    - the residual stream `"after_attention"`;
+    - what leaves `"attention_norm"`, `"attention"` and `"feed_forward_norm"`;
+    - what leaves the `"hidden"` layer of the feed-forward network, activation included.
+
+    The statistics of a place are over all inputs, tokens and features:
+
+    - `"min"`, `"max"` and the standard deviation `"std"`;
+    - the quantiles `"low"` (0.1 %) and `"high"` (99.9 %);
+    - `"channel_ratio"`: the largest size of any feature over the median of the features' largest
+      sizes. So much finer could most features be rounded on their own.
 
     Args:
-        model: `keras.Model`; the blocks may lie anywhere in it.
+        model: The blocks may lie anywhere in it.
         inputs: What the model takes, `(B, …)`.
 
     Returns:
-        `{place: {statistic: NumPy float (L,)}}`, over all inputs, tokens and features: `"min"`,
-        `"max"`, the quantiles `"low"` (0.1 %) and `"high"` (99.9 %), `"std"`, and
-        `"channel_ratio"`: the largest size of any feature over the median of the features'
-        largest sizes, which is how much finer most features could be rounded on their own.
+        For each place a dictionary, which holds a float array `(L,)` for each statistic.
 
     Raises:
         ValueError: the model has no encoder block.
@@ -38,7 +47,8 @@ def activation_ranges(model, inputs):
     >>> ranges["hidden"]["max"].shape
     (6,)
     """
-    entering, leaving = {}, {}
+    entering: dict[keras.Layer, str] = {}
+    leaving: dict[keras.Layer, str] = {}
     for block in encoder_blocks(model):
         entering[block] = "input"
         # the residual stream enters the second part: by its norm, or past it
@@ -47,7 +57,7 @@ def activation_ranges(model, inputs):
         leaving |= {block.attention_norm: "attention_norm", block.attention: "attention",
                     block.feed_forward_norm: "feed_forward_norm",
                     block.feed_forward.hidden_dense: "hidden", block: "output"}
-    found = {place: [] for place in PLACES}
+    found: dict[str, list] = {place: [] for place in PLACES}
 
     def around(layer, call, inputs, *arguments, **keywords):
         output = call(inputs, *arguments, **keywords)
@@ -62,7 +72,8 @@ def activation_ranges(model, inputs):
             for place, rows in found.items()}
 
 
-def _statistics(x):
+def _statistics(x: np.ndarray) -> tuple:
+    """Numbers of the `STATISTICS` of what flows through a place."""
     low, high = np.quantile(x, (0.001, 0.999))
     channels = abs(x).reshape(-1, x.shape[-1]).max(axis=0)
     ratio = channels.max() / max(np.median(channels), np.finfo("float32").tiny)

@@ -1,26 +1,29 @@
 """All figures of a model on one page that needs nothing else."""
 
-import base64
 import html
-import io
+import os
 import pathlib
 import string
+from collections.abc import Mapping, Sequence
 
 from keras_seqattn.files import whole
+from keras_seqattn.inspection.canvas import data_url
+from keras_seqattn.inspection.gallery import Drawn
 
 TEMPLATE = pathlib.Path(__file__).with_name("report.html")
 DPI, CSS_DPI = 160, 96
 
 
-def write_report(path, model, pictures, drawn, missing):
+def write_report(path: os.PathLike[str] | str, model: str, pictures: Sequence[str],
+                 drawn: Mapping[str, Drawn], missing: Mapping[str, str]) -> None:
     """Writes the page.
 
     Args:
         path: Path of the page.
         model: Name of the model.
         pictures: Names of the pictures.
-        drawn: `gallery.Drawn` of each figure by its name.
-        missing: Why others could not be drawn, by their names.
+        drawn: The figures by name.
+        missing: Why the other figures could not be drawn, by name.
     """
     page = string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         model=html.escape(model),
@@ -34,15 +37,13 @@ def write_report(path, model, pictures, drawn, missing):
         temporary.write_text(page, encoding="utf-8")
 
 
-def _section(name, drawn):
-    """A figure at its own size, with what scrolls it where the screen is narrower."""
-    title, buffer = html.escape(drawn.title), io.BytesIO()
-    drawn.figure.savefig(buffer, format="png", dpi=DPI)
+def _section(name: str, drawn: Drawn) -> str:
+    """A figure at its own size, in a frame that scrolls where the screen is narrower."""
+    title = html.escape(drawn.title)
     width, height = (round(inches * CSS_DPI) for inches in drawn.figure.get_size_inches())
-    data = base64.b64encode(buffer.getvalue()).decode()
     return (
         f'<h2 id="{name}">{title}</h2>\n'
         f'<figure><div class="scroll" tabindex="0" role="region" aria-label="{title}">'
         f'<img width="{width}" height="{height}" alt="{title}. {html.escape(drawn.caption)}" '
-        f'src="data:image/png;base64,{data}"></div>\n'
+        f'src="{data_url(drawn.figure, DPI)}"></div>\n'
         f"<figcaption>{html.escape(drawn.caption)}</figcaption></figure>")

@@ -3,21 +3,29 @@
 import contextlib
 import functools
 import inspect
+import typing
+from collections.abc import Callable, Collection, Iterator
 
+import keras
+
+from keras_seqattn import borrowed
 from keras_seqattn.errors import explain
 from keras_seqattn.layers import TransformerEncoderBlock
+from keras_seqattn.shapes import Tensor
 
 
 @contextlib.contextmanager
-def watched(layers, around):
+def watched(layers: Collection[keras.Layer],
+            around: Callable[..., typing.Any]) -> Iterator[None]:
     """Puts a function around the calls of layers, until the block ends.
 
-    It works wherever the layers lie: in nested models, in layers and models of your own, and
-    within what is compiled.
+    The layers may lie anywhere: in nested models or in layers and models of your own. What is
+    compiled within the block is watched too.
 
     Args:
         layers: Layers of a model.
-        around: Function of a layer, its own `call` and the arguments of the call, in place of it.
+        around: Function that takes the place of a layer's `call`. It is given the layer, the
+            layer's own `call`, and the arguments of the call.
     """
     before = [(layer, vars(layer).get("call")) for layer in layers]
     try:
@@ -32,7 +40,7 @@ def watched(layers, around):
                 vars(layer)["call"] = call
 
 
-def layers_in(model, kinds):
+def layers_in(model: keras.Layer, kinds: type | tuple[type, ...]) -> list[keras.Layer]:
     """All layers of some kinds in a model, also those within other layers, each once.
 
     Args:
@@ -40,25 +48,25 @@ def layers_in(model, kinds):
         kinds: A class or a tuple of classes.
 
     Returns:
-        List of layers. Those that a layer holds stand in the order in which it made them.
+        The layers. Those that a layer holds stand in the order in which that layer made them.
     """
     found, seen = [], set()
 
-    def look(layer):
+    def look(layer: keras.Layer) -> None:
         if id(layer) in seen:
             return
         seen.add(id(layer))
         if isinstance(layer, kinds):
             found.append(layer)
-        for inner in layer._layers:
+        for inner in borrowed.inner_layers(layer):
             look(inner)
 
     look(model)
     return found
 
 
-def encoder_blocks(model):
-    """All `TransformerEncoderBlock`s of a model; refuses one without."""
+def encoder_blocks(model: keras.Model) -> list[TransformerEncoderBlock]:
+    """All `TransformerEncoderBlock`s of a model; a model without any is refused."""
     blocks = layers_in(model, TransformerEncoderBlock)
     if not blocks:
         raise ValueError(explain(
@@ -67,23 +75,25 @@ def encoder_blocks(model):
     return blocks
 
 
-def call_with_scores(model, inputs, layers=None):
+def call_with_scores(model: keras.Model, inputs: Tensor,
+                     layers: Collection[keras.Layer] | None = None
+                     ) -> tuple[typing.Any, list[Tensor]]:
     """Calls a model and keeps the scores of its attention, each computed once.
 
     Args:
-        model: `keras.Model`.
+        model: The layers may lie anywhere in it.
         inputs: What the model takes, `(B, …)`.
-        layers: Layers whose call takes `return_attention_scores`, anywhere in the model: blocks,
-            `MultiHeadAttention` (Keras' as well), `AttentionPooling`. Defaults to all
+        layers: Layers whose call takes `return_attention_scores`. These are blocks, every
+            `MultiHeadAttention` (that of Keras too) and `AttentionPooling`. Defaults to all
             `TransformerEncoderBlock`s.
 
     Returns:
-        What the model returns, and a list of the scores, `(B, N, T, S)` each, in the order in which
-        the layers ran. All are tensors of the backend, so that the function can be compiled, as by
-        `tf.function` or `jax.jit`.
+        What the model returns, and a list of the scores, `(B, N, T, S)` each. The list is in the
+        order in which the layers ran. All are tensors of the backend. So the function can be
+        compiled, as by `tf.function` or `jax.jit`.
 
     Raises:
-        ValueError: the model has no such block.
+        ValueError: `layers` is unset, and the model has no `TransformerEncoderBlock`.
 
     Example:
 
@@ -94,8 +104,8 @@ def call_with_scores(model, inputs, layers=None):
     >>> len(scores), tuple(scores[0].shape)
     (6, (2, 4, 7, 7))
 
-    Cost: that of calling the model, and the room for the scores; attention that runs in a fused
-    kernel otherwise (JAX, PyTorch) runs without.
+    Cost: that of calling the model, and the room for the scores. On JAX and PyTorch attention runs
+    without the fused kernel that it takes otherwise.
     """
     found = []
 

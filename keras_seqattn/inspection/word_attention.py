@@ -1,27 +1,36 @@
 """Which part of a picture a captioner looks at for each word, as arrays and as a figure."""
 
 import math
+import typing
+from collections.abc import Sequence
 
 import numpy as np
 from keras import ops
 
 from keras_seqattn.inspection.canvas import canvas, overlay, picture
 
+if typing.TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from keras_seqattn.data.tokenizer import Tokenizer
+    from keras_seqattn.models.image_captioner import Captioner
+
 COLUMNS = 6
 
 
-def words(model, image, tokenizer, beam=1):
+def words(model: "Captioner", image: np.ndarray, tokenizer: "Tokenizer",
+          beam: int = 1) -> tuple[list[str], np.ndarray]:
     """Writes a caption and keeps what was looked at for each word.
 
     Args:
-        model: `models.Captioner` with attention.
+        model: Captioner with attention.
         image: Float, `(height, width, channels)`, as the model takes it.
-        tokenizer: `data.tokenizer.Tokenizer` that the model was trained with.
+        tokenizer: The tokeniser that the model was trained with.
         beam: Number of beginnings that are followed; 1 is greedy decoding.
 
     Returns:
-        The tokens of the caption as texts, `T` of them, without the end; and the scores with which
-        each was written, NumPy float `(T, GH, GW)`, each map with a sum of 1.
+        The `T` tokens of the caption as texts, without the end, and the scores with which each was
+        written. The scores are float, `(T, GH, GW)`; each map sums to 1.
 
     Raises:
         ValueError: the model has no attention, or `beam` is out of its range.
@@ -38,17 +47,17 @@ def words(model, image, tokenizer, beam=1):
             np.reshape(scores[:len(ids)], (-1, *model.grid)))
 
 
-def words_figure(image, tokens, scores):
+def words_figure(image: np.ndarray, tokens: Sequence[str], scores: np.ndarray) -> "Figure":
     """Draws the picture once for each word, with what was looked at for that word over it.
 
     Args:
         image: `(height, width, 3)`, uint8.
-        tokens: Texts, as of `words`.
-        scores: Float, `(T, GH, GW)`, as of `words`.
+        tokens: Texts, as `words` returns them.
+        scores: Float, `(T, GH, GW)`, as `words` returns them.
 
     Returns:
-        `matplotlib.figure.Figure`: the picture and `T` panels, read row by row. All panels share
-        one scale of colours.
+        A figure of the picture and `T` panels, read row by row. All panels share one scale of
+        colours.
     """
     columns = min(COLUMNS, len(tokens) + 1)
     rows = math.ceil((len(tokens) + 1) / columns)

@@ -1,6 +1,7 @@
-"""`keras_seqattn.cli`: what all of the command has: help, mistakes, `--debug`."""
+"""`keras_seqattn.cli`: the help, the mistakes and the `--debug` of all commands."""
 
 import pytest
+import typer
 
 from keras_seqattn import cli, edge
 
@@ -61,10 +62,24 @@ def test_without_a_command_there_is_help(seqattn):
     assert "classify" in out
 
 
-@pytest.mark.parametrize("command", [
-    "demo", "train", "doctor", "evaluate", "export", "verify", "benchmark", "classify",
-    "caption", "translate", "inspect", "list", "summary", "reproduce"])
+COMMANDS = typer.main.get_command(cli.app).commands
+
+
+def test_the_commands_are_those_of_the_design():
+    assert set(COMMANDS) == {
+        "demo", "train", "doctor", "evaluate", "export", "verify", "benchmark", "classify",
+        "caption", "translate", "inspect", "list", "summary", "convert", "reproduce"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(seqattn, command):
     code, out, _ = seqattn(command, "--help")
     assert code == 0
-    assert f"seqattn {command}" in out.replace("\n", " ")
+    assert f"seqattn {command}" in out.split("Example:")[1].replace("\n", " ")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_flag_says_what_it_does_and_no_two_the_same(command):
+    told = [parameter.help for parameter in COMMANDS[command].params]
+    assert all(text.endswith(".") and len(text.split()) > 1 for text in told)
+    assert len(set(told)) == len(told)

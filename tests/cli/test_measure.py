@@ -86,7 +86,7 @@ def test_a_limit_takes_sentences_from_all_over_the_split(translator, seqattn):
     assert "beam: 3\n" in out
     assert "bleu_all_references: 100\n" not in out    # the targets are those of greedy decoding
     known = list(pairs.load(translator.data, "train").references())
-    chosen = sources.sentence_pairs(translator.data, "train", translator.model, 5, False)
+    chosen = sources.sentence_pairs(translator.data, "train", 5, False)
     assert list(chosen.references()) == [known[place] for place in (
         0, *((len(known) - 1) * i // 4 for i in (1, 2, 3)), len(known) - 1)]
 

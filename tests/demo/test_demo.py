@@ -3,9 +3,10 @@
 import html.parser
 import json
 
+import numpy as np
 import pytest
 
-from keras_seqattn import demo, edge
+from keras_seqattn import data, demo, edge
 from keras_seqattn.testing import check_error
 
 pytestmark = pytest.mark.edge
@@ -77,6 +78,15 @@ def test_it_says_what_the_device_says(finished):
     ranked = edge.load(folder / "vit_dynamic_wi8_afp32.tflite").classify(first, top=3)
     line = next(line for line in said if line.startswith(first.name))
     assert f"{ranked[0][0]} {ranked[0][1]:.0%}" in line
+
+
+def test_images_that_are_decoded_when_they_are_read_are_held(monkeypatch):
+    expected = demo.held_out("sample:eurosat", (5, 7, 3))
+    monkeypatch.setattr(data.sources, "IN_MEMORY", 0)
+    found = demo.held_out("sample:eurosat", (5, 7, 3))
+    assert found.classes == expected.classes
+    np.testing.assert_array_equal(found.images, expected.images)
+    np.testing.assert_array_equal(found.labels, expected.labels)
 
 
 def test_another_backend_is_told_before_any_training(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from keras_seqattn import inspection
 
 
 def _brute(scores, grid, patch_size, num_prefix):
-    """The weighted mean over every head, image, reading and read patch, one by one."""
+    """The weighted mean, in one loop over images, heads and patches that read."""
     batch, heads = scores.shape[:2]
     total = np.zeros(heads)
     places = [(y, x) for y in range(grid[0]) for x in range(grid[1])]

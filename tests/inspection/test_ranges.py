@@ -1,4 +1,4 @@
-"""`keras_seqattn.inspection.ranges`: the numbers of a block, layer by layer, and planted ones."""
+"""`keras_seqattn.inspection.ranges`: the numbers of each layer of a block, and planted ones."""
 
 import keras
 import numpy as np

@@ -73,7 +73,10 @@ def test_compiled_as_eager(small_vit, images):
 
 
 def test_any_layer_that_has_scores(rng, drawn):
-    """Keras' attention, both of a decoder block's, and the block's own, which is the memory's."""
+    """Keras' attention, both attentions of a decoder block, and the block itself.
+
+    The scores of the block are those of its cross-attention.
+    """
     tokens, memory = keras.Input((5, 12)), keras.Input((7, 12))
     theirs = keras.layers.MultiHeadAttention(2, 3)
     block = layers.TransformerDecoderBlock(4, 11)

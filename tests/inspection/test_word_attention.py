@@ -7,6 +7,7 @@ from arrays import array, assert_close
 
 from keras_seqattn.data.tokenizer import Tokenizer
 from keras_seqattn.inspection import words, words_figure
+from keras_seqattn.inspection.watch import layers_in
 from keras_seqattn.models import captioner
 from keras_seqattn.testing import check_error
 
@@ -19,11 +20,17 @@ def _model(**options):
     return captioner(encoder, TOKENIZER.vocab_size, max_length=6, embed_dim=3, units=7, **options)
 
 
+def _logits(model):
+    found, = (layer for layer in layers_in(model, keras.layers.Dense) if layer.name == "logits")
+    return found
+
+
 def test_scores_are_those_of_the_call_on_the_written_caption(rng):
     model, image = _model(), rng.normal(size=(8, 12, 3)).astype("float32")
-    kernel, bias = model.get_layer("writer")._logits.get_weights()
+    logits = _logits(model)
+    kernel, bias = logits.get_weights()
     bias[[0, 1, 2, 3]] = -9.0                     # writes words until it is cut
-    model.get_layer("writer")._logits.set_weights([9 * kernel, bias])
+    logits.set_weights([9 * kernel, bias])
     tokens, scores = words(model, image, TOKENIZER)
     ids = model.generate(image[None]).tokens[0]
     assert tokens == [TOKENIZER.decode([token]) for token in ids]
@@ -37,9 +44,10 @@ def test_scores_are_those_of_the_call_on_the_written_caption(rng):
 
 def test_a_caption_without_a_word_has_no_map(rng):
     model = _model()
-    kernel, bias = model.get_layer("writer")._logits.get_weights()
+    logits = _logits(model)
+    kernel, bias = logits.get_weights()
     bias[2] = 99.0
-    model.get_layer("writer")._logits.set_weights([kernel, bias])
+    logits.set_weights([kernel, bias])
     tokens, scores = words(model, rng.normal(size=(8, 12, 3)), TOKENIZER)
     assert tokens == []
     assert scores.shape == (0, 2, 3)
