@@ -7,8 +7,7 @@ from arrays import array, assert_close
 from keras import ops
 from tolerances import FLOAT32
 
-from keras_seqattn import models
-from keras_seqattn.checkpoints.families import huggingface
+from keras_seqattn import checkpoints, models
 from keras_seqattn.inspection import attention_maps, attention_scores
 
 
@@ -71,7 +70,7 @@ def test_images_of_another_size(small_vit, rng):
 
 
 def test_a_model_of_hugging_face(goldens):
-    model = huggingface.vision_encoder_decoder(goldens / "hf_vit_gpt2" / "projected")
+    model, _ = checkpoints.load_with_report(goldens / "hf_vit_gpt2" / "projected")
     images = np.load(goldens / "hf_vit_gpt2" / "projected" / "io.npz")["pixel_values"]
     encoder = model.encoder
     images = images.transpose(0, 2, 3, 1)
