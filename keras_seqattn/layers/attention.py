@@ -32,7 +32,7 @@ def attend(query, key, value, allowed=None, *, scale, bias=None, causal=False, d
         causal: If `True`, query `t` reads keys `0 … S-T+t` only.
         drop: Function applied to the scores before they weigh the values (dropout), or `None`.
         flash_attention: `False` keeps JAX and PyTorch off their flash kernels, `True` insists,
-            `None` lets the backend choose.
+            `None` lets the backend choose, on JAX among those for GPUs.
         return_attention_scores: If `True`, also returns the scores before dropout.
 
     Returns:
@@ -80,24 +80,36 @@ def _attend_fused(query, key, value, allowed, scale, causal, flash_attention):
         # A row without a key is NaN in some kernels: it reads all keys, and is put to zero below.
         reads = ops.any(allowed, axis=-1, keepdims=True)
         allowed = ops.logical_or(allowed, ops.logical_not(reads))
-        if _on_tpu():  # Keras' kernel there applies the first example's mask to all
-            flash_attention = False
     query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
     if keras.backend.backend() == "torch" and query.shape[2] != key.shape[2]:
         groups = query.shape[2] // key.shape[2]
         key, value = ops.repeat(key, groups, axis=2), ops.repeat(value, groups, axis=2)
     output = ops.dot_product_attention(
         query, key, value, mask=allowed, scale=scale, is_causal=causal,
-        flash_attention=flash_attention)
+        flash_attention=_flash_kernel(flash_attention))
     output = ops.transpose(output, (0, 2, 1, 3))                           # (B, N, T, H_v)
     if allowed is not None:
         output = ops.where(reads, output, ops.zeros_like(output))
     return output
 
 
-def _on_tpu():
-    return keras.backend.backend() == "jax" and any(
-        device.startswith("tpu") for device in keras.distribution.list_devices())
+def _flash_kernel(wanted):
+    """What Keras is told about flash kernels: on JAX `False`, unless all devices are GPUs.
+
+    On a TPU Keras 3.15.1 would take its Splash kernel there. Without a mask that kernel is causal
+    and ignores the scale. With a mask it gives all examples the mask of the first.
+    """
+    if keras.backend.backend() != "jax":
+        return wanted
+    devices = keras.distribution.list_devices()
+    if all(device.startswith("gpu") for device in devices):
+        return wanted
+    if wanted:
+        raise ValueError(explain(
+            "`flash_attention=True` needs a GPU on JAX: CPUs have no flash kernel, and Keras' "
+            "kernel for TPUs (Splash) gives wrong numbers", flash_attention=wanted,
+            devices=devices, fix="leave flash_attention unset, and XLA fuses the plain product"))
+    return False
 
 
 def _grouped_product(left, right):
@@ -145,7 +157,7 @@ class ScaledDotProductAttention(keras.layers.Layer):
         dropout: Share of attention scores dropped in training, in `[0, 1)`.
         scale: Factor on the query before the product. Defaults to `H**-0.5`.
         flash_attention: `None` lets JAX and PyTorch pick a kernel, `False` forbids flash kernels,
-            `True` insists on one.
+            `True` insists on one. JAX has one for GPUs alone.
         seed: Seed of the dropout. `None` draws one.
 
     Call arguments:
@@ -166,7 +178,8 @@ class ScaledDotProductAttention(keras.layers.Layer):
 
     Raises:
         ValueError: `dropout` outside `[0, 1)`; inputs not of rank 4; head sizes of query and key
-            differ; the number of key/value heads does not divide the number of query heads.
+            differ; the number of key/value heads does not divide the number of query heads;
+            `flash_attention=True` on JAX without a GPU.
 
     Example:
 

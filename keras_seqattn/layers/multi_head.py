@@ -32,7 +32,7 @@ class MultiHeadAttention(keras.layers.Layer):
             and the last.
         sliding_window: If set, a query reads keys fewer than this many positions away.
         flash_attention: `None` lets JAX and PyTorch pick a kernel, `False` forbids flash kernels,
-            `True` insists on one.
+            `True` insists on one. JAX has one for GPUs alone.
         kernel_initializer: Initializer of the kernels.
         bias_initializer: Initializer of the biases.
         kernel_regularizer: Regularizer of the kernels.
@@ -67,7 +67,8 @@ class MultiHeadAttention(keras.layers.Layer):
 
     Raises:
         ValueError: a size below 1; `dropout` outside `[0, 1)`; `num_kv_heads` does not divide
-            `num_heads`; ranks, positions or the attention mask do not fit each other.
+            `num_heads`; ranks, positions or the attention mask do not fit each other;
+            `flash_attention=True` on JAX without a GPU.
 
     Example:
 
