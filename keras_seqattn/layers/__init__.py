@@ -2,7 +2,6 @@
 
 from keras_seqattn.layers import masks
 from keras_seqattn.layers.activations import gelu_tanh, quick_gelu
-from keras_seqattn.layers.attention import ScaledDotProductAttention
 from keras_seqattn.layers.captioner import LSTMCaptioner
 from keras_seqattn.layers.feed_forward import FeedForward
 from keras_seqattn.layers.last_step import LastStep
@@ -19,6 +18,7 @@ from keras_seqattn.layers.pooling import AttentionPooling
 from keras_seqattn.layers.position import PositionalEncoding
 from keras_seqattn.layers.residual import PreActivationBottleneck, StandardizedConv2D
 from keras_seqattn.layers.residual_stem import ResidualStem
+from keras_seqattn.layers.scaled_dot_product import ScaledDotProductAttention
 from keras_seqattn.layers.temporal import TemporalConvBlock, TemporalConvNet
 from keras_seqattn.layers.tokens import ClassToken, FirstTokens
 from keras_seqattn.layers.transformer import TransformerDecoderBlock, TransformerEncoderBlock
