@@ -82,13 +82,16 @@ pass a positive whole number.
                 fix="pass a positive whole number", **{name: value}))
 
 
-def check_sequence(input_shape: Sequence[int | None], layer: str) -> None:
-    """Checks that a layer's input is a sequence of known width, `(B, T, D)`.
+def check_sequence(input_shape: Sequence[int | None], layer: str) -> int:
+    """Checks that a layer's input is a sequence of known width, `(B, T, D)`, and returns `D`.
 
     >>> check_sequence((None, 5, 3), "ClassToken")
+    3
     """
-    if len(input_shape) != 3 or input_shape[-1] is None:
+    width = input_shape[-1] if len(input_shape) == 3 else None
+    if width is None:
         raise ValueError(explain(
             f"the input of {layer} must have rank 3 and a known width: "
             "(batch, positions, features)", input_shape=tuple(input_shape),
             fix="reshape it, or set the last axis"))
+    return width

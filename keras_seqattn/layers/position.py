@@ -91,8 +91,7 @@ class PositionalEncoding(keras.layers.Layer):
     table = property(lambda self: self._table)
 
     def build(self, input_shape: Shape) -> None:
-        check_sequence(input_shape, "PositionalEncoding")
-        length, embed_dim = input_shape[1:]
+        embed_dim, length = check_sequence(input_shape, "PositionalEncoding"), input_shape[1]
         parts = 2 if self.grid is None else 4
         if embed_dim % parts:
             raise ValueError(explain(

@@ -87,10 +87,11 @@ class ScaledDotProductAttention(TracedLayer):
                 "`key` and `value` must have the same heads and positions",
                 key_shape=tuple(key_shape), value_shape=tuple(value_shape),
                 fix="pass a key and a value of the same sequence"))
-        if query_shape[1] % key_shape[1]:
+        query_heads, key_heads = query_shape[1], key_shape[1]
+        if query_heads is not None and key_heads is not None and query_heads % key_heads:
             raise ValueError(explain(
-                "the key/value heads must divide the query heads", query_heads=query_shape[1],
-                key_heads=key_shape[1], fix="change the number of heads (axis 1)"))
+                "the key/value heads must divide the query heads", query_heads=query_heads,
+                key_heads=key_heads, fix="change the number of heads (axis 1)"))
 
     def call(self, query: Tensor, value: Tensor, key: Tensor | None = None,
              query_mask: Tensor | None = None, value_mask: Tensor | None = None,

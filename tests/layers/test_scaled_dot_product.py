@@ -1,5 +1,6 @@
 """`keras_seqattn.layers.scaled_dot_product`."""
 
+import keras
 import numpy as np
 import pytest
 from arrays import array, assert_close, normal
@@ -38,6 +39,14 @@ def test_dropout_acts_in_training_only_and_keeps_the_mean():
 def test_wrong_head_shapes(shapes, received):
     arrays = [np.ones(shape, "float32") for shape in shapes]
     check_error(lambda: ScaledDotProductAttention()(*arrays), **received)
+
+
+def test_heads_of_unknown_number_are_read(rng):
+    inputs = keras.Input((None, 5, 7))
+    model = keras.Model(inputs, ScaledDotProductAttention()(inputs, inputs))
+    for num_heads in (2, 3):
+        x = normal(rng, 2, num_heads, 5, 7)
+        assert_close(model(x), ScaledDotProductAttention()(x, x))
 
 
 def test_flash_attention_excludes_dropout():
