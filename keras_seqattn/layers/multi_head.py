@@ -10,13 +10,8 @@ from keras_seqattn.errors import check_count, check_share
 from keras_seqattn.layers import masks
 from keras_seqattn.layers.attention import attend, check_flash, finite, join_masks
 from keras_seqattn.layers.head_axes import HeadAxes, axes_tuple, check_shapes
-from keras_seqattn.layers.projection import (
-    Constraint,
-    HeadProjections,
-    Initializer,
-    Regularizer,
-    project,
-)
+from keras_seqattn.layers.projection import HeadProjections, project
+from keras_seqattn.layers.settings import Constraint, Initializer, Regularizer
 from keras_seqattn.shapes import Shape, Tensor
 
 

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_seqattn.errors import check_count, explain
+from keras_seqattn.layers.settings import Initializer
 from keras_seqattn.shapes import Shape, Tensor
 
 
@@ -29,8 +30,10 @@ class Stem(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, height, width, _ = input_shape
-        known = height is not None and width is not None
-        return (batch, height * width // self.patch_size ** 2 if known else None, self.embed_dim)
+        length = None
+        if height is not None and width is not None:
+            length = height * width // self.patch_size ** 2
+        return (batch, length, self.embed_dim)
 
     def get_config(self) -> dict[str, typing.Any]:
         return {
@@ -73,7 +76,7 @@ class PatchEmbedding(Stem):
     """
 
     def __init__(self, patch_size: int, embed_dim: int, use_bias: bool = True,
-                 kernel_initializer: str | keras.initializers.Initializer = "lecun_normal",
+                 kernel_initializer: Initializer = "lecun_normal",
                  **kwargs: typing.Any):
         super().__init__(patch_size, embed_dim, **kwargs)
         self.use_bias = use_bias
@@ -174,9 +177,10 @@ class ConvStem(Stem):
         return as_tokens(self._projection(x))
 
 
-def check_image(input_shape: Shape, layer: str, patch_size: int = 1) -> None:
-    """Refuses what is no image, and an image whose sides the patches do not divide."""
-    if len(input_shape) != 4 or input_shape[-1] is None:
+def check_image(input_shape: Shape, layer: str, patch_size: int = 1) -> int:
+    """Checks that an input is an image whose sides the patches divide, and returns its channels."""
+    channels = input_shape[-1] if len(input_shape) == 4 else None
+    if channels is None:
         raise ValueError(explain(
             f"the input of {layer} must have rank 4 and known channels: "
             "(batch, height, width, channels)", input_shape=tuple(input_shape),
@@ -186,6 +190,7 @@ def check_image(input_shape: Shape, layer: str, patch_size: int = 1) -> None:
             raise ValueError(explain(
                 f"`patch_size` must divide the image {name}", patch_size=patch_size,
                 **{name: side}, fix="resize the image or change patch_size"))
+    return channels
 
 
 def as_tokens(patches: Tensor) -> Tensor:

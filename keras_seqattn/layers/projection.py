@@ -9,12 +9,9 @@ from keras import ops
 
 from keras_seqattn.errors import check_count, explain
 from keras_seqattn.layers.head_axes import axes_tuple
+from keras_seqattn.layers.settings import Constraint, Initializer, Regularizer
 from keras_seqattn.layers.traced import TracedLayer
 from keras_seqattn.shapes import Shape, Tensor
-
-Initializer: typing.TypeAlias = str | keras.initializers.Initializer
-Regularizer: typing.TypeAlias = str | keras.regularizers.Regularizer | None
-Constraint: typing.TypeAlias = str | keras.constraints.Constraint | None
 
 
 def project(dense: keras.layers.EinsumDense, x: Tensor, num_read: int = 1) -> Tensor:
