@@ -9,6 +9,7 @@ from arrays import array, assert_close, normal
 from keras import ops
 from tolerances import FLOAT32
 
+from keras_seqattn import borrowed
 from keras_seqattn.layers import MultiHeadAttention, ScaledDotProductAttention
 from keras_seqattn.testing import check_error, check_layer
 
@@ -106,7 +107,7 @@ def test_masks_of_keras_are_read_and_passed_on():
     x = keras.layers.Embedding(7, 5, mask_zero=True)(tokens)
     layer = MultiHeadAttention(2, 3)
     output = layer(x, x)
-    np.testing.assert_array_equal(array(output._keras_mask), tokens != 0)
+    np.testing.assert_array_equal(array(borrowed.mask_of(output)), tokens != 0)
     bare = array(x)
     assert_close(output, layer(bare, bare, query_mask=tokens != 0, value_mask=tokens != 0))
 
