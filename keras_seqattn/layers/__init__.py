@@ -21,7 +21,8 @@ from keras_seqattn.layers.position import PositionalEncoding
 from keras_seqattn.layers.residual import PreActivationBottleneck, StandardizedConv2D
 from keras_seqattn.layers.residual_stem import ResidualStem
 from keras_seqattn.layers.scaled_dot_product import ScaledDotProductAttention
-from keras_seqattn.layers.temporal import TemporalConvBlock, TemporalConvNet
+from keras_seqattn.layers.temporal_block import TemporalConvBlock
+from keras_seqattn.layers.temporal_net import TemporalConvNet
 from keras_seqattn.layers.tokens import ClassToken, FirstTokens
 
 __all__ = [
