@@ -49,7 +49,7 @@ class MultiHeadAttention(HeadProjections):
         num_kv_heads: Number `K` of key/value heads, a divisor of `num_heads`. Defaults to
             `num_heads`. 1 is multi-query attention.
         use_qkv_bias: Whether the projections of query, key, value and gate have biases. Defaults
-            to `use_bias`, which then speaks of the output alone.
+            to `use_bias`.
 
     Call arguments:
         query: Float, `(B, T, D)`, or with more axes of positions.
