@@ -2,14 +2,15 @@
 
     python benchmarks/attention.py [--rounds 15]
 
-Both layers hold the same weights and take turns within each round; the ratio is the median over
-the rounds of ours / Keras', so that a machine whose speed drifts moves both. Below 1 is faster.
+Both layers hold the same weights and take turns within each round, so a machine whose speed drifts
+moves both. The ratio is the median over the rounds of ours / Keras'. Below 1 ours is faster.
 """
 
 import argparse
 import functools
 import statistics
 import time
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -25,8 +26,9 @@ CASES = {
 }
 
 
-def build(layer_cls, shape, heads, call):
-    """A model of one layer, compiled for training; the same seed gives the same weights."""
+def build(layer_cls: type[keras.layers.Layer], shape: tuple[int, ...], heads: int,
+          call: dict[str, bool]) -> keras.Model:
+    """Makes a model of one layer, compiled for training. The same seed gives the same weights."""
     keras.utils.set_random_seed(7)
     inputs = keras.Input(shape[1:])
     output = layer_cls(heads, shape[2] // heads)(inputs, inputs, **call)
@@ -35,8 +37,8 @@ def build(layer_cls, shape, heads, call):
     return model
 
 
-def seconds(function, repeats=5):
-    """Duration of a few calls in a row, the first of the round left out."""
+def seconds(function: Callable[[], object], repeats: int = 5) -> float:
+    """Returns the mean duration of a few calls in a row. A first call is left out."""
     function()
     start = time.perf_counter()
     for _ in range(repeats):
@@ -44,7 +46,7 @@ def seconds(function, repeats=5):
     return (time.perf_counter() - start) / repeats
 
 
-def main(rounds):
+def main(rounds: int) -> None:
     """Prints one row per case."""
     print(f"{keras.backend.backend()}, keras {keras.__version__}, {rounds} rounds")
     print(f"{'case':26} {'forward ms':>20} {'ratio':>7} {'training ms':>20} {'ratio':>7}")

@@ -1,21 +1,22 @@
-"""One way to phrase every error: the rule, what came in, what to do."""
+"""One way to phrase every error: first the rule, then what came in and what to do."""
 
 import difflib
+from collections.abc import Collection, Sequence
 
 
-def explain(rule, *, fix, **received):
+def explain(rule: str, *, fix: str, **received: object) -> str:
     """Builds the text of an error message.
 
-    Names and values travel together as keyword arguments, so a message cannot
+    Names and values travel together as keyword arguments. So a message cannot
     name one variable and print another.
 
     Args:
-        rule: What must hold, in terms of argument names in backquotes.
+        rule: What must hold. Names of arguments stand in backquotes.
         fix: What to do about it, as the end of a sentence.
         **received: Every value that the rule speaks of, under its own name.
 
     Returns:
-        One sentence each for the rule, the values and the remedy.
+        Three sentences: the rule, the values and the remedy.
 
     >>> explain("`rate` must lie in [0, 1)", rate=1.5, fix="use rate=0.15")
     '`rate` must lie in [0, 1). Received: rate=1.5. To fix: use rate=0.15.'
@@ -24,8 +25,8 @@ def explain(rule, *, fix, **received):
     return f"{rule}. Received: {seen}. To fix: {fix}."
 
 
-def nearest(name, known):
-    """Phrases the remedy for a misspelt name: the nearest known one, then all.
+def nearest(name: object, known: Collection[str]) -> str:
+    """Phrases the remedy for a misspelt name: the nearest known name, then all of them.
 
     >>> nearest("bas", ["tiny", "base"])
     "did you mean 'base'? Known: 'base', 'tiny'"
@@ -39,7 +40,7 @@ def nearest(name, known):
     return f"use one of {listed}"
 
 
-def check_share(**shares):
+def check_share(**shares: float) -> None:
     """Checks that each named rate is a share in [0, 1).
 
     >>> check_share(dropout=0.1)
@@ -60,7 +61,7 @@ pass a share such as dropout=0.1.
                 **{name: value}))
 
 
-def check_count(**counts):
+def check_count(**counts: int) -> None:
     """Checks that each named size is a whole number of at least 1.
 
     >>> check_count(num_heads=3)
@@ -81,13 +82,16 @@ pass a positive whole number.
                 fix="pass a positive whole number", **{name: value}))
 
 
-def check_sequence(input_shape, layer):
-    """Checks that a layer's input is a sequence of known width, `(B, T, D)`.
+def check_sequence(input_shape: Sequence[int | None], layer: str) -> int:
+    """Checks that a layer's input is a sequence of known width, `(B, T, D)`, and returns `D`.
 
     >>> check_sequence((None, 5, 3), "ClassToken")
+    3
     """
-    if len(input_shape) != 3 or input_shape[-1] is None:
+    width = input_shape[-1] if len(input_shape) == 3 else None
+    if width is None:
         raise ValueError(explain(
             f"the input of {layer} must have rank 3 and a known width: "
             "(batch, positions, features)", input_shape=tuple(input_shape),
             fix="reshape it, or set the last axis"))
+    return width

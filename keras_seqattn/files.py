@@ -1,25 +1,26 @@
-"""Writing results: a folder that is known to be writable, and files that are whole or absent."""
+"""Writing results: a folder that can be written, and files that are whole or absent."""
 
 import contextlib
 import os
 import pathlib
 import shutil
 import tempfile
+from collections.abc import Iterator
 
 from keras_seqattn.errors import explain
 
 
-def output_folder(path):
+def output_folder(path: os.PathLike[str] | str) -> pathlib.Path:
     """Makes a folder for results and proves that it can be written.
 
     Args:
-        path: Folder; its parents are made too.
+        path: Folder. Its parents are made too.
 
     Returns:
-        `pathlib.Path`.
+        The folder.
 
     Raises:
-        ValueError: it cannot be made or written.
+        ValueError: The folder cannot be made or written.
     """
     path = pathlib.Path(path)
     try:
@@ -34,17 +35,17 @@ def output_folder(path):
 
 
 @contextlib.contextmanager
-def whole(path):
-    """Gives a temporary path beside `path`, renamed to it only if the block succeeds.
+def whole(path: os.PathLike[str] | str) -> Iterator[pathlib.Path]:
+    """Gives a temporary path beside `path`. Only if the block succeeds, it is renamed to `path`.
 
     Args:
         path: Final path of the file.
 
     Yields:
-        `pathlib.Path` with the same suffix, in a folder of its own beside the final path.
+        A path with the same suffix, in a folder of its own beside the final path.
 
     Raises:
-        ValueError: the folder of `path` cannot be made or written.
+        ValueError: The folder of `path` cannot be made or written, or `path` is a folder.
     """
     path = pathlib.Path(path)
     folder = output_folder(path.parent)

@@ -1,23 +1,28 @@
-"""The contract of a layer, for our layers and for yours: `check_layer`, `check_error`."""
+"""What every layer promises, as checks for our layers and for yours."""
 
 import inspect
 import pathlib
 import tempfile
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
+from keras_seqattn import borrowed
 
-def check_error(call, kind=ValueError, **received):
-    """Checks that a call fails in the house's manner: rule, values, remedy.
+
+def check_error(call: Callable[[], object], kind: type[Exception] = ValueError,
+                **received: object) -> None:
+    """Checks that a call fails, and that its message tells the values and the remedy.
 
     Args:
-        call: Function without arguments that must fail.
+        call: Function without arguments. It must fail.
         kind: Class of the error.
         **received: Values that the message must print under these names.
 
     Raises:
-        AssertionError: the call succeeds, or the message lacks a value or the remedy.
+        AssertionError: The call succeeds. The message lacks a value or the remedy.
 
     >>> from keras_seqattn.layers import FeedForward
     >>> check_error(lambda: FeedForward(mlp_dim=0), mlp_dim=0)
@@ -32,27 +37,30 @@ def check_error(call, kind=ValueError, **received):
     raise AssertionError(f"{kind.__name__} was not raised")
 
 
-def check_layer(layer_cls, kwargs, input_shape, output_shape, num_weights, *,
-                num_inputs=1, keeps_mask=True, unmoved=()):
-    """Builds, calls, saves, reloads and trains one layer, and raises at the first broken promise.
+def check_layer(layer_cls: type[keras.Layer], kwargs: dict[str, Any], input_shape: tuple[int, ...],
+                output_shape: tuple[int, ...], num_weights: int, *, num_inputs: int = 1,
+                keeps_mask: bool = True, unmoved: Sequence[str] = ()) -> None:
+    """Holds a layer to what every layer promises. The first broken promise raises.
 
-    Checks: the config holds exactly the constructor's arguments and rebuilds the layer; symbolic,
-    told and eager shapes agree; `.keras` saves and loads to the same outputs; one training step
-    moves every weight; mixed precision computes in float16 over float32 weights; a mask is passed
-    on.
+    - Its config holds exactly the arguments of the constructor, and rebuilds the layer.
+    - Symbolic, told and eager shapes agree.
+    - A `.keras` file of it gives the same outputs.
+    - One training step moves every weight.
+    - In mixed precision it computes in float16 over float32 weights.
+    - A mask is passed on.
 
     Args:
         layer_cls: Class of the layer.
         kwargs: Arguments of its constructor.
-        input_shape: Shape of an input with its batch axis, all of distinct primes if possible.
-        output_shape: Shape that must come out.
+        input_shape: Shape of an input with its batch axis, distinct primes if possible.
+        output_shape: Shape of the output, with its batch axis.
         num_weights: Number of trainable weight tensors.
-        num_inputs: How many such inputs the layer is called with.
+        num_inputs: Number of such inputs that the layer is called with.
         keeps_mask: Whether a mask of shape `input_shape[:-1]` must reach the output.
-        unmoved: Ends of the paths of weights whose gradient is zero, each a known exception.
+        unmoved: Ends of the paths of weights whose gradient is known to be zero.
 
     Raises:
-        AssertionError: a promise is broken.
+        AssertionError: A promise is broken.
 
     >>> from keras_seqattn.layers import FeedForward
     >>> check_layer(FeedForward, {"mlp_dim": 7}, (2, 5, 3), (2, 5, 3), num_weights=4)
@@ -118,7 +126,7 @@ def _check_mask(layer_cls, kwargs, input_shape, output_shape, num_inputs):
     masked = keras.layers.Masking()(first)
     rest = [keras.Input(input_shape[1:]) for _ in range(num_inputs - 1)]
     output = layer_cls(**kwargs)(masked, *rest)
-    mask = getattr(output, "_keras_mask", None)
+    mask = borrowed.mask_of(output)
     assert mask is not None, "the mask of the first input does not reach the output"
     assert len(mask.shape) == len(output_shape) - 1, mask.shape
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_seqattn.errors import check_count, check_share, explain, nearest
+from keras_seqattn.errors import check_count, check_sequence, check_share, explain, nearest
 from keras_seqattn.testing import check_error
 
 
@@ -39,3 +39,9 @@ def test_counts(value):
     (0, ValueError), (-1, ValueError), (1.0, TypeError), (None, TypeError), (True, TypeError)])
 def test_no_counts(value, kind):
     check_error(lambda: check_count(size=value), kind, size=value)
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (2, 5), (2, 5, None), (2, 5, 7, 3)])
+def test_no_sequences(shape):
+    assert check_sequence((None, None, 7), "Layer") == 7
+    check_error(lambda: check_sequence(shape, "Layer"), input_shape=shape)

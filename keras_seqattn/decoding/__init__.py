@@ -1,9 +1,10 @@
 """Decoding: from `step(tokens, state) -> (logits, state)` to sequences, on every backend.
 
-A step reads the last token of each row, int32 `(B,)`, and returns logits, `(B, V)`, and the state
-that the next step reads: any nest of tensors with `B` as their first axis, or of rank 0 for what
-all rows share, such as a position. Caches of attention and states of recurrent networks are alike
-to it.
+A step reads the last token of each row, int32 `(B,)`. It returns the logits, float `(B, V)`, and
+the state that the next step reads.
+
+A state is any nest of tensors. Its tensors have `B` as their first axis, or rank 0 for what all
+rows share, such as a position. A cache of attention is a state, as that of a recurrent network is.
 """
 
 from keras_seqattn.decoding.beam_search import beam, google_penalty

@@ -1,16 +1,20 @@
 """Beam search: the likeliest sequences, by following several beginnings at once."""
 
+import typing
+from collections.abc import Callable
+
 import keras
 from keras import ops
 
-from keras_seqattn.decoding.greedy_search import Decoded
+from keras_seqattn.decoding.greedy_search import Decoded, Step
 from keras_seqattn.errors import check_count, explain
+from keras_seqattn.shapes import Tensor
 
-# Log-probability of what cannot be: finite, so that no difference of two is NaN.
+# Log-probability of what cannot be. It is finite, so that no difference of two is NaN.
 _NEVER = -1e30
 
 
-def google_penalty(alpha):
+def google_penalty(alpha: float) -> Callable[[Tensor], Tensor]:
     """The length penalty of Wu et al. 2016, equation 14: `((5 + length) / 6) ** alpha`.
 
     >>> google_penalty(1.0)(7)
@@ -19,36 +23,38 @@ def google_penalty(alpha):
     return lambda length: ((5.0 + length) / 6.0) ** alpha
 
 
-def beam(step, tokens, state, *, end, max_length, width, length_penalty=0.6, num_best=1):
+def beam(step: Step, tokens: Tensor, state: typing.Any, *, end: int, max_length: int, width: int,
+         length_penalty: float | Callable[[Tensor], Tensor] = 0.6,
+         num_best: int = 1) -> Decoded:
     """Follows the `width` likeliest beginnings and returns the best finished sequences.
 
-    At each step every beginning is continued by every token. Of the `width` best continuations,
-    those that end are finished: they are put aside with their score and change no more. The best
-    that do not end are followed. The search stops early when no beginning can overtake the worst
-    of the `width` best finished sequences any more, which changes no result.
+    At each step every beginning is continued by every token. Some of the `width` best continuations
+    end. They are finished: they are put aside with their score and change no more. The best that
+    do not end are followed. The search stops early when no beginning can overtake the worst of the
+    `width` best finished sequences. Stopping then changes no result.
 
     Args:
-        step: Function `(tokens, state) -> (logits, state)`, as this package describes it; it is
+        step: Function `(tokens, state) -> (logits, state)`, as this package describes it. It is
             called with `B·width` rows.
-        tokens: int32, `(B,)`: the first token that is read.
+        tokens: int32, `(B,)`. The first token that is read.
         state: What `step` reads with it, for `B` rows.
         end: Token that ends a sequence.
         max_length: Largest number of tokens `T` to write. A sequence that reaches it is finished.
-        width: Number of beginnings `W`; 1 is greedy decoding.
+        width: Number of beginnings `W`. 1 is greedy decoding.
         length_penalty: Exponent of `google_penalty`, or a function of the number of written tokens
-            that must not fall, by which the log-probability is divided; 0 ranks by probability.
+            that must not fall. It divides the log-probability, so 0 ranks by probability.
         num_best: Number of sequences `n` to return, at most `width`.
 
     Returns:
-        `Decoded` of the best sequences, best first: tokens `(B, n, T)`, lengths `(B, n)`, scores
-        `(B, n)`; a score of `-inf` where fewer than `n` sequences exist.
+        The best sequences, best first. Tokens are `(B, n, T)`. Lengths and scores are `(B, n)`.
+        Where fewer than `n` sequences exist, the score is `-inf`.
 
     Raises:
-        ValueError: `width`, `max_length` or `num_best` below 1, `width` greater than the
-            vocabulary, `num_best` greater than `width`, `length_penalty` below 0.
+        ValueError: `width`, `max_length` or `num_best` is below 1. `width` is greater than the
+            vocabulary. `num_best` is greater than `width`. `length_penalty` is below 0.
 
-    Cost: at most `T` steps of `B·W` rows, each with a sort of `W·V` numbers and a copy of those
-    parts of the state that a step changes.
+    Cost: at most `T` steps of `B·W` rows. Each step sorts `W·V` numbers, and copies those parts of
+    the state that it changes.
     Paper: Wu et al. 2016, section 7.
     """
     check_count(width=width, max_length=max_length, num_best=num_best)
@@ -132,7 +138,7 @@ class _Search:
         beams = ops.reshape(parent + offsets, (-1,))                             # (B·W,)
 
         def follow(old, new):
-            # What a step hands on as it is, such as a memory, is alike for all beams of a row.
+            # What a step hands on as it is, such as a memory, is the same for all beams of a row.
             return new if new is old or not len(new.shape) else ops.take(new, beams, axis=0)
 
         state = keras.tree.map_structure(follow, state, new_state)
@@ -141,7 +147,7 @@ class _Search:
 
 
 def _grow(written, parent, token, index):
-    """The beginnings `(B, W, T)` that were continued, with the token behind: `(B, 2W, T)`."""
+    """Puts tokens behind the beginnings that they continue: `(B, W, T)` to `(B, 2W, T)`."""
     grown = _pick(written, parent)
     place = ops.arange(written.shape[-1], dtype="int32")
     here = ops.cast(ops.equal(place, index), "int32")
@@ -154,7 +160,7 @@ def _best(decoded, count):
 
 
 def _only(scores, allowed):
-    """The scores where allowed; elsewhere, and of what cannot be, `_NEVER`."""
+    """Keeps scores where they are allowed. All others become `_NEVER`, the lowest there is."""
     allowed = ops.cast(allowed, "float32")
     return ops.maximum(scores * allowed + _NEVER * (1.0 - allowed), _NEVER)
 

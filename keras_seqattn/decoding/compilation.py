@@ -1,19 +1,22 @@
 """A decoding loop compiled as a whole, on every backend that compiles."""
 
+from collections.abc import Callable, Sequence
+
 import keras
 
 
-def compiled(function, variables=(), xla=False):
+def compiled(function: Callable, variables: Sequence[keras.Variable] = (),
+             xla: bool = False) -> Callable:
     """Compiles a function of tensors, so that its loops run without Python.
 
     Args:
-        function: Function of tensors and nests of them; it may read `variables` and no others.
-        variables: `keras.Variable`s that it reads; changes of their values are seen.
-        xla: Whether TensorFlow compiles it with XLA, once for each set of shapes: it takes longer
-            at first and runs faster then. JAX always does.
+        function: Function of tensors and nests of them. It may read `variables` and no others.
+        variables: Variables that the function reads. Changes of their values are seen.
+        xla: Whether TensorFlow compiles with XLA, as JAX always does. XLA compiles once for each
+            set of shapes. The first call takes longer then, and all later calls less.
 
     Returns:
-        The function, compiled by `tf.function` or `jax.jit`; on PyTorch as it is.
+        The function, compiled by `tf.function` or `jax.jit`. On PyTorch the function as it is.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":

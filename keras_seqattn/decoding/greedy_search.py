@@ -1,44 +1,49 @@
 """One token after another: the loop that `greedy` and `sample` share."""
 
 import typing
+from collections.abc import Callable
 
 from keras import ops
 
 from keras_seqattn.errors import check_count
+from keras_seqattn.shapes import Tensor
 
 PAD = 0
+Step: typing.TypeAlias = Callable[[Tensor, typing.Any], tuple[Tensor, typing.Any]]
 
 
 class Decoded(typing.NamedTuple):
-    """Sequences that were written; of a beam search with an axis `n` behind the batch.
+    """Sequences that were written. A beam search adds an axis `n` behind the batch.
 
     Attributes:
-        tokens: int32, `(B, T)`: from the first written token on, the end token included, 0 behind.
-        lengths: int32, `(B,)`: number of written tokens, the end token included.
-        scores: float32, `(B,)`: log-probability of the sequence; of a beam search divided by the
+        tokens: int32, `(B, T)`. The first is the first that was written. Behind the end token
+            stands 0.
+        lengths: int32, `(B,)`. Number of written tokens, with the end token.
+        scores: float32, `(B,)`. Log-probability of the sequence. A beam search divides it by the
             length penalty.
     """
 
-    tokens: object
-    lengths: object
-    scores: object
+    tokens: Tensor
+    lengths: Tensor
+    scores: Tensor
 
 
-def greedy(step, tokens, state, *, end, max_length):
+def greedy(step: Step, tokens: Tensor, state: typing.Any, *, end: int,
+           max_length: int) -> Decoded:
     """Writes the likeliest token, again and again.
 
     Args:
         step: Function `(tokens, state) -> (logits, state)`, as this package describes it.
-        tokens: int32, `(B,)`: the first token that is read.
+        tokens: int32, `(B,)`. The first token that is read.
         state: What `step` reads with it.
         end: Token that ends a sequence.
         max_length: Largest number of tokens `T` to write.
 
     Returns:
-        `Decoded`.
+        The sequences.
 
     Raises:
-        ValueError: `max_length` below 1.
+        ValueError: `max_length` is below 1.
 
     Example:
 
@@ -48,16 +53,16 @@ def greedy(step, tokens, state, *, end, max_length):
     array([[2, 3, 4, 5],
            [4, 5, 0, 0]], dtype=int32)
 
-    Cost: at most `T` steps; it stops when every row has ended.
+    Cost: at most `T` steps. The loop stops when every row has ended.
     """
     return write(step, tokens, state, lambda logits, _: likeliest(logits), end, max_length)
 
 
-def likeliest(logits):
-    """Place of the largest logit, the first if there are several: int32, without the last axis.
+def likeliest(logits: Tensor) -> Tensor:
+    """Finds the place of the largest logit: int32, without the last axis.
 
-    `ops.argmax` looks at the bits of zeros on TensorFlow, for which LiteRT has no op, and
-    `ops.top_k` sorts.
+    Of several it is the first. `ops.top_k` would sort. On TensorFlow `ops.argmax` looks at the bits
+    of zeros, for which LiteRT has no op.
     """
     vocab_size = logits.shape[-1]
     highest = ops.equal(logits, ops.max(logits, axis=-1, keepdims=True))
@@ -65,7 +70,8 @@ def likeliest(logits):
     return ops.min((1 - ops.cast(highest, "int32")) * vocab_size + places, axis=-1)
 
 
-def write(step, tokens, state, choose, end, max_length):
+def write(step: Step, tokens: Tensor, state: typing.Any,
+          choose: Callable[[Tensor, Tensor], Tensor], end: int, max_length: int) -> Decoded:
     """Writes the token that `choose(logits, index)` picks, until every row has ended."""
     check_count(max_length=max_length)
     tokens = ops.cast(tokens, "int32")

@@ -1,40 +1,46 @@
-"""Sampling: each token drawn by its probability, sharpened or cut to the likeliest."""
+"""Sampling: each token is drawn by its probability, sharpened or cut to the likeliest."""
+
+import typing
 
 import keras
 from keras import ops
 
-from keras_seqattn.decoding.greedy_search import write
+from keras_seqattn.decoding.greedy_search import Decoded, Step, write
 from keras_seqattn.errors import check_count, explain
+from keras_seqattn.shapes import Tensor
 
 _NEVER = -1e30
 
 
-def sample(step, tokens, state, *, end, max_length, temperature=1.0, top_k=None, top_p=None,
-           seed=0):
+def sample(step: Step, tokens: Tensor, state: typing.Any, *, end: int, max_length: int,
+           temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None,
+           seed: int | Tensor = 0) -> Decoded:
     """Draws each token by its probability.
 
     Args:
         step: Function `(tokens, state) -> (logits, state)`, as this package describes it.
-        tokens: int32, `(B,)`: the first token that is read.
+        tokens: int32, `(B,)`. The first token that is read.
         state: What `step` reads with it.
         end: Token that ends a sequence.
         max_length: Largest number of tokens `T` to write.
-        temperature: Divisor of the logits: below 1 sharper, above 1 flatter.
+        temperature: Divisor of the logits. Below 1 it sharpens, above 1 it flattens.
         top_k: Number of likeliest tokens that are drawn from. `None` means all.
         top_p: Draws from the fewest likeliest tokens whose probabilities add up to at least this
             share, in `(0, 1]`. `None` means all.
-        seed: Integer; or the random numbers themselves, float `(B, T)` in `[0, 1)`, so that a
-            compiled function draws anew at each call.
+        seed: Integer, or the random numbers themselves, float `(B, T)` in `[0, 1)`. With numbers
+            of its own a compiled function draws anew at each call.
 
     Returns:
-        `Decoded`; the scores are log-probabilities of the model, before any of the changes above.
+        The sequences. Their scores are log-probabilities of the model, before any of the changes
+        above.
 
     Raises:
-        ValueError: `temperature` not above 0, `top_k` or `max_length` below 1, `top_p` outside
-            `(0, 1]`.
+        ValueError: `temperature` is not above 0. `top_k` or `max_length` is below 1. `top_p` lies
+            outside `(0, 1]`.
 
     Cost: as `greedy`, and one sort of the logits per step.
-    Paper: Holtzman et al. 2020, section 3 (`top_p`); Fan et al. 2018, section 5 (`top_k`).
+    Paper: Holtzman et al. 2020, section 3 (`top_p`).
+    Paper: Fan et al. 2018, section 5 (`top_k`).
     """
     check_sampling(temperature, top_k, top_p)
     if isinstance(seed, int):
@@ -59,11 +65,11 @@ def sample(step, tokens, state, *, end, max_length, temperature=1.0, top_k=None,
 
 
 def _softmax(logits):
-    """Softmax over the tokens; of a single one it is 1, of which `ops.softmax` would warn."""
+    """Softmax over the tokens. Of a single token it is 1, and `ops.softmax` would warn of that."""
     return ops.ones_like(logits) if logits.shape[-1] == 1 else ops.softmax(logits, axis=-1)
 
 
-def check_sampling(temperature, top_k, top_p):
+def check_sampling(temperature: float, top_k: int | None, top_p: float | None) -> None:
     """Refuses settings from which nothing can be drawn."""
     if not temperature > 0:
         raise ValueError(explain("`temperature` must be above 0", temperature=temperature,

@@ -2,8 +2,9 @@
 
 from keras_seqattn.layers import masks
 from keras_seqattn.layers.activations import gelu_tanh, quick_gelu
-from keras_seqattn.layers.attention import ScaledDotProductAttention
 from keras_seqattn.layers.captioner import LSTMCaptioner
+from keras_seqattn.layers.decoder_block import TransformerDecoderBlock
+from keras_seqattn.layers.encoder_block import TransformerEncoderBlock
 from keras_seqattn.layers.feed_forward import FeedForward
 from keras_seqattn.layers.last_step import LastStep
 from keras_seqattn.layers.layer_scale import LayerScale
@@ -19,9 +20,10 @@ from keras_seqattn.layers.pooling import AttentionPooling
 from keras_seqattn.layers.position import PositionalEncoding
 from keras_seqattn.layers.residual import PreActivationBottleneck, StandardizedConv2D
 from keras_seqattn.layers.residual_stem import ResidualStem
-from keras_seqattn.layers.temporal import TemporalConvBlock, TemporalConvNet
+from keras_seqattn.layers.scaled_dot_product import ScaledDotProductAttention
+from keras_seqattn.layers.temporal_block import TemporalConvBlock
+from keras_seqattn.layers.temporal_net import TemporalConvNet
 from keras_seqattn.layers.tokens import ClassToken, FirstTokens
-from keras_seqattn.layers.transformer import TransformerDecoderBlock, TransformerEncoderBlock
 
 __all__ = [
     "AttentionPooling",

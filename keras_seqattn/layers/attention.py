@@ -1,44 +1,51 @@
-"""Attention: `attend` is the only attention arithmetic of the house; every layer calls it.
+"""Attention: `attend` is the only attention arithmetic of the house, and every layer calls it."""
 
-Paper: Vaswani et al. 2017, section 3.2.1; grouped heads: Ainslie et al. 2023.
-"""
+from collections.abc import Callable
 
 import keras
 from keras import ops
 
-from keras_seqattn.errors import check_share, explain
+from keras_seqattn.errors import explain
 from keras_seqattn.layers import masks
+from keras_seqattn.shapes import Tensor
 
-# Added to the logit of a key that may not be read: finite, so that no difference is NaN, and far
-# below any logit of finite float16 inputs, so that such a key's share is exactly 0.
+# Added to the logit of a key that may not be read. It is finite, so that no difference is NaN. It
+# is far below any logit of finite float16 inputs, so that the share of such a key is exactly 0.
 _FORBIDDEN = -1e30
 
 
-def attend(query, key, value, allowed=None, *, scale, bias=None, causal=False, drop=None,
-           flash_attention=None, return_attention_scores=False):
+def attend(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = None, *,
+           scale: float, bias: Tensor | None = None, causal: bool = False,
+           drop: Callable[[Tensor], Tensor] | None = None, flash_attention: bool | None = None,
+           return_attention_scores: bool = False) -> tuple[Tensor, Tensor | None]:
     """Reads `value` where `query` meets `key`: softmax(Q·Kᵀ·scale)·V, with masks.
 
-    The query is scaled before the product; product and softmax run in float32 whatever the
-    inputs' dtype. A query that may read nothing gets zeros.
+    The query is scaled before the product. Product and softmax run in float32, whatever the dtype
+    of the inputs. A query that may read nothing gets zeros.
 
     Args:
         query: Float, `(B, N, T, H)`.
-        key: Float, `(B, K, S, H)`; `K` key/value heads, a divisor of `N`, each read by `N/K`
-            neighbouring query heads.
+        key: Float, `(B, K, S, H)`. The number `K` of key/value heads divides `N`. Each of them is
+            read by `N/K` neighbouring query heads.
         value: Float, `(B, K, S, H_v)`.
-        allowed: Boolean, broadcasts to `(B, N, T, S)`; `True` may be read.
+        allowed: Boolean, broadcasts to `(B, N, T, S)`. `True` may be read.
         scale: Factor on the query, usually `H**-0.5`.
-        bias: Float, broadcasts to `(B, N, T, S)`: added to the logits, or `None`.
+        bias: Float, broadcasts to `(B, N, T, S)`. It is added to the logits.
         causal: If `True`, query `t` reads keys `0 … S-T+t` only.
-        drop: Function applied to the scores before they weigh the values (dropout), or `None`.
-        flash_attention: `False` keeps JAX and PyTorch off their flash kernels, `True` insists,
-            `None` lets the backend choose.
+        drop: Dropout, a function that is applied to the scores before they weigh the values.
+        flash_attention: `None` lets the backend choose, on JAX among kernels for GPUs. `False`
+            forbids flash kernels. `True` insists on one.
         return_attention_scores: If `True`, also returns the scores before dropout.
 
     Returns:
         Float, `(B, N, T, H_v)`, and the scores `(B, N, T, S)` or `None`.
 
-    Cost: `2·B·N·T·S·H` multiply-adds; fused kernels do not hold the `B·N·T·S` scores.
+    Raises:
+        ValueError: `flash_attention=True` on JAX without a GPU.
+
+    Cost: `2·B·N·T·S·H` multiply-adds. Fused kernels do not hold the `B·N·T·S` scores.
+    Paper: Vaswani et al. 2017, section 3.2.1.
+    Paper: Ainslie et al. 2023, for heads in groups.
     """
     dtype = keras.backend.standardize_dtype(query.dtype)
     if bias is None and _fused_kernel_serves(query, value, drop, return_attention_scores):
@@ -65,7 +72,7 @@ def attend(query, key, value, allowed=None, *, scale, bias=None, causal=False, d
 
 
 def _fused_kernel_serves(query, value, drop, return_attention_scores):
-    """Whether the backend's fused kernel is both able and faster; TensorFlow's is slower."""
+    """Whether the backend has a fused kernel that is able and faster. TensorFlow's is slower."""
     return (keras.backend.backend() in ("jax", "torch") and drop is None
             and not return_attention_scores and query.shape[-1] == value.shape[-1])
 
@@ -77,34 +84,46 @@ def _attend_fused(query, key, value, allowed, scale, causal, flash_attention):
     if allowed is not None:
         while len(allowed.shape) < 4:
             allowed = ops.expand_dims(allowed, 0)
-        # A row without a key is NaN in some kernels: it reads all keys, and is put to zero below.
+        # Some kernels make NaN of a row without a key. So the row reads all, and becomes 0 below.
         reads = ops.any(allowed, axis=-1, keepdims=True)
         allowed = ops.logical_or(allowed, ops.logical_not(reads))
-        if _on_tpu():  # Keras' kernel there applies the first example's mask to all
-            flash_attention = False
     query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
     if keras.backend.backend() == "torch" and query.shape[2] != key.shape[2]:
         groups = query.shape[2] // key.shape[2]
         key, value = ops.repeat(key, groups, axis=2), ops.repeat(value, groups, axis=2)
     output = ops.dot_product_attention(
         query, key, value, mask=allowed, scale=scale, is_causal=causal,
-        flash_attention=flash_attention)
+        flash_attention=_flash_kernel(flash_attention))
     output = ops.transpose(output, (0, 2, 1, 3))                           # (B, N, T, H_v)
     if allowed is not None:
         output = ops.where(reads, output, ops.zeros_like(output))
     return output
 
 
-def _on_tpu():
-    return keras.backend.backend() == "jax" and any(
-        device.startswith("tpu") for device in keras.distribution.list_devices())
+def _flash_kernel(wanted: bool | None) -> bool | None:
+    """What Keras is told about flash kernels: on JAX `False`, unless all devices are GPUs.
+
+    On a TPU Keras 3.15.1 would take its Splash kernel there. Without a mask that kernel is causal
+    and ignores the scale. With a mask it gives all examples the mask of the first.
+    """
+    if keras.backend.backend() != "jax":
+        return wanted
+    devices = keras.distribution.list_devices()
+    if all(device.startswith("gpu") for device in devices):
+        return wanted
+    if wanted:
+        raise ValueError(explain(
+            "`flash_attention=True` needs a GPU on JAX: CPUs have no flash kernel, and Keras' "
+            "kernel for TPUs (Splash) gives wrong numbers", flash_attention=wanted,
+            devices=devices, fix="leave flash_attention unset, and XLA fuses the plain product"))
+    return False
 
 
 def _grouped_product(left, right):
-    """Matrix product over the last two axes; heads of `left` share those of `right` in groups.
+    """Matrix product over the last two axes. Heads of `left` share those of `right` in groups.
 
-    `(B, N, T, X) @ (B, K, X, Y) -> (B, N, T, Y)`. Instead of repeating `right`, the `N/K` heads
-    that share one of its heads are stacked along `T`: rank 4 throughout, no copy.
+    `(B, N, T, X) @ (B, K, X, Y) -> (B, N, T, Y)`. The `N/K` heads of `left` that share one of
+    `right` are stacked along `T`. So the rank stays 4, and `right` is not copied.
     """
     num_heads, shared = left.shape[1], right.shape[1]
     if num_heads == shared:
@@ -115,17 +134,17 @@ def _grouped_product(left, right):
 
 
 def _softmax(logits):
-    """Softmax over the keys; of a single key it is 1, of which `ops.softmax` would warn."""
+    """Softmax over the keys. Of a single key it is 1, and `ops.softmax` would warn of that."""
     return ops.ones_like(logits) if logits.shape[-1] == 1 else ops.softmax(logits, axis=-1)
 
 
-def finite(x):
+def finite(x: Tensor) -> Tensor:
     """Brings what overflowed float16 back to its largest number, so that no NaN can follow."""
     is_half = keras.backend.standardize_dtype(x.dtype) == "float16"
     return ops.clip(x, -65504.0, 65504.0) if is_half else x
 
 
-def check_flash(flash_attention, dropout):
+def check_flash(flash_attention: bool | None, dropout: float) -> None:
     """Refuses to insist on a flash kernel together with dropout."""
     if flash_attention and dropout > 0:
         raise ValueError(explain(
@@ -134,115 +153,9 @@ def check_flash(flash_attention, dropout):
             fix="leave flash_attention unset or pass dropout=0.0"))
 
 
-@keras.saving.register_keras_serializable(package="keras_seqattn")
-class ScaledDotProductAttention(keras.layers.Layer):
-    """Lets each query read a mixture of the values whose keys it resembles.
-
-    It has no weights: inputs are already split into heads. For the usual layer with projections
-    use `MultiHeadAttention`.
-
-    Args:
-        dropout: Share of attention scores dropped in training, in `[0, 1)`.
-        scale: Factor on the query before the product. Defaults to `H**-0.5`.
-        flash_attention: `None` lets JAX and PyTorch pick a kernel, `False` forbids flash kernels,
-            `True` insists on one.
-        seed: Seed of the dropout. `None` draws one.
-
-    Call arguments:
-        query: Float, `(B, N, T, H)`.
-        value: Float, `(B, K, S, H_v)`, where `K` divides `N`.
-        key: Float, `(B, K, S, H)`. Defaults to `value`.
-        query_mask: Boolean, `(B, T)`; `True` is a real token.
-        value_mask: Boolean, `(B, S)`.
-        key_mask: Boolean, `(B, S)`.
-        attention_mask: Boolean, `(T, S)`, `(B, T, S)` or `(B, N, T, S)`; `True` may be read.
-        return_attention_scores: If `True`, also returns the scores.
-        training: Whether dropout acts.
-        use_causal_mask: If `True`, query `t` reads keys `0 … S-T+t` only.
-
-    Returns:
-        Float, `(B, N, T, H_v)`; with scores, a pair whose second is `(B, N, T, S)` and sums to 1
-        over its last axis, or to 0 for a query that may read nothing.
-
-    Raises:
-        ValueError: `dropout` outside `[0, 1)`; inputs not of rank 4; head sizes of query and key
-            differ; the number of key/value heads does not divide the number of query heads.
-
-    Example:
-
-    >>> q, v = keras.ops.ones((2, 3, 5, 7)), keras.ops.ones((2, 3, 11, 7))
-    >>> tuple(ScaledDotProductAttention()(q, v).shape)
-    (2, 3, 5, 7)
-
-    Masking: consumes the masks that are passed by name; its inputs carry none of Keras'.
-    Cost: no weights; `2·N·T·S·H` multiply-adds per example.
-    On device: MUL, 2 TRANSPOSE, 2 BATCH_MATMUL without transpose flags, SOFTMAX.
-    Paper: Vaswani et al. 2017, section 3.2.1, equation 1.
-    """
-
-    def __init__(self, dropout=0.0, scale=None, flash_attention=None, seed=None, **kwargs):
-        super().__init__(**kwargs)
-        check_share(dropout=dropout)
-        check_flash(flash_attention, dropout)
-        self.dropout = dropout
-        self.scale = scale
-        self.flash_attention = flash_attention
-        self.seed = seed
-        self._dropout_layer = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
-
-    def build(self, query_shape, value_shape, key_shape=None):
-        key_shape = value_shape if key_shape is None else key_shape
-        for name, shape in (("query", query_shape), ("value", value_shape), ("key", key_shape)):
-            if len(shape) != 4:
-                raise ValueError(explain(
-                    f"`{name}` must have rank 4: (batch, heads, positions, head size)",
-                    **{f"{name}_shape": tuple(shape)}, fix="split the heads first, or use "
-                    "MultiHeadAttention, which does it"))
-        if query_shape[-1] != key_shape[-1]:
-            raise ValueError(explain(
-                "`query` and `key` must have the same head size", query_shape=tuple(query_shape),
-                key_shape=tuple(key_shape), fix="project both to the same last axis"))
-        if key_shape[1:3] != value_shape[1:3]:
-            raise ValueError(explain(
-                "`key` and `value` must have the same heads and positions",
-                key_shape=tuple(key_shape), value_shape=tuple(value_shape),
-                fix="pass a key and a value of the same sequence"))
-        if query_shape[1] % key_shape[1]:
-            raise ValueError(explain(
-                "the key/value heads must divide the query heads", query_heads=query_shape[1],
-                key_heads=key_shape[1], fix="change the number of heads (axis 1)"))
-
-    def call(self, query, value, key=None, query_mask=None, value_mask=None, key_mask=None,
-             attention_mask=None, return_attention_scores=False, training=None,
-             use_causal_mask=False):
-        key = value if key is None else key
-        allowed = join_masks(query_mask, value_mask, key_mask, attention_mask)
-        scale = query.shape[-1] ** -0.5 if self.scale is None else self.scale
-        output, scores = attend(
-            query, key, value, allowed, scale=scale, causal=use_causal_mask,
-            drop=self._dropout_layer if training and self.dropout else None,
-            flash_attention=self.flash_attention, return_attention_scores=return_attention_scores)
-        return (output, scores) if return_attention_scores else output
-
-    def compute_output_shape(self, query_shape, value_shape, key_shape=None):
-        return (*query_shape[:-1], value_shape[-1])
-
-    def compute_output_spec(self, *args, **kwargs):
-        # Traced rather than told by the shape above, so that scores come out right.
-        return keras.Operation.compute_output_spec(self, *args, **kwargs)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "dropout": self.dropout,
-            "scale": self.scale,
-            "flash_attention": self.flash_attention,
-            "seed": self.seed,
-        }
-
-
-def join_masks(query_mask, value_mask, key_mask, attention_mask):
-    """Joins the four masks to one that broadcasts to `(B, N, T, S)`, or `None`."""
+def join_masks(query_mask: Tensor | None, value_mask: Tensor | None, key_mask: Tensor | None,
+               attention_mask: Tensor | None) -> Tensor | None:
+    """Joins the four masks of a call to one that broadcasts to `(B, N, T, S)`."""
     def lift(mask, *axes):
         return None if mask is None else ops.expand_dims(mask, axes)
 

@@ -1,4 +1,7 @@
-"""What every Transformer block has: its arguments, its parts, and a residual around each part."""
+"""What every Transformer block has: its arguments, its parts and a residual around each part."""
+
+import typing
+from collections.abc import Callable
 
 import keras
 
@@ -6,23 +9,32 @@ from keras_seqattn.errors import check_count, check_sequence, check_share, expla
 from keras_seqattn.layers.feed_forward import FeedForward
 from keras_seqattn.layers.layer_scale import LayerScale
 from keras_seqattn.layers.multi_head import MultiHeadAttention
+from keras_seqattn.layers.settings import Activation, Initializer
+from keras_seqattn.shapes import Tensor
 
 NORMS = ("pre", "post")
 NORMALIZATIONS = {"layer": keras.layers.LayerNormalization, "rms": keras.layers.RMSNormalization}
 
 
 class TransformerBlock(keras.layers.Layer):
-    """Base of the blocks: attention parts, then a feed-forward network, each with its norm.
+    """Base of the blocks: attention parts and a feed-forward network, each with its norm.
 
     The arguments are those of `TransformerEncoderBlock`.
+
+    Attributes:
+        attention_class: Class of the attention parts. A block of your own may set another.
     """
 
-    _attention_class = MultiHeadAttention
+    attention_class: type[keras.layers.Layer] = MultiHeadAttention
 
-    def __init__(self, num_heads, mlp_dim, norm="pre", activation="gelu", dropout=0.0,
-                 attention_dropout=0.0, drop_path=0.0, key_dim=None, num_kv_heads=None,
-                 use_bias=True, epsilon=1e-6, kernel_initializer="glorot_uniform", seed=None,
-                 layer_scale=None, use_qkv_bias=None, normalization="layer", **kwargs):
+    def __init__(self, num_heads: int, mlp_dim: int, norm: str = "pre",
+                 activation: Activation = "gelu", dropout: float = 0.0,
+                 attention_dropout: float = 0.0, drop_path: float = 0.0,
+                 key_dim: int | None = None, num_kv_heads: int | None = None,
+                 use_bias: bool = True, epsilon: float = 1e-6,
+                 kernel_initializer: Initializer = "glorot_uniform", seed: int | None = None,
+                 layer_scale: float | None = None, use_qkv_bias: bool | None = None,
+                 normalization: str = "layer", **kwargs: typing.Any):
         super().__init__(**kwargs)
         check_count(num_heads=num_heads, mlp_dim=mlp_dim)
         check_share(dropout=dropout, attention_dropout=attention_dropout, drop_path=drop_path)
@@ -49,10 +61,13 @@ class TransformerBlock(keras.layers.Layer):
         self.normalization = normalization
         self.supports_masking = True
 
+    feed_forward = property(lambda self: self._feed_forward)
+    feed_forward_norm = property(lambda self: self._feed_forward_norm)
+    feed_forward_scale = property(lambda self: self._feed_forward_scale)
+
     def _build_parts(self, inputs_shape, **read):
         """Builds the attention parts, each named with the shape of what it reads, and the rest."""
-        check_sequence(inputs_shape, type(self).__name__)
-        embed_dim = inputs_shape[-1]
+        embed_dim = check_sequence(inputs_shape, type(self).__name__)
         if self.key_dim is None and embed_dim % self.num_heads:
             raise ValueError(explain(
                 "`num_heads` must divide the width of the input", num_heads=self.num_heads,
@@ -60,7 +75,7 @@ class TransformerBlock(keras.layers.Layer):
         common = {"use_bias": self.use_bias, "seed": self.seed, "dtype": self.dtype_policy,
                   "kernel_initializer": self.kernel_initializer}
         for name, shape in read.items():
-            attention = self._attention_class(
+            attention = self.attention_class(
                 self.num_heads, self.key_dim or embed_dim // self.num_heads,
                 dropout=self.attention_dropout, num_kv_heads=self.num_kv_heads,
                 use_qkv_bias=self.use_qkv_bias, name=name, **common)
@@ -89,24 +104,22 @@ class TransformerBlock(keras.layers.Layer):
         return self._residual(
             x, lambda x: self._feed_forward(x, training=training), "feed_forward", training)
 
-    def _residual(self, x, branch, name, training):
+    def _residual(self, x: Tensor, branch: Callable[[Tensor], Tensor], name: str,
+                  training: bool | None) -> Tensor:
         """Adds what a branch makes of `x`, with the norm and the scale of that name."""
         norm, scale = getattr(self, f"_{name}_norm"), getattr(self, f"_{name}_scale")
         made = branch(norm(x) if self.norm == "pre" else x)
         made = self._drop_path(made if scale is None else scale(made), training=training)
         return x + made if self.norm == "pre" else norm(x + made)
 
-    def compute_output_spec(self, inputs, *args, **kwargs):
+    def compute_output_spec(self, inputs: Tensor, *args: typing.Any,
+                            **kwargs: typing.Any) -> typing.Any:
         if not kwargs.get("return_attention_scores"):
             return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
         # Traced, so that the scores come out right.
         return keras.Operation.compute_output_spec(self, inputs, *args, **kwargs)
 
-    feed_forward = property(lambda self: self._feed_forward)
-    feed_forward_norm = property(lambda self: self._feed_forward_norm)
-    feed_forward_scale = property(lambda self: self._feed_forward_scale)
-
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         return {
             **super().get_config(),
             "num_heads": self.num_heads,

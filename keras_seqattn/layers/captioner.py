@@ -1,47 +1,51 @@
 """Words about a picture: an LSTM that reads image features and writes a caption."""
 
+import typing
+
 import keras
 from keras import ops
 
 from keras_seqattn.errors import check_count, check_sequence, check_share, explain
+from keras_seqattn.layers.traced import TracedLayer
+from keras_seqattn.shapes import Shape, Tensor
 
 PAD = 0
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
-class LSTMCaptioner(keras.layers.Layer):
+class LSTMCaptioner(TracedLayer):
     """Predicts the next word of a caption from image features and the words before it.
 
-    With attention it weighs the features anew for every word (Show, Attend and Tell); without, it
-    sees their mean once, before the first word (Show and Tell). `call` reads whole captions, as in
-    training; `start` and `step` one word at a time.
+    With attention it weighs the features anew for every word, as "Show, Attend and Tell" does.
+    Without attention it sees their mean once, before the first word, as "Show and Tell" does.
+    `call` reads whole captions, as in training. `start` and `step` read one word at a time.
 
     Args:
-        vocab_size: Number of tokens `V`; 0 is padding.
+        vocab_size: Number of tokens `V`. Token 0 is padding.
         embed_dim: Width `E` of the word embeddings.
         units: Width `U` of the LSTM.
         attention: Whether it attends to the features.
         attention_dim: Width `A` in which features and state are compared. Defaults to `units`.
-        dropout: Share dropped of features, embeddings and outputs in training, in `[0, 1)`.
-        attention_penalty: Factor of `Σ_s (1 - Σ_t scores_ts)²` in the loss, the mean over the
-            batch: asks that a caption looks at all of the picture.
+        dropout: Share of features, embeddings and outputs dropped in training, in `[0, 1)`.
+        attention_penalty: Factor of `Σ_s (1 - Σ_t scores_ts)²` in the loss, a mean over the batch.
+            It asks that a caption looks at all of the picture.
         scheduled_sampling: Share of words that are the layer's own likeliest ones in training.
         seed: Seed of dropout and sampling. `None` draws one.
 
     Call arguments:
-        features: Float, `(B, S, D)`: one vector for each part of the picture.
-        tokens: Integer, `(B, T)`: words read so far, the start token first. A padding token leaves
+        features: Float, `(B, S, D)`. One vector for each part of the picture.
+        tokens: Integer, `(B, T)`. Words read so far, the start token first. A padding token leaves
             the state as it is and is not counted in the penalty.
         return_attention_scores: If `True`, also returns the scores.
         training: Whether dropout and scheduled sampling act.
 
     Returns:
-        Logits of the words that follow, float `(B, T, V)`; with scores, a pair whose second is
+        Logits of the words that follow, float `(B, T, V)`. With scores, a pair whose second is
         `(B, T, S)`.
 
     Raises:
-        ValueError: a size below 1; a share outside `[0, 1)`; features not of rank 3; scores or a
-            penalty without attention.
+        ValueError: A size is below 1. A share lies outside `[0, 1)`. `features` are not of rank 3.
+            Scores or a penalty are wanted without attention.
 
     Example:
 
@@ -49,15 +53,18 @@ class LSTMCaptioner(keras.layers.Layer):
     >>> tuple(captioner(ops.ones((2, 7, 4)), ops.ones((2, 6), "int32")).shape)
     (2, 6, 11)
 
-    Masking: reads none; padding is known by its token.
-    Cost: `2·V·E + 4·U·(E + D + U) + A·(D + U) + 2·U·D + E·(U + D)` weights with attention, `V·(E +
-    U) + 4·U·(E + U) + D·E` without; a word `V·E` multiply-adds less, and `S·(A + D)` more.
-    Paper: Vinyals et al. 2015, section 3.1; Xu et al. 2015, sections 3.1.2 and 4.2, with its deep
-    output (equation 7) and gate β; Bengio et al. 2015, section 2.4, at a constant share.
+    Masking: reads none, since padding is known by its token.
+    Cost: `2·V·E + 4·U·(E + D + U) + A·(D + U) + 2·U·D + E·(U + D)` weights with attention. Without,
+    `V·(E + U) + 4·U·(E + U) + D·E`. A word costs `V·E` multiply-adds less, and `S·(A + D)` more.
+    Paper: Vinyals et al. 2015, section 3.1.
+    Paper: Xu et al. 2015, sections 3.1.2 and 4.2, with its deep output (equation 7) and gate β.
+    Paper: Bengio et al. 2015, section 2.4, at a constant share.
     """
 
-    def __init__(self, vocab_size, embed_dim=256, units=512, attention=True, attention_dim=None,
-                 dropout=0.0, attention_penalty=0.0, scheduled_sampling=0.0, seed=None, **kwargs):
+    def __init__(self, vocab_size: int, embed_dim: int = 256, units: int = 512,
+                 attention: bool = True, attention_dim: int | None = None, dropout: float = 0.0,
+                 attention_penalty: float = 0.0, scheduled_sampling: float = 0.0,
+                 seed: int | None = None, **kwargs: typing.Any):
         super().__init__(**kwargs)
         attention_dim = units if attention_dim is None else attention_dim
         check_count(vocab_size=vocab_size, embed_dim=embed_dim, units=units,
@@ -76,7 +83,6 @@ class LSTMCaptioner(keras.layers.Layer):
         self.attention_penalty = attention_penalty
         self.scheduled_sampling = scheduled_sampling
         self.seed = seed
-
         policy = {"dtype": self.dtype_policy}
 
         def dense(width, name, **keywords):
@@ -101,24 +107,22 @@ class LSTMCaptioner(keras.layers.Layer):
         else:
             self._image = dense(embed_dim, "image")
 
-    def build(self, features_shape, tokens_shape=None):
-        check_sequence(features_shape, "LSTMCaptioner, `features`,")
-        width, units = (None, features_shape[-1]), (None, self.units)
+    def build(self, features_shape: Shape, tokens_shape: Shape | None = None) -> None:
+        width = check_sequence(features_shape, "LSTMCaptioner, `features`,")
         self._embedding.build((None, None))
         if not self.attention:
-            shapes = {self._image: width, self._cell: (None, self.embed_dim), self._logits: units}
+            widths = {self._image: width, self._cell: self.embed_dim, self._logits: self.units}
         else:
-            shapes = {
-                **dict.fromkeys((self._hidden, self._memory_cell, self._key, self._from_context),
-                                width),
-                **dict.fromkeys((self._query, self._gate, self._from_state), units),
-                self._compare: [(None, 1, self.attention_dim)] * 2,
-                self._cell: (None, self.embed_dim + features_shape[-1]),
-                self._logits: (None, self.embed_dim)}
-        for layer, shape in shapes.items():
-            layer.build(shape)
+            widths = {self._hidden: width, self._memory_cell: width, self._key: width,
+                      self._from_context: width, self._query: self.units, self._gate: self.units,
+                      self._from_state: self.units, self._cell: self.embed_dim + width,
+                      self._logits: self.embed_dim}
+            self._compare.build([(None, 1, self.attention_dim)] * 2)
+        for layer, read in widths.items():
+            layer.build((None, read))
 
-    def call(self, features, tokens, return_attention_scores=False, training=None):
+    def call(self, features: Tensor, tokens: Tensor, return_attention_scores: bool = False,
+             training: bool | None = None) -> Tensor | tuple[Tensor, Tensor]:
         self._check_scores(return_attention_scores)
         state = self.start(self._drop(features, training=training))
         carried = {name: state.pop(name) for name in ("hidden", "cell")}
@@ -143,7 +147,7 @@ class LSTMCaptioner(keras.layers.Layer):
                 read |= {"own": ops.cast(own, "int32"), "embedded": embedded}
             return read, read
 
-        # All that is read lies in one tensor: on TensorFlow `scan` takes no more of unknown length.
+        # All that is read is one tensor, since `scan` on TensorFlow takes one of unknown length.
         flags = ops.cast(ops.stack(flags, axis=-1), embedded.dtype)              # (T, B, 1 or 2)
         _, read = ops.scan(read_one, carried, ops.concatenate([embedded, flags], axis=-1))
         logits = self._write(read, read.get("embedded", embedded), training)
@@ -157,14 +161,14 @@ class LSTMCaptioner(keras.layers.Layer):
             self.add_loss(self.attention_penalty * ops.mean(ops.sum(ops.square(1 - looked), -1)))
         return (logits, scores) if return_attention_scores else logits
 
-    def start(self, features):
+    def start(self, features: Tensor) -> dict[str, Tensor]:
         """Looks at the picture before the first word.
 
         Args:
             features: Float, `(B, S, D)`.
 
         Returns:
-            State: dictionary of float tensors, each with `B` as first axis.
+            The state, float tensors with `B` as their first axis.
         """
         features = ops.cast(features, self.compute_dtype)
         mean = ops.mean(features, axis=1)
@@ -175,7 +179,8 @@ class LSTMCaptioner(keras.layers.Layer):
         _, (hidden, cell) = self._cell(self._image(mean), [empty, empty])
         return {"hidden": hidden, "cell": cell}
 
-    def step(self, tokens, state, return_attention_scores=False):
+    def step(self, tokens: Tensor, state: dict[str, Tensor], return_attention_scores: bool = False,
+             ) -> tuple[Tensor, dict[str, Tensor]] | tuple[Tensor, dict[str, Tensor], Tensor]:
         """Reads one more word of each caption: the last column of `call`, at the cost of one.
 
         Args:
@@ -184,8 +189,7 @@ class LSTMCaptioner(keras.layers.Layer):
             return_attention_scores: If `True`, also returns the scores.
 
         Returns:
-            Logits of the next word, float `(B, V)`, and the state; with scores, `(B, S)` as a
-            third.
+            Logits of the next word, `(B, V)`, and the state. With scores, `(B, S)` as a third.
         """
         self._check_scores(return_attention_scores)
         embedded = self._embedding(tokens)
@@ -195,15 +199,11 @@ class LSTMCaptioner(keras.layers.Layer):
         state = {**state, "hidden": new["hidden"], "cell": new["cell"]}
         return (logits, state, new["scores"]) if return_attention_scores else (logits, state)
 
-    def compute_output_shape(self, features_shape, tokens_shape):
+    def compute_output_shape(self, features_shape: Shape, tokens_shape: Shape) -> Shape:
         return (*tokens_shape, self.vocab_size)
 
-    def compute_output_spec(self, *args, **kwargs):
-        # Traced rather than told by the shape above, so that scores come out right.
-        return keras.Operation.compute_output_spec(self, *args, **kwargs)
-
     def _read(self, embedded, real, state, carried):
-        """One step of the LSTM: `hidden` and `cell`, with attention `context` and `scores` too."""
+        """One step of the LSTM: `hidden` and `cell`, with attention also `context` and `scores`."""
         hidden, cell, new = carried["hidden"], carried["cell"], {}
         if self.attention:
             query = ops.expand_dims(self._query(hidden), 1)                      # (B, 1, A)
@@ -229,13 +229,13 @@ class LSTMCaptioner(keras.layers.Layer):
                                      attention=self.attention, fix="use attention=True"))
 
     def _replaced(self, tokens):
-        """Which of the tokens `(T, B)` the layer's own take the place of: never the first."""
+        """Which of the tokens `(T, B)` give way to the layer's own: never the first."""
         drawn = keras.random.uniform(ops.shape(tokens), seed=self._seeds)
         real = ops.logical_and(ops.not_equal(tokens, PAD), drawn < self.scheduled_sampling)
         later = ops.expand_dims(ops.arange(ops.shape(tokens)[0]) > 0, -1)
         return ops.logical_and(real, later)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         return {
             **super().get_config(),
             "vocab_size": self.vocab_size,

@@ -1,7 +1,12 @@
 """A convolution in time that can be interrupted: what it has read is an argument."""
 
+import typing
+
 import keras
 from keras import ops
+
+from keras_seqattn.layers.settings import Initializer
+from keras_seqattn.shapes import Shape, Tensor
 
 
 class CausalConv1D(keras.layers.Layer):
@@ -12,20 +17,25 @@ class CausalConv1D(keras.layers.Layer):
         kernel_size: Number of steps that are read, at least 2.
         dilation_rate: Distance between them, in steps.
         weight_norm: Whether direction and length of each filter are learned apart (Salimans &
-            Kingma 2016, equation 2). The first length is that of the first direction.
+            Kingma 2016, equation 2). The length begins as that of the first direction.
         use_bias: Whether there is a bias.
-        kernel_initializer: Initializer of the kernel.
+        kernel_initializer: Initialiser of the kernel.
+
+    Attributes:
+        reach: Number of earlier inputs that an output depends on.
+        width: Width `D` of the inputs. It exists once the layer is built.
 
     Call arguments:
         inputs: Float, `(B, T, D)`.
         history: The `reach` inputs before them, `(B, reach, D)`. Defaults to zeros.
 
     Returns:
-        Float, `(B, T, filters)`, and the last `reach` inputs, which are the next chunk's history.
+        Float, `(B, T, filters)`, and the last `reach` inputs, `(B, reach, D)`. The next chunk takes
+        them as its history.
     """
 
-    def __init__(self, filters, kernel_size, dilation_rate, weight_norm, use_bias,
-                 kernel_initializer, **kwargs):
+    def __init__(self, filters: int, kernel_size: int, dilation_rate: int, weight_norm: bool,
+                 use_bias: bool, kernel_initializer: Initializer, **kwargs: typing.Any):
         super().__init__(**kwargs)
         self.filters = filters
         self.kernel_size = kernel_size
@@ -35,7 +45,7 @@ class CausalConv1D(keras.layers.Layer):
         self.kernel_initializer = kernel_initializer
         self.reach = (kernel_size - 1) * dilation_rate
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.width = input_shape[-1]
         self.kernel = self.add_weight(
             shape=(self.kernel_size, self.width, self.filters), name="kernel",
@@ -47,13 +57,13 @@ class CausalConv1D(keras.layers.Layer):
         if self.use_bias:
             self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
 
-    def call(self, inputs, history=None):
+    def call(self, inputs: Tensor, history: Tensor | None = None) -> tuple[Tensor, Tensor]:
         if history is None:
             steps = ops.pad(inputs, ((0, 0), (self.reach, 0), (0, 0)))
         else:
             steps = ops.concatenate([history, inputs], axis=1)              # (B, reach + T, D)
         kernel = self.kernel
-        if self.weight_norm:     # in float32, since squares of small weights vanish in float16
+        if self.weight_norm:     # In float32, since squares of small weights vanish in float16.
             kernel = ops.cast(kernel, "float32")
             kernel = ops.cast(
                 kernel * (ops.cast(self.scale, "float32") / _lengths(kernel)), self.compute_dtype)
@@ -69,6 +79,6 @@ def _lengths(kernel):
     return ops.sqrt(ops.sum(ops.square(kernel), axis=(0, 1)) + 1e-12)
 
 
-def without_padding(x, mask):
+def without_padding(x: Tensor, mask: Tensor | None) -> Tensor:
     """Sets the steps that are padding, `False` in the mask, to zero."""
     return x if mask is None else x * ops.expand_dims(ops.cast(mask, x.dtype), -1)

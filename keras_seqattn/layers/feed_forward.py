@@ -1,20 +1,24 @@
 """The position-wise feed-forward network: two dense layers applied to each token alike."""
 
+import typing
+
 import keras
 
 from keras_seqattn.errors import check_count, check_share, explain
+from keras_seqattn.layers.settings import Activation, Initializer
+from keras_seqattn.shapes import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
 class FeedForward(keras.layers.Layer):
-    """Transforms each token by itself: out to `mlp_dim`, a nonlinearity, and back.
+    """Transforms each token by itself: out to `mlp_dim`, through a nonlinearity and back.
 
     Args:
         mlp_dim: Inner width `F`.
         activation: Name or function applied inside, for example `"gelu"` or `"relu"`.
         dropout: Share dropped after each of the two layers in training, in `[0, 1)`.
         use_bias: Whether the two layers have biases.
-        kernel_initializer: Initializer of the kernels.
+        kernel_initializer: Initialiser of the kernels.
         seed: Seed of the dropout. `None` draws one.
 
     Call arguments:
@@ -25,7 +29,8 @@ class FeedForward(keras.layers.Layer):
         Float, `(…, D)`.
 
     Raises:
-        ValueError: `mlp_dim` below 1, `dropout` outside `[0, 1)`, input of rank below 2.
+        ValueError: `mlp_dim` is below 1. `dropout` lies outside `[0, 1)`. The rank of the input is
+            below 2, or its width unknown.
 
     Example:
 
@@ -34,12 +39,13 @@ class FeedForward(keras.layers.Layer):
 
     Masking: passes the mask on.
     Cost: `2·D·F` weights (+ `D + F`), as many multiply-adds per token.
-    On device: 2 FULLY_CONNECTED and the activation; int8 weights are supported.
+    On device: 2 FULLY_CONNECTED and the activation. Int8 weights are supported.
     Paper: Vaswani et al. 2017, section 3.3, equation 2 (there with ReLU).
     """
 
-    def __init__(self, mlp_dim, activation="gelu", dropout=0.0, use_bias=True,
-                 kernel_initializer="glorot_uniform", seed=None, **kwargs):
+    def __init__(self, mlp_dim: int, activation: Activation = "gelu", dropout: float = 0.0,
+                 use_bias: bool = True, kernel_initializer: Initializer = "glorot_uniform",
+                 seed: int | None = None, **kwargs: typing.Any):
         super().__init__(**kwargs)
         check_count(mlp_dim=mlp_dim)
         check_share(dropout=dropout)
@@ -51,7 +57,7 @@ class FeedForward(keras.layers.Layer):
         self.seed = seed
         self.supports_masking = True
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if len(input_shape) < 2 or input_shape[-1] is None:
             raise ValueError(explain(
                 "the input of FeedForward must have a known width as its last axis",
@@ -67,17 +73,17 @@ class FeedForward(keras.layers.Layer):
         self._hidden.build(input_shape)
         self._output.build((*input_shape[:-1], self.mlp_dim))
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         hidden = self._drop(self._hidden(inputs), training=training)          # (…, F)
         return self._drop(self._output(hidden), training=training)            # (…, D)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
     hidden_dense = property(lambda self: self._hidden)
     output_dense = property(lambda self: self._output)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         return {
             **super().get_config(),
             "mlp_dim": self.mlp_dim,

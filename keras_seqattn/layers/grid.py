@@ -1,40 +1,47 @@
 """Tables of positions on a grid, resized to another grid as the projects that trained them do."""
 
+import types
+from collections.abc import Sequence
+
 import numpy as np
 from keras import ops
 
 from keras_seqattn.errors import explain, nearest
+from keras_seqattn.shapes import Tensor
 
 INTERPOLATIONS = ("bilinear", "corners", "bicubic", "bicubic_antialias")
 
 
-def resize_grid(table, grid, new_grid, num_prefix=0, interpolation="bilinear", xp=np):
+def resize_grid(table: Tensor, grid: Sequence[int], new_grid: Sequence[Tensor],
+                num_prefix: int = 0, interpolation: str = "bilinear",
+                xp: types.ModuleType = np) -> Tensor:
     """Resizes a table of vectors, one for each patch of a grid, to another grid.
 
     Args:
-        table: Float, `(num_prefix + GH·GW, D)`; the grid row by row.
+        table: Float, `(num_prefix + GH·GW, D)`. The grid lies row by row.
         grid: `(GH, GW)` of the table.
-        new_grid: `(GH', GW')`, integers or, with `xp=keras.ops`, integer tensors.
-        num_prefix: Number of vectors in front that belong to no patch: they stay as they are.
-        interpolation: `"bilinear"` between the centres of patches, averaging where the grid
-            shrinks; `"corners"`, linear with the corners of both grids on each other, as Google's
-            ViTs; `"bicubic"` as Hugging Face's; `"bicubic_antialias"`, which averages too, as
-            timm's.
-        xp: Module that computes: `numpy`, in float64, or `keras.ops`, in the table's dtype.
+        new_grid: `(GH', GW')`. Integers, or integer tensors with `xp=keras.ops`.
+        num_prefix: Number of vectors in front that belong to no patch. They stay as they are.
+        interpolation: One of four. `"bilinear"` is linear between the centres of patches, and
+            averages where the grid shrinks. `"corners"` is linear too, with the corners of both
+            grids on each other, as Google's ViTs. `"bicubic"` is Hugging Face's.
+            `"bicubic_antialias"` averages where the grid shrinks, as timm's.
+        xp: Module that computes. `numpy` computes in float64, `keras.ops` in the table's dtype.
 
     Returns:
         Float, `(num_prefix + GH'·GW', D)`.
 
     Raises:
-        ValueError: the table does not fit the grid, or the interpolation is unknown.
+        ValueError: The table does not fit the grid. The interpolation is unknown.
 
     Example:
 
     >>> resize_grid(np.array([[0.0], [1.0]]), (1, 2), (1, 3), interpolation="corners").tolist()
     [[0.0], [0.5], [1.0]]
 
-    Cost: `O(GH'·GW·(GH + GW')·D)`: one small matrix product for each axis.
-    Paper: Dosovitskiy et al. 2021, section 3.2; bicubic: Keys 1981.
+    Cost: `O(GH'·GW·(GH + GW')·D)`, one small matrix product for each axis.
+    Paper: Dosovitskiy et al. 2021, section 3.2.
+    Paper: Keys 1981, for bicubic interpolation.
     """
     check_interpolation(interpolation)
     if table.shape[0] != num_prefix + grid[0] * grid[1]:
@@ -51,7 +58,7 @@ def resize_grid(table, grid, new_grid, num_prefix=0, interpolation="bilinear", x
     return xp.concatenate([table[:num_prefix], x], axis=0)
 
 
-def check_interpolation(interpolation):
+def check_interpolation(interpolation: str) -> None:
     """Refuses a name that is none of `INTERPOLATIONS`."""
     if interpolation not in INTERPOLATIONS:
         raise ValueError(explain("`interpolation` is not known", interpolation=interpolation,
@@ -59,7 +66,7 @@ def check_interpolation(interpolation):
 
 
 def _matrix(old, new, interpolation, xp):
-    """Weights `(new, old)` with which each new position reads the old ones; rows sum to 1."""
+    """Weights `(new, old)` with which each new position reads the old ones. Rows sum to 1."""
     dtype = "float64" if xp is np else "float32"
     sources = np.arange(old, dtype=dtype)
     places, size = (xp.arange(new), new) if xp is np else (

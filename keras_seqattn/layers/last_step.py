@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_seqattn.errors import check_sequence
+from keras_seqattn.shapes import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
@@ -12,13 +13,13 @@ class LastStep(keras.layers.Layer):
 
     Call arguments:
         inputs: Float, `(B, T, D)`.
-        mask: Boolean, `(B, T)`; `True` is a real step. Keras fills it in.
+        mask: Boolean, `(B, T)`. `True` is a real step. Keras fills it in.
 
     Returns:
-        Float, `(B, D)`; zeros for a sequence of padding alone.
+        Float, `(B, D)`. Zeros for a sequence of padding alone.
 
     Raises:
-        ValueError: the input is not of rank 3.
+        ValueError: The input is not of rank 3.
 
     Example:
 
@@ -27,14 +28,14 @@ class LastStep(keras.layers.Layer):
     [[2.0, 3.0]]
 
     Masking: consumes the mask.
-    Cost: no weights; under a mask `T·D` multiply-adds per example.
-    On device: one STRIDED_SLICE; under a mask CUMSUM and a product.
+    Cost: no weights. Under a mask `T·D` multiply-adds per example.
+    On device: one STRIDED_SLICE. Under a mask CUMSUM and a product.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         check_sequence(input_shape, "LastStep")
 
-    def call(self, inputs, mask=None):
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is None:
             return inputs[:, -1]
         mask = ops.cast(mask, "int32")
@@ -42,8 +43,8 @@ class LastStep(keras.layers.Layer):
         last = ops.equal(place, ops.maximum(ops.max(place, axis=1, keepdims=True), 1))
         return ops.sum(inputs * ops.expand_dims(ops.cast(last, inputs.dtype), -1), axis=1)
 
-    def compute_mask(self, inputs, mask=None):
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> None:
         return None
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], input_shape[-1])

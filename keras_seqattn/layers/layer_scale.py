@@ -1,15 +1,18 @@
 """A learned factor for each feature, with which deep residual branches start almost silent."""
 
+import typing
+
 import keras
 
 from keras_seqattn.errors import explain
+from keras_seqattn.shapes import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
 class LayerScale(keras.layers.Layer):
     """Multiplies each feature by a learned factor.
 
-    At the end of a residual branch, and small at first, it lets very deep Transformers train.
+    Factors that end a residual branch, and are small at first, let very deep Transformers train.
 
     Args:
         initial: First value of all factors.
@@ -21,7 +24,7 @@ class LayerScale(keras.layers.Layer):
         Float, `(…, D)`.
 
     Raises:
-        ValueError: the width of the input is unknown.
+        ValueError: The width of the input is unknown.
 
     Example:
 
@@ -30,16 +33,16 @@ class LayerScale(keras.layers.Layer):
 
     Masking: passes the mask on.
     Cost: `D` weights, as many multiplications per token.
-    On device: none, as the factors move into the dense layer before.
+    On device: nothing, since the factors move into the dense layer before.
     Paper: Touvron et al. 2021, "Going deeper with Image Transformers", section 2, equation 4.
     """
 
-    def __init__(self, initial=1e-5, **kwargs):
+    def __init__(self, initial: float = 1e-5, **kwargs: typing.Any):
         super().__init__(**kwargs)
         self.initial = initial
         self.supports_masking = True
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if input_shape[-1] is None:
             raise ValueError(explain(
                 "the input of LayerScale must have a known width as its last axis",
@@ -48,11 +51,11 @@ class LayerScale(keras.layers.Layer):
             shape=(input_shape[-1],), initializer=keras.initializers.Constant(self.initial),
             name="gamma")
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return inputs * self.gamma
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         return {**super().get_config(), "initial": self.initial}

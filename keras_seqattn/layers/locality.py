@@ -3,35 +3,38 @@
 Paper: Lee, Lee and Song 2021, "Vision Transformer for Small-Size Datasets".
 """
 
+import typing
+
 import keras
 from keras import ops
 
 from keras_seqattn.layers import masks
+from keras_seqattn.layers.encoder_block import TransformerEncoderBlock
 from keras_seqattn.layers.multi_head import MultiHeadAttention
 from keras_seqattn.layers.patch import Stem, as_tokens, check_image
-from keras_seqattn.layers.transformer import TransformerEncoderBlock
+from keras_seqattn.shapes import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
 class ShiftedPatchEmbedding(Stem):
     """Maps each patch to a token together with what lies half a patch away from it.
 
-    The image and its four copies, shifted diagonally by half a patch, are cut alike: a token sees
-    four times the area of its patch.
+    Four copies of the image are shifted diagonally by half a patch. The image and its copies are
+    cut alike, so a token sees four times the area of its patch.
 
     Args:
-        patch_size: Side `P` of a patch, in pixels, at least 2.
+        patch_size: Side `P` of a patch, in pixels. It is at least 2.
         embed_dim: Width `D` of a token.
         epsilon: Added to the variance in the norm of the pixels.
 
     Call arguments:
-        images: Float, `(B, height, width, channels)`; any height and width that `P` divides.
+        images: Float, `(B, height, width, channels)`. `P` divides the height and the width.
 
     Returns:
         Float, `(B, GH·GW, D)` with the grid `GH = height / P`, `GW = width / P`.
 
     Raises:
-        ValueError: a size below 1; the input is not of rank 4; `patch_size` does not divide the
+        ValueError: A size is below 1. The input is not of rank 4. `patch_size` does not divide the
             height or the width.
 
     Example:
@@ -41,17 +44,18 @@ class ShiftedPatchEmbedding(Stem):
 
     Masking: has none.
     Cost: `5·P²·channels·(D + 2) + D` weights, as many multiply-adds per patch.
-    On device: PAD, STRIDED_SLICE, CONV_2D, a norm and FULLY_CONNECTED.
+    On device: PAD, STRIDED_SLICE, CONV_2D and FULLY_CONNECTED with a norm between them.
     Paper: Lee et al. 2021, section 3.1 ("SPT").
     """
 
-    def __init__(self, patch_size, embed_dim, epsilon=1e-6, **kwargs):
+    def __init__(self, patch_size: int, embed_dim: int, epsilon: float = 1e-6,
+                 **kwargs: typing.Any):
         super().__init__(patch_size, embed_dim, **kwargs)
         self.epsilon = epsilon
 
-    def build(self, input_shape):
-        check_image(input_shape, "ShiftedPatchEmbedding", self.patch_size)
-        shape = (*input_shape[:3], 5 * self.patch_size ** 2 * input_shape[3])
+    def build(self, input_shape: Shape) -> None:
+        channels = check_image(input_shape, "ShiftedPatchEmbedding", self.patch_size)
+        shape = (*input_shape[:3], 5 * self.patch_size ** 2 * channels)
         self._norm = keras.layers.LayerNormalization(
             epsilon=self.epsilon, dtype=self.dtype_policy, name="norm")
         self._norm.build(shape)
@@ -59,7 +63,7 @@ class ShiftedPatchEmbedding(Stem):
             self.embed_dim, dtype=self.dtype_policy, name="projection")
         self._projection.build(shape)
 
-    def call(self, images):
+    def call(self, images: Tensor) -> Tensor:
         half, (height, width) = self.patch_size // 2, ops.shape(images)[1:3]
         room = ops.pad(images, ((0, 0), (half, half), (half, half), (0, 0)))
         starts = [(half, half), *((y, x) for y in (0, 2 * half) for x in (0, 2 * half))]
@@ -69,7 +73,7 @@ class ShiftedPatchEmbedding(Stem):
             shifted, self.patch_size, strides=self.patch_size, data_format="channels_last")
         return as_tokens(self._projection(self._norm(patches)))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         return {**super().get_config(), "epsilon": self.epsilon}
 
 
@@ -78,7 +82,7 @@ class LocalityAttention(MultiHeadAttention):
     """Self-attention in which no position reads itself, with a learned temperature.
 
     Both sharpen the scores where little data leaves them flat. Arguments, call and cost are those
-    of `MultiHeadAttention`, with one weight more, `temperature`, which begins at `√H`.
+    of `MultiHeadAttention`. There is one weight more, the `temperature`. It begins at `√H`.
 
     Example:
 
@@ -89,7 +93,8 @@ class LocalityAttention(MultiHeadAttention):
     Paper: Lee et al. 2021, section 3.2 ("LSA").
     """
 
-    def build(self, query_shape, value_shape, key_shape=None, attention_mask_shape=None):
+    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None,
+              attention_mask_shape: Shape | None = None) -> None:
         super().build(query_shape, value_shape, key_shape, attention_mask_shape)
         self.temperature = self.add_weight(
             shape=(), initializer=keras.initializers.Constant(self.key_dim ** 0.5),
@@ -106,10 +111,10 @@ class LocalityAttention(MultiHeadAttention):
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
 class LocalityEncoderBlock(TransformerEncoderBlock):
-    """A `TransformerEncoderBlock` whose attention is `LocalityAttention`; all else is the same.
+    """A `TransformerEncoderBlock` whose attention is `LocalityAttention`.
 
     >>> tuple(LocalityEncoderBlock(num_heads=3, mlp_dim=7)(keras.ops.ones((2, 5, 12))).shape)
     (2, 5, 12)
     """
 
-    _attention_class = LocalityAttention
+    attention_class = LocalityAttention

@@ -1,21 +1,23 @@
-"""Masks: who may read whom. `True` means *may be read*; pure functions over shapes and tensors.
+"""Masks: who may read whom. `True` means *may be read*.
 
 Queries and keys are aligned at their *ends*: with `T` queries over `S` keys, query `t` stands at
 key position `S - T + t`. So the mask of one new token over a cache of `S` keys is the last row of
-the full mask, and decoding step by step gives the numbers of the full pass.
+the full mask. Decoding step by step therefore gives the numbers of the full pass.
 """
 
 from keras import ops
 
+from keras_seqattn.shapes import Tensor
+
 
 def _steps_back(num_queries, num_keys):
-    """How far each key lies behind each query: int32, `(T, S)`; negative is the future."""
+    """How far each key lies behind each query: int32, `(T, S)`. Negative is the future."""
     queries = ops.arange(num_queries, dtype="int32") + (num_keys - num_queries)
     keys = ops.arange(num_keys, dtype="int32")
     return ops.expand_dims(queries, 1) - ops.expand_dims(keys, 0)
 
 
-def causal(num_queries, num_keys=None):
+def causal(num_queries: int, num_keys: int | None = None) -> Tensor:
     """Lets query `t` read keys `0 … S-T+t` and nothing later.
 
     Args:
@@ -32,13 +34,13 @@ def causal(num_queries, num_keys=None):
     return _steps_back(num_queries, num_keys) >= 0
 
 
-def sliding_window(num_queries, num_keys=None, *, window):
+def sliding_window(num_queries: int, num_keys: int | None = None, *, window: int) -> Tensor:
     """Lets each query read the keys fewer than `window` positions away, on either side.
 
     Args:
         num_queries: Number of asking positions `T`.
         num_keys: Number of read positions `S`. Defaults to `T`.
-        window: Width in tokens, at least 1; 1 is the query's own position alone.
+        window: Width in tokens, at least 1. With 1 a query reads its own position alone.
 
     Returns:
         Boolean, `(T, S)`. Combined with `causal` it is the window of Longformer and Mistral.
@@ -47,11 +49,11 @@ def sliding_window(num_queries, num_keys=None, *, window):
     return ops.absolute(_steps_back(num_queries, num_keys)) < window
 
 
-def padding(lengths, max_length):
+def padding(lengths: Tensor, max_length: int) -> Tensor:
     """Marks the first `lengths[b]` tokens of each sequence as real.
 
     Args:
-        lengths: Integer, `(B,)`: number of real tokens.
+        lengths: Integer, `(B,)`. Number of real tokens.
         max_length: Number of positions of the padded sequence.
 
     Returns:
@@ -61,8 +63,8 @@ def padding(lengths, max_length):
     return steps < ops.expand_dims(ops.cast(lengths, "int32"), 1)
 
 
-def combine(*masks):
-    """Joins masks by logical and; `None` restricts nothing.
+def combine(*masks: Tensor | None) -> Tensor | None:
+    """Joins masks by logical and. `None` restricts nothing.
 
     Args:
         *masks: Boolean tensors that broadcast against each other, or `None`.

@@ -1,25 +1,32 @@
 """Attention between two sequences through several learned projections."""
 
-import math
+import typing
+from collections.abc import Callable, Sequence
 
 import keras
 from keras import ops
 
-from keras_seqattn.errors import check_count, check_share, explain
+from keras_seqattn.errors import check_count, check_share
 from keras_seqattn.layers import masks
 from keras_seqattn.layers.attention import attend, check_flash, finite, join_masks
-from keras_seqattn.layers.projection import project
+from keras_seqattn.layers.head_axes import HeadAxes, axes_tuple, check_shapes
+from keras_seqattn.layers.projection import HeadProjections, project
+from keras_seqattn.layers.settings import Constraint, Initializer, Regularizer
+from keras_seqattn.shapes import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
-class MultiHeadAttention(keras.layers.Layer):
+class MultiHeadAttention(HeadProjections):
     """Lets each position of one sequence read another through several learned projections.
 
-    A drop-in for `keras.layers.MultiHeadAttention`: same arguments in the same order, same call,
-    same weights under the same names, the same numbers where Keras is right. It differs where
-    Keras contradicts itself: a query that may read nothing gets zeros with and without scores,
-    `query_mask` counts when passed by hand, causal masks are aligned to the end, and the softmax
-    runs in float32.
+    A drop-in for `keras.layers.MultiHeadAttention`. The constructor and the call have the same
+    arguments in the same order. The weights have the same names, and the numbers are the same where
+    Keras is right. Where Keras contradicts itself, this layer differs:
+
+    - A query that may read nothing gets zeros, with and without scores.
+    - `query_mask` counts when it is passed by hand.
+    - Causal masks are aligned to the end.
+    - The softmax runs in float32.
 
     Args:
         num_heads: Number of query heads `N`.
@@ -31,43 +38,41 @@ class MultiHeadAttention(keras.layers.Layer):
         attention_axes: Axes of the inputs that are attended over. Defaults to all but the first
             and the last.
         sliding_window: If set, a query reads keys fewer than this many positions away.
-        flash_attention: `None` lets JAX and PyTorch pick a kernel, `False` forbids flash kernels,
-            `True` insists on one.
-        kernel_initializer: Initializer of the kernels.
-        bias_initializer: Initializer of the biases.
-        kernel_regularizer: Regularizer of the kernels.
-        bias_regularizer: Regularizer of the biases.
-        activity_regularizer: Regularizer of the projections' outputs.
-        kernel_constraint: Constraint on the kernels.
-        bias_constraint: Constraint on the biases.
+        flash_attention: `None` lets JAX and PyTorch pick a kernel. `False` forbids flash kernels.
+            `True` insists on one, which JAX has for GPUs alone.
+        kernel_initializer, bias_initializer: Initialisers of the projections.
+        kernel_regularizer, bias_regularizer: Regularisers of the projections.
+        activity_regularizer: Regulariser of what the projections make.
+        kernel_constraint, bias_constraint: Constraints on the projections.
         use_gate: If `True`, a sigmoid gate computed from the query scales each head's output.
         seed: Seed of the dropout. `None` draws one.
         num_kv_heads: Number `K` of key/value heads, a divisor of `num_heads`. Defaults to
-            `num_heads`; 1 is multi-query attention.
-        use_qkv_bias: Whether the projections of query, key, value and gate have biases, if not as
-            `use_bias` says for the output.
+            `num_heads`. 1 is multi-query attention.
+        use_qkv_bias: Whether the projections of query, key, value and gate have biases. Defaults
+            to `use_bias`.
 
     Call arguments:
-        query: Float, `(B, T, D)`; with more axes, see `attention_axes`.
+        query: Float, `(B, T, D)`, or with more axes of positions.
         value: Float, `(B, S, D_v)`.
         key: Float, `(B, S, D_k)`. Defaults to `value`.
-        query_mask: Boolean, `(B, T)`; `True` is a real token. Keras fills it in.
+        query_mask: Boolean, `(B, T)`. `True` is a real token. Keras fills it in.
         value_mask: Boolean, `(B, S)`. Keras fills it in.
         key_mask: Boolean, `(B, S)`. Keras fills it in.
-        attention_mask: Boolean, `(T, S)`, `(B, T, S)` or `(B, N, T, S)`; `True` may be read.
+        attention_mask: Boolean, `(T, S)`, `(B, T, S)` or `(B, N, T, S)`. `True` may be read.
         return_attention_scores: If `True`, also returns the scores.
         training: Whether dropout acts.
         use_causal_mask: If `True`, query `t` reads keys `0 … S-T+t` only.
-        attention_bias: Float of a shape as of `attention_mask`: added to the logits, such as a
-            relative position.
+        attention_bias: Float, of a shape as for `attention_mask`. It is added to the logits, such
+            as a relative position.
 
     Returns:
-        Float, `(B, T, D)`; with scores, a pair whose second is `(B, N, T, S)`. Before the output
-        projection a query that may read nothing is zero, so it leaves as the output's bias.
+        Float, `(B, T, D)`. With scores, a pair whose second is `(B, N, T, S)`. A query that may
+        read nothing is zero before the output projection, so it leaves as the output's bias.
 
     Raises:
-        ValueError: a size below 1; `dropout` outside `[0, 1)`; `num_kv_heads` does not divide
-            `num_heads`; ranks, positions or the attention mask do not fit each other.
+        ValueError: A size is below 1. `dropout` lies outside `[0, 1)`. `num_kv_heads` does not
+            divide `num_heads`. Ranks, positions or the attention mask do not fit each other.
+            `flash_attention=True` on JAX without a GPU.
 
     Example:
 
@@ -75,140 +80,70 @@ class MultiHeadAttention(keras.layers.Layer):
     >>> tuple(layer(keras.ops.ones((2, 5, 12)), keras.ops.ones((2, 7, 12))).shape)
     (2, 5, 12)
 
-    Masking: consumes the masks of query, key and value; passes the query's mask on.
-    Cost: weights `D·H·(N + K) + D_v·H_v·(N + K)` (+ biases); multiply-adds `O(T·S·N·H)`.
-    On device: 4 FULLY_CONNECTED, 2 BATCH_MATMUL without transpose flags, SOFTMAX, TRANSPOSE,
-    RESHAPE; int8 weights are supported; rank 4 at most.
-    Paper: Vaswani et al. 2017, section 3.2.2; gate: Qiu et al. 2025; `num_kv_heads`: Ainslie et
-    al. 2023.
+    Masking: consumes the masks of query, key and value, and passes the query's mask on.
+    Cost: weights `D·H·(N + K) + D_v·H_v·(N + K)` (+ biases). Multiply-adds `O(T·S·N·H)`.
+    On device: 4 FULLY_CONNECTED, SOFTMAX, TRANSPOSE, RESHAPE and 2 BATCH_MATMUL without transpose
+    flags. Int8 weights are supported. The rank is 4 at most.
+    Paper: Vaswani et al. 2017, section 3.2.2.
+    Paper: Qiu et al. 2025, for the gate. Ainslie et al. 2023, for `num_kv_heads`.
     """
 
-    def __init__(self, num_heads, key_dim, value_dim=None, dropout=0.0, use_bias=True,
-                 output_shape=None, attention_axes=None, sliding_window=None,
-                 flash_attention=None, kernel_initializer="glorot_uniform",
-                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None,
-                 activity_regularizer=None, kernel_constraint=None, bias_constraint=None,
-                 use_gate=False, seed=None, num_kv_heads=None, use_qkv_bias=None, **kwargs):
-        super().__init__(**kwargs)
-        value_dim = key_dim if value_dim is None else value_dim
-        num_kv_heads = num_heads if num_kv_heads is None else num_kv_heads
-        check_count(num_heads=num_heads, key_dim=key_dim, value_dim=value_dim,
-                    num_kv_heads=num_kv_heads)
+    def __init__(self, num_heads: int, key_dim: int, value_dim: int | None = None,
+                 dropout: float = 0.0, use_bias: bool = True,
+                 output_shape: int | Sequence[int] | None = None,
+                 attention_axes: int | Sequence[int] | None = None,
+                 sliding_window: int | None = None, flash_attention: bool | None = None,
+                 kernel_initializer: Initializer = "glorot_uniform",
+                 bias_initializer: Initializer = "zeros", kernel_regularizer: Regularizer = None,
+                 bias_regularizer: Regularizer = None, activity_regularizer: Regularizer = None,
+                 kernel_constraint: Constraint = None, bias_constraint: Constraint = None,
+                 use_gate: bool = False, seed: int | None = None, num_kv_heads: int | None = None,
+                 use_qkv_bias: bool | None = None, **kwargs: typing.Any):
+        super().__init__(
+            num_heads, key_dim, value_dim, num_kv_heads, use_bias, use_qkv_bias, use_gate,
+            output_shape, kernel_initializer, bias_initializer, kernel_regularizer,
+            bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint, **kwargs)
         if sliding_window is not None:
             check_count(sliding_window=sliding_window)
         check_share(dropout=dropout)
         check_flash(flash_attention, dropout)
-        if num_heads % num_kv_heads:
-            raise ValueError(explain(
-                "`num_kv_heads` must divide `num_heads`", num_heads=num_heads,
-                num_kv_heads=num_kv_heads, fix="pick a divisor of num_heads"))
-        self.num_heads = num_heads
-        self.key_dim = key_dim
-        self.value_dim = value_dim
         self.dropout = dropout
-        self.use_bias = use_bias
-        self._output_shape = _as_tuple("output_shape", output_shape)
-        self.attention_axes = _as_tuple("attention_axes", attention_axes)
+        self.attention_axes = axes_tuple("attention_axes", attention_axes)
         self.sliding_window = sliding_window
         self.flash_attention = flash_attention
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self._activity_regularizer = keras.regularizers.get(activity_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
-        self.use_gate = use_gate
         self.seed = seed
-        self.num_kv_heads = num_kv_heads
-        self.use_qkv_bias = use_qkv_bias
         self.supports_masking = True
         self._dropout_layer = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
 
-    def build(self, query_shape, value_shape, key_shape=None, attention_mask_shape=None):
+    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None,
+              attention_mask_shape: Shape | None = None) -> None:
         key_shape = value_shape if key_shape is None else key_shape
-        self._check_shapes(query_shape, value_shape, key_shape, attention_mask_shape)
-        rank = len(query_shape)
-        axes = self.attention_axes or range(1, rank - 1)
-        self._positions = [axis % rank for axis in axes]
-        self._batch = [axis for axis in range(rank - 1) if axis not in self._positions]
-        self._query_dense = self._projection("query", query_shape, self.num_heads, self.key_dim)
-        self._key_dense = self._projection("key", key_shape, self.num_kv_heads, self.key_dim)
-        if self.use_gate:
-            self._gate_dense = self._projection(
-                "gate", query_shape, self.num_heads, self.value_dim, activation="sigmoid")
-        self._value_dense = self._projection(
-            "value", value_shape, self.num_kv_heads, self.value_dim)
-        self._output_dense = self._projection(
-            "attention_output", (*query_shape[:-1], self.num_heads, self.value_dim),
-            *(self._output_shape or query_shape[-1:]), inputs=2)
+        check_shapes(query_shape, value_shape, key_shape, attention_mask_shape,
+                     self.attention_axes, self.num_heads)
+        self._axes = HeadAxes(len(query_shape), self.num_heads, self.attention_axes)
+        self._build_projections(query_shape, value_shape, key_shape)
 
-    def _check_shapes(self, query_shape, value_shape, key_shape, attention_mask_shape):
-        shapes = {"query_shape": tuple(query_shape), "value_shape": tuple(value_shape),
-                  "key_shape": tuple(key_shape)}
-        ranks = {len(shape) for shape in shapes.values()}
-        if len(ranks) > 1 or min(ranks) < 3:
-            raise ValueError(explain(
-                "`query`, `value` and `key` must have the same rank, at least 3",
-                **shapes, fix="pass (batch, positions, features)"))
-        if not _broadcasts(key_shape[:-1], value_shape[:-1]):
-            raise ValueError(explain(
-                "`key` and `value` must have the same positions", **shapes,
-                fix="pass a key and a value of the same sequence"))
-        wrong = [axis for axis in self.attention_axes or ()
-                 if not 1 <= axis % len(query_shape) < len(query_shape) - 1]
-        if wrong:
-            raise ValueError(explain(
-                "`attention_axes` must lie between the batch and the feature axis",
-                attention_axes=self.attention_axes, **shapes, fix=f"drop the axes {wrong}"))
-        if attention_mask_shape is not None and len(query_shape) == 3:
-            scores = (query_shape[0], self.num_heads, query_shape[1], value_shape[1])
-            tail = scores[2:] if len(attention_mask_shape) < 4 else scores[1:]
-            head = scores[:max(len(attention_mask_shape) - len(tail), 0)]
-            if not (2 <= len(attention_mask_shape) <= 4
-                    and _broadcasts(attention_mask_shape, head + tail)):
-                raise ValueError(explain(
-                    "`attention_mask` must broadcast to (B, T, S) or (B, N, T, S)",
-                    attention_mask_shape=tuple(attention_mask_shape), scores_shape=scores,
-                    fix="pass a mask of one entry per query and key"))
-
-    def _projection(self, name, input_shape, *output_dims, inputs=1, activation=None):
-        """Builds an `EinsumDense` from the last `inputs` axes to `output_dims`."""
-        is_output = inputs == 2
-        use_bias = self.use_bias if is_output or self.use_qkv_bias is None else self.use_qkv_bias
-        free = "abcdefghijkl"[:len(input_shape) - inputs]
-        bound, made = "mnop"[:inputs], "uvwxyz"[:len(output_dims)]
-        dense = keras.layers.EinsumDense(
-            f"{free}{bound},{bound}{made}->{free}{made}",
-            output_shape=(*(None,) * (len(free) - 1), *output_dims),
-            bias_axes=made if use_bias else None, activation=activation, name=name,
-            kernel_initializer=self.kernel_initializer.clone(),
-            bias_initializer=self.bias_initializer.clone(),
-            kernel_regularizer=self.kernel_regularizer, bias_regularizer=self.bias_regularizer,
-            activity_regularizer=self._activity_regularizer,
-            kernel_constraint=self.kernel_constraint, bias_constraint=self.bias_constraint,
-            dtype=self.dtype_policy)
-        dense.supports_masking = True  # it only lets the mask pass; `call` reads it by argument
-        dense.build(input_shape)
-        return dense
-
-    def call(self, query, value, key=None, query_mask=None, value_mask=None, key_mask=None,
-             attention_mask=None, return_attention_scores=False, training=None,
-             use_causal_mask=False, attention_bias=None):
-        asked, read = ops.shape(query)[:-1], ops.shape(value)[:-1]
+    def call(self, query: Tensor, value: Tensor, key: Tensor | None = None,
+             query_mask: Tensor | None = None, value_mask: Tensor | None = None,
+             key_mask: Tensor | None = None, attention_mask: Tensor | None = None,
+             return_attention_scores: bool = False, training: bool | None = None,
+             use_causal_mask: bool = False,
+             attention_bias: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
+        axes, asked, read = self._axes, ops.shape(query)[:-1], ops.shape(value)[:-1]
         allowed = join_masks(
-            self._flat_mask(query_mask, asked), self._flat_mask(value_mask, read),
-            self._flat_mask(key_mask, read), self._flat_scores_mask(attention_mask, asked, read))
+            axes.mask(query_mask, asked), axes.mask(value_mask, read), axes.mask(key_mask, read),
+            axes.flat_scores(attention_mask, asked, read))
+        keys, values = self.keys_and_values(value, key)
         output, scores = self._read(
-            query, *self.keys_and_values(value, key), allowed, causal=use_causal_mask,
-            bias=self._flat_scores_mask(attention_bias, asked, read),
+            query, keys, values, allowed, causal=use_causal_mask,
+            bias=axes.flat_scores(attention_bias, asked, read),
             drop=self._dropout_layer if training and self.dropout else None,
             return_attention_scores=return_attention_scores)
         if not return_attention_scores:
             return output
-        return output, self._unflat_scores(scores, asked, read)
+        return output, axes.scores(scores, asked, read)
 
-    def keys_and_values(self, value, key=None):
+    def keys_and_values(self, value: Tensor, key: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Projects the sequence that is read, so that it can be kept and read again.
 
         Args:
@@ -219,37 +154,40 @@ class MultiHeadAttention(keras.layers.Layer):
             Keys, `(B, K, S, H)`, and values, `(B, K, S, H_v)`.
         """
         key = value if key is None else key
-        return (self._split_heads(project(self._key_dense, key)),
-                self._split_heads(project(self._value_dense, value)))
+        return (self._axes.split(project(self._key_dense, key)),
+                self._axes.split(project(self._value_dense, value)))
 
-    def read(self, query, keys, values, allowed=None, return_attention_scores=False):
+    def read(self, query: Tensor, keys: Tensor, values: Tensor, allowed: Tensor | None = None,
+             return_attention_scores: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """Reads kept keys and values, as `call` reads what it has projected itself.
 
         Args:
             query: Float, `(B, T, D)`.
             keys: Float, `(B, K, S, H)`.
             values: Float, `(B, K, S, H_v)`.
-            allowed: Boolean, broadcasts to `(B, N, T, S)`; `True` may be read.
+            allowed: Boolean, broadcasts to `(B, N, T, S)`. `True` may be read.
             return_attention_scores: If `True`, also returns the scores.
 
         Returns:
-            Float, `(B, T, D)`; with scores, a pair whose second is `(B, N, T, S)`.
+            Float, `(B, T, D)`. With scores, a pair whose second is `(B, N, T, S)`.
         """
         output, scores = self._read(query, keys, values, allowed,
                                     return_attention_scores=return_attention_scores)
         return (output, scores) if return_attention_scores else output
 
-    def _read(self, query, keys, values, allowed, bias=None, causal=False, drop=None,
-              return_attention_scores=False):
+    def _read(self, query: Tensor, keys: Tensor, values: Tensor, allowed: Tensor | None,
+              bias: Tensor | None = None, causal: bool = False,
+              drop: Callable[[Tensor], Tensor] | None = None,
+              return_attention_scores: bool = False) -> tuple[Tensor, Tensor | None]:
         asked = ops.shape(query)[:-1]
         gate = project(self._gate_dense, query) if self.use_gate else None
-        query = self._tempered(self._split_heads(project(self._query_dense, query)))
+        query = self._tempered(self._axes.split(project(self._query_dense, query)))
         allowed = self._narrowed(allowed, ops.shape(query)[2], ops.shape(keys)[2])
         output, scores = attend(
             query, keys, values, allowed, scale=self.key_dim ** -0.5, causal=causal, drop=drop,
             bias=bias if bias is None or len(bias.shape) != 3 else ops.expand_dims(bias, 1),
             flash_attention=self.flash_attention, return_attention_scores=return_attention_scores)
-        output = self._join_heads(output, asked)                        # (B, T, N, H_v)
+        output = self._axes.join(output, asked)                         # (B, T, N, H_v)
         output = project(self._output_dense, output if gate is None else output * gate, 2)
         return finite(output), scores                                        # (B, T, D)
 
@@ -264,108 +202,12 @@ class MultiHeadAttention(keras.layers.Layer):
         return masks.combine(
             allowed, masks.sliding_window(num_queries, num_keys, window=self.sliding_window))
 
-    # Projections have the axes of the input with N and H behind. Attention wants the batch axes,
-    # N, the positions, H; with more than one axis of positions or batch, each kind is flattened.
-
-    @property
-    def _layout(self):
-        heads = len(self._batch) + len(self._positions)
-        return (*self._batch, heads, *self._positions, heads + 1)
-
-    @property
-    def _is_plain(self):
-        return self._layout == (0, 2, 1, 3)
-
-    def _count(self, shape):
-        return math.prod(shape[axis] for axis in self._positions)
-
-    def _split_heads(self, x):
-        shape, x = ops.shape(x), ops.transpose(finite(x), self._layout)
-        if self._is_plain:
-            return x
-        return ops.reshape(x, (-1, shape[-2], self._count(shape), shape[-1]))
-
-    def _join_heads(self, x, asked):
-        if not self._is_plain:
-            sizes = (*asked, self.num_heads, self.value_dim)
-            x = ops.reshape(x, [sizes[axis] for axis in self._layout])
-        return ops.transpose(x, [self._layout.index(axis) for axis in range(len(self._layout))])
-
-    def _flat_mask(self, mask, shape):
-        if mask is None or self._is_plain:
-            return mask
-        while len(mask.shape) < len(shape):
-            mask = ops.expand_dims(mask, -1)
-        mask = ops.transpose(ops.broadcast_to(mask, shape), (*self._batch, *self._positions))
-        return ops.reshape(mask, (-1, self._count(shape)))
-
-    def _flat_scores_mask(self, mask, asked, read):
-        if mask is None or self._is_plain:
-            return mask
-        full = self._scores_shape(asked, read)
-        while len(mask.shape) < len(full):
-            mask = ops.expand_dims(mask, -2 * len(self._positions) - 1)
-        return ops.reshape(ops.broadcast_to(mask, full), (
-            -1, self.num_heads, self._count(asked), self._count(read)))
-
-    def _scores_shape(self, asked, read):
-        return (*(asked[i] for i in self._batch), self.num_heads,
-                *(asked[i] for i in self._positions), *(read[i] for i in self._positions))
-
-    def _unflat_scores(self, scores, asked, read):
-        return scores if self._is_plain else ops.reshape(scores, self._scores_shape(asked, read))
-
-    def compute_output_shape(self, query_shape, value_shape, key_shape=None):
-        return (*query_shape[:-1], *(self._output_shape or query_shape[-1:]))
-
-    def compute_output_spec(self, *args, **kwargs):
-        # Traced rather than told by the shape above, so that scores come out right.
-        return keras.Operation.compute_output_spec(self, *args, **kwargs)
-
-    query_dense = property(lambda self: self._query_dense)
-    key_dense = property(lambda self: self._key_dense)
-    value_dense = property(lambda self: self._value_dense)
-    output_dense = property(lambda self: self._output_dense)
-
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         return {
             **super().get_config(),
-            "num_heads": self.num_heads,
-            "key_dim": self.key_dim,
-            "value_dim": self.value_dim,
             "dropout": self.dropout,
-            "use_bias": self.use_bias,
-            "output_shape": self._output_shape,
             "attention_axes": self.attention_axes,
             "sliding_window": self.sliding_window,
             "flash_attention": self.flash_attention,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "activity_regularizer": keras.regularizers.serialize(self._activity_regularizer),
-            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
-            "use_gate": self.use_gate,
             "seed": self.seed,
-            "num_kv_heads": self.num_kv_heads,
-            "use_qkv_bias": self.use_qkv_bias,
         }
-
-
-def _as_tuple(name, axes):
-    if axes is None or isinstance(axes, int):
-        return axes if axes is None else (axes,)
-    try:
-        return tuple(axes)
-    except TypeError:
-        raise TypeError(explain(
-            f"`{name}` must be an integer or a tuple of integers",
-            fix="pass one integer per axis", **{name: axes})) from None
-
-
-def _broadcasts(shape, target):
-    """Whether `shape` broadcasts to `target`; an unknown length (`None`) fits anything."""
-    return len(shape) == len(target) and all(
-        None in (have, want) or have in (1, want)
-        for have, want in zip(shape, target, strict=True))

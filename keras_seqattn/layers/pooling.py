@@ -1,18 +1,23 @@
 """Attention that pools a sequence into one vector."""
 
+import typing
+
 import keras
 from keras import ops
 
 from keras_seqattn.errors import check_count, check_sequence, explain
 from keras_seqattn.layers.feed_forward import FeedForward
 from keras_seqattn.layers.multi_head import MultiHeadAttention
+from keras_seqattn.layers.settings import Activation
+from keras_seqattn.layers.traced import TracedLayer
+from keras_seqattn.shapes import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
-class AttentionPooling(keras.layers.Layer):
+class AttentionPooling(TracedLayer):
     """Pools a sequence by attention: one learned query reads all tokens, then a network follows.
 
-    SigLIP and the largest Vision Transformers end so; it needs no class token among the patches.
+    SigLIP and the largest Vision Transformers end so. No class token is needed among the patches.
 
     Args:
         num_heads: Number of heads `N`, a divisor of `D`.
@@ -22,15 +27,15 @@ class AttentionPooling(keras.layers.Layer):
 
     Call arguments:
         inputs: Float, `(B, T, D)`.
-        mask: Boolean, `(B, T)`; `True` is a real token. Keras fills it in.
+        mask: Boolean, `(B, T)`. `True` is a real token. Keras fills it in.
         return_attention_scores: If `True`, also returns the scores.
 
     Returns:
-        Float, `(B, D)`: `y + mlp(norm(y))` of what was read, `y`; with scores, a pair whose second
-        is `(B, N, 1, T)`.
+        Float, `(B, D)`. It is `y + mlp(norm(y))`, where `y` was read. With scores, a pair whose
+        second is `(B, N, 1, T)`.
 
     Raises:
-        ValueError: a size below 1; `num_heads` does not divide `D`; the input is not of rank 3.
+        ValueError: A size is below 1. `num_heads` does not divide `D`. The input is not of rank 3.
 
     Example:
 
@@ -38,13 +43,14 @@ class AttentionPooling(keras.layers.Layer):
     (2, 12)
 
     Masking: consumes the mask.
-    Cost: `4·D² + 2·D·F + D` weights (+ biases and norm); multiply-adds `(T + 1)·2·D² + 2·D·F`.
-    On device: 6 FULLY_CONNECTED, 2 BATCH_MATMUL, SOFTMAX, GELU and a norm.
-    Paper: Zhai et al. 2022, "Scaling Vision Transformers", section 3.2 ("MAP" head); Lee et al.
-    2019, "Set Transformer", section 3.2.
+    Cost: `4·D² + 2·D·F + D` weights (+ biases and norm). Multiply-adds `(T + 1)·2·D² + 2·D·F`.
+    On device: SOFTMAX, GELU, a norm, 6 FULLY_CONNECTED and 2 BATCH_MATMUL.
+    Paper: Zhai et al. 2022, "Scaling Vision Transformers", section 3.2 ("MAP" head).
+    Paper: Lee et al. 2019, "Set Transformer", section 3.2.
     """
 
-    def __init__(self, num_heads, mlp_dim=None, activation="gelu", epsilon=1e-6, **kwargs):
+    def __init__(self, num_heads: int, mlp_dim: int | None = None, activation: Activation = "gelu",
+                 epsilon: float = 1e-6, **kwargs: typing.Any):
         super().__init__(**kwargs)
         check_count(num_heads=num_heads)
         if mlp_dim is not None:
@@ -55,9 +61,12 @@ class AttentionPooling(keras.layers.Layer):
         self.epsilon = epsilon
         self.supports_masking = True
 
-    def build(self, input_shape):
-        check_sequence(input_shape, "AttentionPooling")
-        embed_dim = input_shape[-1]
+    attention = property(lambda self: self._attention)
+    norm = property(lambda self: self._norm)
+    feed_forward = property(lambda self: self._feed_forward)
+
+    def build(self, input_shape: Shape) -> None:
+        embed_dim = check_sequence(input_shape, "AttentionPooling")
         if embed_dim % self.num_heads:
             raise ValueError(explain(
                 "`num_heads` must divide the width of the input", num_heads=self.num_heads,
@@ -77,7 +86,8 @@ class AttentionPooling(keras.layers.Layer):
             dtype=self.dtype_policy)
         self._feed_forward.build(query_shape)
 
-    def call(self, inputs, mask=None, return_attention_scores=False):
+    def call(self, inputs: Tensor, mask: Tensor | None = None,
+             return_attention_scores: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         scores = None
         shape = (ops.shape(inputs)[0], 1, inputs.shape[-1])
         x = self._attention(
@@ -88,21 +98,13 @@ class AttentionPooling(keras.layers.Layer):
         x = ops.squeeze(x + self._feed_forward(self._norm(x)), 1)              # (B, D)
         return (x, scores) if return_attention_scores else x
 
-    def compute_mask(self, inputs, mask=None):
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> None:
         return None
 
-    def compute_output_spec(self, *args, **kwargs):
-        # Traced rather than told by the shape below, so that scores come out right.
-        return keras.Operation.compute_output_spec(self, *args, **kwargs)
-
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], input_shape[-1])
 
-    attention = property(lambda self: self._attention)
-    norm = property(lambda self: self._norm)
-    feed_forward = property(lambda self: self._feed_forward)
-
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         return {
             **super().get_config(),
             "num_heads": self.num_heads,

@@ -1,13 +1,18 @@
 """The parts of BiT: convolutions with standardised kernels, and blocks that normalise by groups."""
 
+import typing
+from collections.abc import Sequence
+
 import keras
 from keras import ops
 
 from keras_seqattn.errors import check_count, explain
 from keras_seqattn.layers.patch import check_image
+from keras_seqattn.layers.settings import Initializer
+from keras_seqattn.shapes import Shape, Tensor
 
 
-def standardise(kernel, epsilon):
+def standardise(kernel: Tensor, epsilon: float) -> Tensor:
     """Brings what each output channel reads to mean 0 and variance 1.
 
     Args:
@@ -15,7 +20,8 @@ def standardise(kernel, epsilon):
         epsilon: Added to the variance.
 
     Returns:
-        As `kernel`, `(w - mean) / √(variance + epsilon)` over all axes but the last.
+        Float, of the shape of `kernel`. It is `(w - mean) / √(variance + epsilon)` over all axes
+        but the last.
     """
     axes = tuple(range(len(kernel.shape) - 1))
     kernel = kernel - ops.mean(kernel, axis=axes, keepdims=True)
@@ -32,15 +38,15 @@ def _strided(input_shape, strides, filters):
 class StandardizedConv2D(keras.layers.Layer):
     """Convolves an image with kernels of mean 0 and variance 1, padded alike on all sides.
 
-    Together with norms over groups it trains as well as batch normalisation and does not care how
-    a batch is divided among devices. Keras' `padding="same"` pads otherwise where it strides.
+    Together with norms over groups it trains as well as batch normalisation. The batch may be
+    divided among devices in any way. Keras' `padding="same"` pads otherwise where it strides.
 
     Args:
         filters: Number of output channels.
-        kernel_size: Side of the square kernel, in pixels; odd.
+        kernel_size: Side of the square kernel, in pixels. It is odd.
         strides: Step of the kernel, in pixels.
         epsilon: Added to the variance of a kernel.
-        kernel_initializer: Initializer of the kernel.
+        kernel_initializer: Initialiser of the kernel.
 
     Call arguments:
         inputs: Float, `(B, height, width, channels)`.
@@ -49,7 +55,7 @@ class StandardizedConv2D(keras.layers.Layer):
         Float, `(B, ⌈height / strides⌉, ⌈width / strides⌉, filters)`.
 
     Raises:
-        ValueError: a size below 1, an even kernel; the input is not of rank 4.
+        ValueError: A size is below 1. `kernel_size` is even. The input is not of rank 4.
 
     Example:
 
@@ -58,13 +64,14 @@ class StandardizedConv2D(keras.layers.Layer):
 
     Masking: has none.
     Cost: `kernel_size²·channels·filters` weights, as many multiply-adds per output pixel.
-    On device: CONV_2D of the standardised kernel, a PAD before it where it strides.
+    On device: CONV_2D of the standardised kernel. A PAD stands before it where it strides.
     Paper: Qiao et al. 2019, "Micro-Batch Training with Batch-Channel Normalization and Weight
-    Standardization", section 3; without bias, as in Kolesnikov et al. 2020, section 3.3.
+    Standardization", section 3.
+    Paper: Kolesnikov et al. 2020, section 3.3, where the layer has no bias either.
     """
 
-    def __init__(self, filters, kernel_size, strides=1, epsilon=1e-10,
-                 kernel_initializer="he_normal", **kwargs):
+    def __init__(self, filters: int, kernel_size: int, strides: int = 1, epsilon: float = 1e-10,
+                 kernel_initializer: Initializer = "he_normal", **kwargs: typing.Any):
         super().__init__(**kwargs)
         check_count(filters=filters, kernel_size=kernel_size, strides=strides)
         if kernel_size % 2 == 0:
@@ -77,23 +84,23 @@ class StandardizedConv2D(keras.layers.Layer):
         self.epsilon = epsilon
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         check_image(input_shape, "StandardizedConv2D")
         self.kernel = self.add_weight(
             shape=(self.kernel_size, self.kernel_size, input_shape[-1], self.filters),
             initializer=self.kernel_initializer, autocast=False, name="kernel")
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         side = self.kernel_size // 2
         if side:
             inputs = ops.pad(inputs, ((0, 0), (side, side), (side, side), (0, 0)))
         kernel = ops.cast(standardise(self.kernel, self.epsilon), inputs.dtype)
         return ops.conv(inputs, kernel, self.strides, "valid", data_format="channels_last")
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return _strided(input_shape, self.strides, self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         return {
             **super().get_config(),
             "filters": self.filters,
@@ -112,10 +119,10 @@ class PreActivationBottleneck(keras.layers.Layer):
     Where size or width change, the shortcut is a projection of the normalised input.
 
     Args:
-        filters: Number of output channels; a multiple of 4.
+        filters: Number of output channels, a multiple of 4.
         strides: Step of the 3×3 convolution, in pixels.
-        num_groups: Number of groups of channels that are normalised together; divides `filters / 4`
-            and the input's channels.
+        num_groups: Number of groups of channels that are normalised together. It divides
+            `filters / 4` and the input's channels.
         epsilon: Added to the variance in the norms.
 
     Call arguments:
@@ -125,8 +132,8 @@ class PreActivationBottleneck(keras.layers.Layer):
         Float, `(B, ⌈height / strides⌉, ⌈width / strides⌉, filters)`.
 
     Raises:
-        ValueError: a size below 1; `filters` is no multiple of 4; `num_groups` does not divide
-            the channels of a norm; the input is not of rank 4.
+        ValueError: A size is below 1. `filters` is no multiple of 4. `num_groups` does not divide
+            the channels of a norm. The input is not of rank 4.
 
     Example:
 
@@ -135,14 +142,15 @@ class PreActivationBottleneck(keras.layers.Layer):
     (2, 3, 4, 8)
 
     Masking: has none.
-    Cost: with `M = filters / 4` about `M·channels + 9·M² + M·filters` weights, and
-    `channels·filters` of the projection; as many multiply-adds per output pixel.
-    On device: CONV_2D with constant kernels; a norm is MEAN, SUB, MUL and RSQRT of rank 4.
-    Paper: He et al. 2016, "Identity Mappings in Deep Residual Networks", section 4; Kolesnikov et
-    al. 2020, section 3.3.
+    Cost: about `M·channels + 9·M² + M·filters` weights with `M = filters / 4`. A projection has
+    `channels·filters` more. As many multiply-adds per output pixel.
+    On device: CONV_2D with constant kernels. A norm is MEAN, SUB, MUL and RSQRT of rank 4.
+    Paper: He et al. 2016, "Identity Mappings in Deep Residual Networks", section 4.
+    Paper: Kolesnikov et al. 2020, section 3.3.
     """
 
-    def __init__(self, filters, strides=1, num_groups=32, epsilon=1e-5, **kwargs):
+    def __init__(self, filters: int, strides: int = 1, num_groups: int = 32, epsilon: float = 1e-5,
+                 **kwargs: typing.Any):
         super().__init__(**kwargs)
         check_count(filters=filters, strides=strides, num_groups=num_groups)
         if filters % 4:
@@ -154,9 +162,8 @@ class PreActivationBottleneck(keras.layers.Layer):
         self.num_groups = num_groups
         self.epsilon = epsilon
 
-    def build(self, input_shape):
-        check_image(input_shape, "PreActivationBottleneck")
-        channels, inner = input_shape[-1], self.filters // 4
+    def build(self, input_shape: Shape) -> None:
+        channels, inner = check_image(input_shape, "PreActivationBottleneck"), self.filters // 4
         for name, width in (("channels", channels), ("filters // 4", inner)):
             if width % self.num_groups:
                 raise ValueError(explain(
@@ -186,17 +193,17 @@ class PreActivationBottleneck(keras.layers.Layer):
             layer.build(shape)
             shape = layer.compute_output_shape(shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         x = ops.relu(self.narrow_norm(inputs))
         shortcut = inputs if self.projection is None else self.projection(x)
         x = ops.relu(self.spatial_norm(self.narrow(x)))
         x = ops.relu(self.widen_norm(self.spatial(x)))
         return shortcut + self.widen(x)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return _strided(input_shape, self.strides, self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         return {
             **super().get_config(),
             "filters": self.filters,
@@ -206,19 +213,20 @@ class PreActivationBottleneck(keras.layers.Layer):
         }
 
 
-def trunk(num_layers, width, filters, num_groups, dtype):
-    """The layers of a residual network in their order, from pixels to the last stage.
+def trunk(num_layers: Sequence[int], width: int, filters: Sequence[int], num_groups: int,
+          dtype: str | keras.DTypePolicy) -> list[keras.layers.Layer]:
+    """Makes the layers of a residual network, from pixels to the last stage.
 
     Args:
-        num_layers: Number of blocks of each stage; the second stage and later ones halve the sides.
-        width: Channels of the first convolution, which together with the pooling behind it
-            divides the sides by 4.
+        num_layers: Number of blocks of each stage. From the second stage on each halves the sides.
+        width: Channels of the first convolution. It halves the sides, and so does the pooling
+            behind it.
         filters: Output channels of each stage.
         num_groups: Number of groups of each norm.
         dtype: Dtype policy of the layers.
 
     Returns:
-        List of `keras.layers.Layer`, to be called one after the other.
+        The layers, to be called one after the other.
     """
     last = {"data_format": "channels_last", "dtype": dtype}
     layers = [

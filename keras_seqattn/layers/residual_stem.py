@@ -1,10 +1,14 @@
 """Tokens from the features of a residual network: the hybrid Vision Transformer."""
 
+import typing
+from collections.abc import Sequence
+
 import keras
 
 from keras_seqattn.errors import check_count, explain
 from keras_seqattn.layers.patch import Stem, as_tokens, check_image
 from keras_seqattn.layers.residual import trunk
+from keras_seqattn.shapes import Shape, Tensor
 
 # Blocks of each stage of a ResNet-50 without its last stage, whose six blocks move to the third.
 NUM_LAYERS = (3, 4, 9)
@@ -14,27 +18,32 @@ NUM_LAYERS = (3, 4, 9)
 class ResidualStem(Stem):
     """Maps an image to the same grid of tokens as `PatchEmbedding`, by the first stages of a BiT.
 
-    It costs much more than `ConvStem`; take it where a residual network has been pre-trained, or
+    It costs much more than `ConvStem`. Take it where a residual network has been pre-trained, or
     where a hybrid is to be compared.
 
     Args:
-        patch_size: Side `P` of the square a token stands for, in pixels: 4, 8 or 16, for one, two
-            or three stages.
+        patch_size: Side `P` of the square that a token stands for, in pixels. One stage makes 4,
+            two make 8 and three make 16.
         embed_dim: Width `D` of a token.
-        num_layers: Blocks of each stage. Defaults to the paper's 3, 4 and 9, as far as needed; a
-            list of other length sets `P` to another power of 2.
-        width: Channels of the first convolution; a stage has 4, 8, 16, … times as many.
-        num_groups: Number of groups of channels that are normalised together; divides `width`.
+        num_layers: Blocks of each stage. Defaults to as many of the paper's 3, 4 and 9 as needed.
+            With another number of stages `P` is another power of 2.
+        width: Channels of the first convolution. The first stage has 4 times as many, and each
+            later one twice as many as the one before.
+        num_groups: Number of groups of channels that are normalised together. It divides `width`.
+
+    Attributes:
+        trunk: Layers before the projection, in order. They exist once the stem is built.
+        projection: Convolution of 1×1 behind them.
 
     Call arguments:
-        images: Float, `(B, height, width, channels)`; height and width are multiples of `P`.
+        images: Float, `(B, height, width, channels)`. `P` divides the height and the width.
 
     Returns:
         Float, `(B, GH·GW, D)` with the grid `GH = height / P`, `GW = width / P`.
 
     Raises:
-        ValueError: a size below 1; `patch_size` is not `2·2ⁿ` for `n` stages; `num_groups` does
-            not divide `width`; the input is not of rank 4; `patch_size` does not divide the height
+        ValueError: A size is below 1. `patch_size` is not `2·2ⁿ` for `n` stages. `num_groups` does
+            not divide `width`. The input is not of rank 4. `patch_size` does not divide the height
             or the width.
 
     Example:
@@ -46,11 +55,12 @@ class ResidualStem(Stem):
     Masking: has none.
     Cost: the weights of the BiT's stages, and `(4·width·2ⁿ⁻¹ + 1)·D` of the projection.
     On device: as `StandardizedConv2D` and `PreActivationBottleneck`, then RESHAPE.
-    Paper: Dosovitskiy et al. 2021, section 3.1, "Hybrid Architecture", and section 4.1. Norms come
-    before the convolutions here, as in BiT, and there is one more before the projection.
+    Paper: Dosovitskiy et al. 2021, section 3.1 ("Hybrid Architecture") and section 4.1. Here norms
+    come before the convolutions, as in BiT. One more norm comes before the projection.
     """
 
-    def __init__(self, patch_size, embed_dim, num_layers=None, width=64, num_groups=32, **kwargs):
+    def __init__(self, patch_size: int, embed_dim: int, num_layers: Sequence[int] | None = None,
+                 width: int = 64, num_groups: int = 32, **kwargs: typing.Any):
         super().__init__(patch_size, embed_dim, **kwargs)
         check_count(width=width, num_groups=num_groups)
         num_stages = patch_size.bit_length() - 2 if num_layers is None else len(num_layers)
@@ -70,7 +80,7 @@ class ResidualStem(Stem):
         self.width = width
         self.num_groups = num_groups
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         check_image(input_shape, "ResidualStem", self.patch_size)
         filters = [4 * self.width << stage for stage in range(len(self.num_layers))]
         self.trunk = trunk(
@@ -79,21 +89,21 @@ class ResidualStem(Stem):
             keras.layers.GroupNormalization(
                 self.num_groups, epsilon=1e-5, dtype=self.dtype_policy, name="norm"),
             keras.layers.ReLU(dtype=self.dtype_policy, name="activation")]
-        self.projection = keras.layers.Conv2D(
+        self._projection = keras.layers.Conv2D(
             self.embed_dim, 1, data_format="channels_last", dtype=self.dtype_policy,
             name="projection")
         shape = tuple(input_shape)
-        for layer in (*self.trunk, self.projection):
+        for layer in (*self.trunk, self._projection):
             layer.build(shape)
             shape = layer.compute_output_shape(shape)
 
-    def call(self, images):
+    def call(self, images: Tensor) -> Tensor:
         x = images
         for layer in self.trunk:
             x = layer(x)
-        return as_tokens(self.projection(x))
+        return as_tokens(self._projection(x))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         return {
             **super().get_config(),
             "num_layers": self.num_layers,

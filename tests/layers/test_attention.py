@@ -1,5 +1,7 @@
 """`keras_seqattn.layers.attention`: by hand, as laws, and one choice of kernel."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -7,8 +9,13 @@ from arrays import array, assert_close, normal
 from keras import ops
 from tolerances import BFLOAT16, FLOAT16
 
-from keras_seqattn.layers import ScaledDotProductAttention, attention
-from keras_seqattn.testing import check_error, check_layer
+from keras_seqattn.layers import (
+    MultiHeadAttention,
+    ScaledDotProductAttention,
+    TransformerEncoderBlock,
+    attention,
+)
+from keras_seqattn.testing import check_error
 
 BACKEND = keras.backend.backend()
 
@@ -27,20 +34,11 @@ def _reference(query, key, value, allowed):
     return output
 
 
-
-@pytest.mark.parametrize("kwargs", [{}, {"dropout": 0.5, "scale": 0.3, "seed": 3}])
-def test_scaled_dot_product_contract(kwargs):
-    check_layer(ScaledDotProductAttention, kwargs, (2, 3, 7, 5), (2, 3, 7, 5), 0, num_inputs=2,
-                keeps_mask=False)
-
-
-
 def test_one_head_by_hand():
     x = np.array([[[[1.0, 0.0], [0.0, 2.0]]]], "float32")
     logits = x[0, 0] @ x[0, 0].T / np.sqrt(2)
     weights = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
     assert_close(ScaledDotProductAttention()(x, x)[0, 0], weights @ x[0, 0])
-
 
 
 @pytest.mark.parametrize("num_kv_heads", [1, 2, 3, 6])
@@ -53,25 +51,7 @@ def test_same_as_a_loop_over_queries(rng, num_kv_heads):
     layer = ScaledDotProductAttention()
     assert_close(layer(query, value, key, attention_mask=allowed), expected)
     assert_close(layer(query, value, key, attention_mask=allowed, return_attention_scores=True)[0],
-           expected)
-
-
-
-def test_scale_replaces_the_square_root(rng):
-    query, value = normal(rng, 2, 3, 5, 7), normal(rng, 2, 3, 11, 7)
-    assert_close(ScaledDotProductAttention(scale=0.5)(query, value),
-           ScaledDotProductAttention()(query * 0.5 * 7 ** 0.5, value))
-
-
-
-def test_dropout_acts_in_training_only_and_keeps_the_mean():
-    ones = np.ones((1, 2, 401, 5), "float32")
-    layer = ScaledDotProductAttention(dropout=0.5, seed=3)
-    trained = array(layer(ones, ones, training=True))
-    assert abs(trained.mean() - 1) < 0.02
-    assert trained.std() > 0.01
-    assert_close(layer(ones, ones), ones)
-
+                 expected)
 
 
 @pytest.mark.parametrize(("dtype", "atol"), [("float16", FLOAT16), ("bfloat16", BFLOAT16)])
@@ -83,7 +63,6 @@ def test_low_precision_follows_float32(rng, dtype, atol, with_scores):
         query, value, return_attention_scores=with_scores)
     expected = ScaledDotProductAttention()(*rounded)
     assert_close(output[0] if with_scores else output, expected, atol=2 * atol)
-
 
 
 @pytest.mark.parametrize("with_scores", [False, True])
@@ -101,7 +80,6 @@ def test_float16_softmax_sees_differences_that_float16_cannot(with_scores):
     assert_close((output[0] if with_scores else output)[0, 0, 0], share / share.sum(), atol=FLOAT16)
 
 
-
 @pytest.mark.skipif(BACKEND == "tensorflow", reason="TensorFlow has no fused kernel")
 @pytest.mark.parametrize("num_kv_heads", [1, 2, 4])
 @pytest.mark.parametrize("causal", [False, True])
@@ -117,32 +95,76 @@ def test_the_fused_kernel_gives_the_plain_numbers(rng, monkeypatch, num_kv_heads
         assert_close(fused, plain)
 
 
+@pytest.fixture
+def splash(monkeypatch):
+    """Keras believes in a TPU, whose kernel runs here: the list of the kernels that are built."""
+    jax = pytest.importorskip("jax")
+    from jax.experimental.pallas.ops.tpu.splash_attention import splash_attention_kernel
+
+    built, make = [], splash_attention_kernel.make_splash_mha
+    monkeypatch.setattr(jax, "devices", lambda *_, **__: [types.SimpleNamespace(
+        platform="tpu", id=0)])
+    monkeypatch.setattr(splash_attention_kernel, "make_splash_mha", lambda **options: (
+        built.append(options), make(interpret=True, **options))[1])
+    return built
+
+
+def _heads_by_numpy(layer, x, allowed):
+    """Self-attention of a `MultiHeadAttention`, whose product is `_reference`."""
+    query, key, value = (array(dense(x)).transpose(0, 2, 1, 3) for dense in (
+        layer.query_dense, layer.key_dense, layer.value_dense))
+    read = _reference(query, key, value, allowed).transpose(0, 2, 1, 3)
+    return array(layer.output_dense(read))
+
 
 @pytest.mark.skipif(BACKEND != "jax", reason="only Keras on JAX has a kernel for TPUs")
-@pytest.mark.parametrize(("devices", "expected"), [(["tpu:0"], False), (["gpu:0"], None)])
-def test_masks_keep_off_the_kernel_that_reads_one_for_all(rng, monkeypatch, devices, expected):
+@pytest.mark.parametrize("known", ["tpu:0", "cpu:0"])
+@pytest.mark.parametrize("length", [128, 256])
+@pytest.mark.parametrize(("masked", "causal"), [
+    (False, False), (True, False), (False, True), (True, True)])
+def test_a_tpu_computes_the_plain_product(rng, monkeypatch, splash, known, length, masked, causal):
+    """Keras' kernel for TPUs is causal and unscaled without a mask, and gives all examples one."""
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda *_: [known])
+    allowed, options = np.ones((2, 2, length, length), bool), {"use_causal_mask": causal}
+    if masked:
+        allowed &= rng.random((2, 1, 1, length)) < 0.5
+        options["attention_mask"] = np.repeat(allowed[:, 0, :1], length, axis=1)
+    if causal:
+        allowed = np.tril(allowed)
+
+    query, key, value = (normal(rng, 2, 2, length, 64) for _ in range(3))
+    assert_close(ScaledDotProductAttention()(query, value, key, **options),
+                 _reference(query, key, value, allowed))
+
+    x = normal(rng, 2, length, 11)
+    heads = MultiHeadAttention(num_heads=2, key_dim=64)
+    assert_close(heads(x, x, **options), _heads_by_numpy(heads, x, allowed))
+
+    block = TransformerEncoderBlock(num_heads=2, mlp_dim=7, key_dim=64)
+    output = block(x, **options)
+    middle = x + _heads_by_numpy(block.attention, block.attention_norm(x), allowed)
+    assert_close(output, middle + array(block.feed_forward(block.feed_forward_norm(middle))))
+    assert splash == []
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="only Keras on JAX has a kernel for TPUs")
+@pytest.mark.parametrize(("device", "expected"), [
+    ("tpu:0", False), ("cpu:0", False), ("gpu:0", None)])
+def test_keras_picks_a_kernel_on_a_gpu_alone(rng, monkeypatch, device, expected):
     asked, kernel = [], attention.ops.dot_product_attention
-    monkeypatch.setattr(keras.distribution, "list_devices", lambda: devices)
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda *_: [device])
     monkeypatch.setattr(attention.ops, "dot_product_attention", lambda *arrays, **options: (
         asked.append(options["flash_attention"]), kernel(*arrays, **options))[1])
     x = normal(rng, 2, 3, 5, 7)
     ScaledDotProductAttention()(x, x)
     ScaledDotProductAttention()(x, x, attention_mask=rng.random((2, 5, 5)) < 0.5)
-    assert asked == [None, expected]
+    assert asked == [expected, expected]
 
 
-
-@pytest.mark.parametrize(("shapes", "received"), [
-    (((2, 5, 3), (2, 5, 3)), {"query_shape": (2, 5, 3)}),
-    (((2, 3, 5, 7), (2, 3, 5, 11)), {"key_shape": (2, 3, 5, 11)}),
-    (((2, 3, 5, 7), (2, 2, 5, 7)), {"query_heads": 3, "key_heads": 2}),
-    (((2, 2, 5, 7), (2, 2, 5, 7), (2, 2, 6, 7)), {"key_shape": (2, 2, 6, 7)}),
-])
-def test_wrong_head_shapes(shapes, received):
-    arrays = [np.ones(shape, "float32") for shape in shapes]
-    check_error(lambda: ScaledDotProductAttention()(*arrays), **received)
-
-
-
-def test_flash_attention_excludes_dropout():
-    check_error(lambda: ScaledDotProductAttention(dropout=0.1, flash_attention=True), dropout=0.1)
+@pytest.mark.skipif(BACKEND != "jax", reason="only Keras on JAX has a kernel for TPUs")
+@pytest.mark.parametrize("device", ["tpu:0", "cpu:0"])
+def test_no_flash_kernel_without_a_gpu(monkeypatch, device):
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda *_: [device])
+    x = np.ones((2, 3, 5, 7), "float32")
+    layer = ScaledDotProductAttention(flash_attention=True)
+    check_error(lambda: layer(x, x), flash_attention=True, devices=[device])

@@ -61,6 +61,9 @@ def test_a_length_is_needed():
 def test_images_need_a_grid():
     images = keras.Input((8, 8, 3))
     check_error(lambda: LearnedPositionEmbedding()(keras.Input((4, 5)), images=images), grid=None)
+    layer = LearnedPositionEmbedding()
+    layer.build((None, 4, 5))
+    check_error(lambda: layer(np.zeros((2, 4, 5)), images=np.zeros((2, 8, 8, 3))), grid=None)
 
 
 @pytest.mark.parametrize(("kwargs", "received"), [

@@ -52,7 +52,7 @@ def test_shifted_by_hand(rng):
             pixels = np.concatenate(pieces, axis=-1).ravel()
             pixels = (pixels - pixels.mean()) / np.sqrt(pixels.var() + 1e-6)
             np.testing.assert_allclose(
-                made[row, column], pixels @ array(layer._projection.kernel), atol=FLOAT32)
+                made[row, column], pixels @ array(layer.projection.kernel), atol=FLOAT32)
 
 
 def test_no_position_reads_itself(rng):

@@ -9,6 +9,7 @@ from arrays import array, assert_close, normal
 from keras import ops
 from tolerances import FLOAT32
 
+from keras_seqattn import borrowed
 from keras_seqattn.layers import MultiHeadAttention, ScaledDotProductAttention
 from keras_seqattn.testing import check_error, check_layer
 
@@ -106,7 +107,7 @@ def test_masks_of_keras_are_read_and_passed_on():
     x = keras.layers.Embedding(7, 5, mask_zero=True)(tokens)
     layer = MultiHeadAttention(2, 3)
     output = layer(x, x)
-    np.testing.assert_array_equal(array(output._keras_mask), tokens != 0)
+    np.testing.assert_array_equal(array(borrowed.mask_of(output)), tokens != 0)
     bare = array(x)
     assert_close(output, layer(bare, bare, query_mask=tokens != 0, value_mask=tokens != 0))
 
@@ -301,26 +302,3 @@ def test_same_as_torch_layer(goldens, case):
 def test_wrong_arguments(kwargs, kind, received):
     check_error(lambda: MultiHeadAttention(**{"num_heads": 6, "key_dim": 5, **kwargs}), kind,
                 **received)
-
-
-@pytest.mark.parametrize(("shapes", "received"), [
-    (((2, 5), (2, 5)), {"query_shape": (2, 5)}),
-    (((2, 5, 3), (2, 5, 3, 3)), {"value_shape": (2, 5, 3, 3)}),
-    (((2, 5, 3), (2, 7, 3), (2, 11, 3)), {"key_shape": (2, 11, 3), "value_shape": (2, 7, 3)}),
-])
-def test_wrong_shapes(shapes, received):
-    arrays = [np.ones(shape, "float32") for shape in shapes]
-    check_error(lambda: MultiHeadAttention(2, 3)(*arrays), **received)
-
-
-@pytest.mark.skipif(not KERAS_315, reason="this Keras does not tell `build` the shapes of masks")
-@pytest.mark.parametrize("shape", [(5,), (2, 5, 11), (2, 4, 5, 7), (5, 5, 7), (1, 2, 2, 5, 7)])
-def test_an_attention_mask_that_does_not_fit(shape):
-    query, value = np.ones((2, 5, 3), "float32"), np.ones((2, 7, 3), "float32")
-    check_error(lambda: MultiHeadAttention(2, 3)(
-        query, value, attention_mask=np.ones(shape, bool)), attention_mask_shape=shape)
-
-
-def test_attention_axes_that_are_not_positions():
-    x = np.ones((2, 5, 3), "float32")
-    check_error(lambda: MultiHeadAttention(2, 3, attention_axes=(2,))(x, x), attention_axes=(2,))

@@ -1,4 +1,4 @@
-"""`keras_seqattn.layers.transformer`."""
+"""`keras_seqattn.layers.encoder_block`."""
 
 import keras
 import numpy as np
@@ -6,7 +6,8 @@ import pytest
 from arrays import array, normal
 from tolerances import FLOAT32
 
-from keras_seqattn.layers import TransformerDecoderBlock, TransformerEncoderBlock
+from keras_seqattn import borrowed
+from keras_seqattn.layers import TransformerEncoderBlock
 from keras_seqattn.testing import check_error, check_layer
 
 
@@ -35,10 +36,10 @@ def test_add_and_norm_by_hand(rng, norm):
     block(x)
     eye, zero = np.eye(4), np.zeros(4)
     # All queries are zero, so every token reads the plain average of the values.
-    block._attention.set_weights([
+    block.attention.set_weights([
         np.zeros((4, 1, 4)), np.zeros((1, 4)), eye[:, None], np.zeros((1, 4)), eye[:, None],
         np.zeros((1, 4)), eye[None], zero])
-    block._feed_forward.set_weights([3 * eye, zero, eye, zero])
+    block.feed_forward.set_weights([3 * eye, zero, eye, zero])
 
     def read(y):
         return y.mean(axis=1, keepdims=True)
@@ -50,6 +51,21 @@ def test_add_and_norm_by_hand(rng, norm):
         y = _norm(x + read(x), 1e-3)
         expected = _norm(y + 3 * y, 1e-3)
     np.testing.assert_allclose(array(block(x)), expected, atol=FLOAT32)
+
+
+def test_rms_norms_by_hand():
+    """Branches that give nothing leave the norm behind them: x / √(mean x² + ε) · scale."""
+    rng = np.random.default_rng(14)
+    block = TransformerEncoderBlock(2, 7, norm="post", normalization="rms", epsilon=0.01)
+    x = rng.normal(2.0, size=(2, 5, 6)).astype("float32")
+    block.build(x.shape)
+    expected, scales = x, rng.normal(size=(2, 6)).astype("float32")
+    for weight in block.weights:
+        weight.assign(np.zeros(weight.shape))
+    for norm, scale in zip((block.attention_norm, block.feed_forward_norm), scales, strict=True):
+        norm.scale.assign(scale)
+        expected = expected / np.sqrt(np.mean(expected**2, -1, keepdims=True) + 0.01) * scale
+    np.testing.assert_allclose(np.asarray(block(x)), expected, atol=1e-5)
 
 
 def test_without_positions_order_is_invisible(rng):
@@ -92,7 +108,7 @@ def test_drop_path_skips_whole_examples_and_keeps_the_mean(rng):
     """In training a branch is either skipped or scaled by 1 / (1 - share), example by example."""
     block, x = TransformerEncoderBlock(3, 7, drop_path=0.5, seed=3), normal(rng, 101, 5, 12)
     block(x)
-    block._feed_forward.set_weights([0 * w for w in block._feed_forward.get_weights()])
+    block.feed_forward.set_weights([0 * w for w in block.feed_forward.get_weights()])
     branch = array(block(x)) - x
     trained = array(block(x, training=True)) - x
     skipped = np.abs(trained).max(axis=(1, 2)) < FLOAT32
@@ -105,7 +121,7 @@ def test_mask_of_keras_passes_through():
     x = keras.layers.Embedding(7, 12, mask_zero=True)(tokens)
     for _ in range(2):
         x = TransformerEncoderBlock(3, 7)(x)
-    np.testing.assert_array_equal(array(x._keras_mask), tokens != 0)
+    np.testing.assert_array_equal(array(borrowed.mask_of(x)), tokens != 0)
 
 
 @pytest.mark.parametrize(("kwargs", "received"), [
@@ -130,100 +146,3 @@ def test_heads_that_do_not_divide():
 def test_an_image_is_no_sequence():
     check_error(lambda: TransformerEncoderBlock(3, 7)(np.zeros((2, 3, 3, 12), "float32")),
                 input_shape=(2, 3, 3, 12))
-
-
-def _decoder(rng, memory=True, **arguments):
-    block = TransformerDecoderBlock(num_heads=2, mlp_dim=7, **arguments)
-    x = rng.normal(size=(2, 5, 6)).astype("float32")
-    read = rng.normal(size=(2, 11, 3)).astype("float32") if memory else None
-    block.build(x.shape, read.shape if memory else None)
-    for weight in block.weights:
-        weight.assign(rng.normal(scale=0.5, size=weight.shape))
-    return block, x, read
-
-
-@pytest.mark.parametrize(("arguments", "num_weights"), [
-    ({"norm": "post", "activation": "relu", "dropout": 0.3, "drop_path": 0.1, "seed": 3}, 16),
-    ({"normalization": "rms"}, 14),
-    ({"num_kv_heads": 1, "key_dim": 5, "use_bias": False}, 10)])
-def test_decoder_contract_without_a_memory(arguments, num_weights):
-    check_layer(TransformerDecoderBlock, {"num_heads": 2, "mlp_dim": 7, **arguments}, (5, 7, 12),
-                (5, 7, 12), num_weights, unmoved=("key/bias",))
-
-
-@pytest.mark.parametrize("memory", [True, False])
-@pytest.mark.parametrize("norm", ["pre", "post"])
-def test_steps_with_a_cache_are_the_columns_of_the_full_pass(norm, memory):
-    rng = np.random.default_rng(11)
-    block, x, read = _decoder(rng, memory, norm=norm)
-    mask = np.arange(11)[None] < np.array([[4], [11]]) if memory else None
-    full = np.asarray(block(x, read, memory_mask=mask))
-    cache = block.start(2, 7, read)  # room for more than is written
-    for position in range(5):
-        column, cache = block.step(x[:, position:position + 1], cache, position, mask)
-        np.testing.assert_allclose(column[:, 0], full[:, position], atol=1e-5)
-
-
-@pytest.mark.parametrize("cut", [0, 2, 4])
-def test_a_step_reads_several_tokens_as_the_full_pass_does(cut):
-    rng = np.random.default_rng(11)
-    block, x, read = _decoder(rng)
-    full, cache = np.asarray(block(x, read)), block.start(2, 7, read)
-    for first, last in ((0, cut), (cut, 5)):
-        columns, cache = block.step(x[:, first:last], cache, first)
-        np.testing.assert_allclose(columns, full[:, first:last], atol=1e-5)
-
-
-def test_rms_norms_by_hand():
-    """Branches that give nothing leave the norm behind them: x / √(mean x² + ε) · scale."""
-    rng = np.random.default_rng(14)
-    block = TransformerEncoderBlock(2, 7, norm="post", normalization="rms", epsilon=0.01)
-    x = rng.normal(2.0, size=(2, 5, 6)).astype("float32")
-    block.build(x.shape)
-    expected, scales = x, rng.normal(size=(2, 6)).astype("float32")
-    for weight in block.weights:
-        weight.assign(np.zeros(weight.shape))
-    for norm, scale in zip((block.attention_norm, block.feed_forward_norm), scales, strict=True):
-        norm.scale.assign(scale)
-        expected = expected / np.sqrt(np.mean(expected**2, -1, keepdims=True) + 0.01) * scale
-    np.testing.assert_allclose(np.asarray(block(x)), expected, atol=1e-5)
-
-
-def test_a_decoder_reads_the_past_and_all_of_the_memory():
-    rng = np.random.default_rng(12)
-    block, x, read = _decoder(rng)
-    before = np.asarray(block(x, read))
-    later = x.copy()
-    later[:, 3:] += 5.0
-    np.testing.assert_allclose(np.asarray(block(later, read))[:, :3], before[:, :3], atol=1e-5)
-    changed = read.copy()
-    changed[:, 10] += 5.0
-    assert np.all(np.abs(np.asarray(block(x, changed)) - before).max(axis=(0, 2)) > 1e-3)
-
-
-def test_padding_of_a_memory_is_not_read():
-    rng = np.random.default_rng(13)
-    block, x, read = _decoder(rng)
-    mask = np.arange(11)[None] < np.array([[7], [7]])
-    np.testing.assert_allclose(block(x, read, memory_mask=mask), block(x, read[:, :7]), atol=1e-5)
-
-
-def test_decoder_scores_are_those_of_the_memory():
-    rng = np.random.default_rng(14)
-    block, x, read = _decoder(rng)
-    output, scores = block(x, read, return_attention_scores=True)
-    np.testing.assert_allclose(output, block(x, read), atol=1e-6)
-    assert tuple(scores.shape) == (2, 2, 5, 11)
-    np.testing.assert_allclose(np.sum(scores, axis=-1), 1.0, atol=1e-5)
-    _, _, stepped = block.step(x[:, :1], block.start(2, 5, read), 0, return_attention_scores=True)
-    np.testing.assert_allclose(stepped[:, :, 0], np.asarray(scores)[:, :, 0], atol=1e-5)
-
-
-def test_decoder_weights_are_counted():
-    block, *_ = _decoder(np.random.default_rng(0), use_bias=False)
-    assert block.count_params() == 6 * 36 + 2 * 6 * 3 + 2 * 6 * 7 + 3 * 2 * 6
-
-
-def test_a_memory_that_is_no_sequence_is_refused():
-    check_error(lambda: TransformerDecoderBlock(2, 7)(np.ones((2, 5, 6)), np.ones((2, 3))),
-                input_shape=(2, 3))

@@ -1,0 +1,146 @@
+"""The axes of attention's inputs: which are batch, which are positions and where heads go.
+
+Projections leave the axes of the input as they are, with `N` and `H` behind. Attention reads the
+batch, `N`, the positions and `H`. Where the batch or the positions have several axes, attention
+reads them as one.
+"""
+
+import math
+from collections.abc import Sequence
+
+from keras import ops
+
+from keras_seqattn.errors import explain
+from keras_seqattn.layers.attention import finite
+from keras_seqattn.shapes import Shape, Tensor
+
+
+class HeadAxes:
+    """Brings inputs of one rank to the axes of attention, and its outputs back.
+
+    Args:
+        rank: Rank of the inputs.
+        num_heads: Number of query heads `N`.
+        positions: Axes that are attended over. Defaults to all but the first and the last.
+    """
+
+    def __init__(self, rank: int, num_heads: int, positions: Sequence[int] | None = None):
+        self._num_heads = num_heads
+        self._positions = [axis % rank for axis in positions or range(1, rank - 1)]
+        self._batch = [axis for axis in range(rank - 1) if axis not in self._positions]
+        self._layout = (*self._batch, rank - 1, *self._positions, rank)
+        self._is_plain = self._layout == (0, 2, 1, 3)
+
+    def split(self, x: Tensor) -> Tensor:
+        """From what a projection makes, `(B, T, N, H)`, to `(B, N, T, H)`."""
+        shape, x = ops.shape(x), ops.transpose(finite(x), self._layout)
+        if self._is_plain:
+            return x
+        return ops.reshape(x, (-1, shape[-2], self._count(shape), shape[-1]))
+
+    def join(self, x: Tensor, asked: Shape) -> Tensor:
+        """From `(B, N, T, H)` to what a projection reads, `(B, T, N, H)`.
+
+        Args:
+            x: Float, `(B, N, T, H)`.
+            asked: Shape of the query without its features.
+        """
+        if not self._is_plain:
+            sizes = (*asked, x.shape[1], x.shape[-1])
+            x = ops.reshape(x, [sizes[axis] for axis in self._layout])
+        return ops.transpose(x, [self._layout.index(axis) for axis in range(len(self._layout))])
+
+    def mask(self, mask: Tensor | None, shape: Shape) -> Tensor | None:
+        """From the mask of a sequence of any axes to `(B, T)`."""
+        if mask is None or self._is_plain:
+            return mask
+        while len(mask.shape) < len(shape):
+            mask = ops.expand_dims(mask, -1)
+        mask = ops.transpose(ops.broadcast_to(mask, shape), (*self._batch, *self._positions))
+        return ops.reshape(mask, (-1, self._count(shape)))
+
+    def flat_scores(self, given: Tensor | None, asked: Shape, read: Shape) -> Tensor | None:
+        """From a mask or a bias of the scores to `(B, N, T, S)`.
+
+        Args:
+            given: One entry for each query and key, of the axes of `scores`, or without its first.
+            asked: Shape of the query without its features.
+            read: Shape of the value without its features.
+        """
+        if given is None or self._is_plain:
+            return given
+        full = self._scores_shape(asked, read)
+        while len(given.shape) < len(full):
+            given = ops.expand_dims(given, -2 * len(self._positions) - 1)
+        return ops.reshape(ops.broadcast_to(given, full), (
+            -1, self._num_heads, self._count(asked), self._count(read)))
+
+    def scores(self, scores: Tensor, asked: Shape, read: Shape) -> Tensor:
+        """From `(B, N, T, S)` to the axes of batch, `N`, asking and read positions."""
+        return scores if self._is_plain else ops.reshape(scores, self._scores_shape(asked, read))
+
+    def _count(self, shape):
+        return math.prod(shape[axis] for axis in self._positions)
+
+    def _scores_shape(self, asked, read):
+        return (*(asked[i] for i in self._batch), self._num_heads,
+                *(asked[i] for i in self._positions), *(read[i] for i in self._positions))
+
+
+def axes_tuple(name: str, axes: int | Sequence[int] | None) -> tuple[int, ...] | None:
+    """Gives one integer or several as a tuple. The name is that of the argument."""
+    if axes is None or isinstance(axes, int):
+        return axes if axes is None else (axes,)
+    try:
+        return tuple(axes)
+    except TypeError:
+        raise TypeError(explain(
+            f"`{name}` must be an integer or a tuple of integers",
+            fix="pass one integer per axis", **{name: axes})) from None
+
+
+def check_shapes(query_shape: Shape, value_shape: Shape, key_shape: Shape,
+                 attention_mask_shape: Shape | None, attention_axes: Sequence[int] | None,
+                 num_heads: int) -> None:
+    """Refuses inputs and a mask that do not fit each other.
+
+    The arguments are those of `MultiHeadAttention` and the shapes of its call.
+
+    Raises:
+        ValueError: Ranks or positions differ. An axis of `attention_axes` is no position. The mask
+            does not broadcast to the scores.
+    """
+    shapes = {"query_shape": tuple(query_shape), "value_shape": tuple(value_shape),
+              "key_shape": tuple(key_shape)}
+    ranks = {len(shape) for shape in shapes.values()}
+    if len(ranks) > 1 or min(ranks) < 3:
+        raise ValueError(explain(
+            "`query`, `value` and `key` must have the same rank, at least 3",
+            **shapes, fix="pass (batch, positions, features)"))
+    if not _broadcasts(key_shape[:-1], value_shape[:-1]):
+        raise ValueError(explain(
+            "`key` and `value` must have the same positions", **shapes,
+            fix="pass a key and a value of the same sequence"))
+    wrong = [axis for axis in attention_axes or ()
+             if not 1 <= axis % len(query_shape) < len(query_shape) - 1]
+    if wrong:
+        raise ValueError(explain(
+            "`attention_axes` must lie between the batch and the feature axis",
+            attention_axes=attention_axes, **shapes, fix=f"drop the axes {wrong}"))
+    if attention_mask_shape is not None and len(query_shape) == 3:
+        scores = (query_shape[0], num_heads, query_shape[1], value_shape[1])
+        tail = scores[2:] if len(attention_mask_shape) < 4 else scores[1:]
+        head = scores[:max(len(attention_mask_shape) - len(tail), 0)]
+        if not (2 <= len(attention_mask_shape) <= 4
+                and _broadcasts(attention_mask_shape, head + tail)):
+            raise ValueError(explain(
+                "`attention_mask` must broadcast to (B, T, S) or (B, N, T, S)",
+                attention_mask_shape=tuple(attention_mask_shape), scores_shape=scores,
+                fix="pass a mask of one entry per query and key"))
+
+
+def _broadcasts(shape, target):
+    """Whether `shape` broadcasts to `target`. An unknown length (`None`) fits anything."""
+    return len(shape) == len(target) and all(
+        None in (have, want) or have in (1, want)
+        for have, want in zip(shape, target, strict=True))
