@@ -11,7 +11,7 @@ Sources: centring and rotation, Ashkboos et al. 2024, "SliceGPT", section 3, and
 import numpy as np
 
 
-def centre(array):
+def centre(array: np.ndarray) -> np.ndarray:
     """Takes the mean over the features out of what is written: `W - W·1ᵀ1/D`, `b - mean(b)`.
 
     LayerNorm does not see that mean. Where everything written into a stream has none, the stream
@@ -23,7 +23,8 @@ def centre(array):
     return array - array.mean(axis=-1, keepdims=True)
 
 
-def absorb_norm(kernel, bias, scale, offset):
+def absorb_norm(kernel: np.ndarray, bias: np.ndarray | None, scale: np.ndarray | None,
+                offset: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Moves a norm's scale and offset into the dense layer behind it.
 
     `(n·s + o)·W + b = n·(diag(s)·W) + (o·W + b)`. Returns the new kernel and bias.
@@ -33,7 +34,8 @@ def absorb_norm(kernel, bias, scale, offset):
     return kernel, added + (np.zeros_like(kernel[0]) if bias is None else bias)
 
 
-def absorb_value_bias(kernel, bias, value_bias):
+def absorb_value_bias(kernel: np.ndarray, bias: np.ndarray | None, value_bias: np.ndarray,
+                      ) -> np.ndarray:
     """Moves the bias of the value through the scores, which sum to one, into the output's bias.
 
     `(A·(v + 1ᵀb_v))·W + b = (A·v)·W + (b_v·W + b)`. Returns the new bias.
@@ -41,7 +43,7 @@ def absorb_value_bias(kernel, bias, value_bias):
     return value_bias @ kernel + (0.0 if bias is None else bias)
 
 
-def balance(first, second):
+def balance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Factors that give neighbours of extents `first` and `second` the same extent.
 
     Channel `c` of what the first makes is divided by `r_c = √(first_c / second_c)`, and what reads
@@ -56,7 +58,7 @@ def balance(first, second):
     return factors / np.exp(np.mean(np.log(factors)))
 
 
-def rotation(size, seed=0):
+def rotation(size: int, seed: int = 0) -> np.ndarray:
     """A random orthogonal matrix `(size, size)`: Hadamard's with random signs, else from QR."""
     rng = np.random.default_rng(seed)
     signs = rng.choice([-1.0, 1.0], size)

@@ -4,14 +4,20 @@ TFLite's op for an LSTM keeps its state from one run to the next and clips its c
 state is an input that each run computes anew, and `unclipped` takes the limit away.
 """
 
+import collections.abc
+import typing
+
 import keras
+
+from keras_seqattn.edge.lower.lowering import given
 
 OP = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 WEIGHTS = slice(1, 9)   # of the op's inputs: four gates read the features, four the last output
 UNROLLED = 8            # steps up to which plain ops are worth their bytes
 
 
-def lowered(layer, call_kwargs, steps):
+def lowered(layer: keras.layers.Layer, call_kwargs: dict[str, typing.Any], steps: int,
+            ) -> tuple[collections.abc.Callable | None, str]:
     """Finds the best form of a recurrent layer for the edge.
 
     Args:
@@ -32,8 +38,8 @@ def lowered(layer, call_kwargs, steps):
     directions = [layer]
     if isinstance(layer, keras.layers.Bidirectional):
         directions = [layer.forward_layer, layer.backward_layer]
-    given = {name for name, value in call_kwargs.items() if value is not None}
-    unfit = next(filter(None, (_unfit(each, given) for each in directions)), None)
+    names = {name for name, value in call_kwargs.items() if value is not None}
+    unfit = next(filter(None, (_unfit(each, names) for each in directions)), None)
     unfused = unfit or next(filter(None, map(_unfused, directions)), None)
     if unfused is None:
         make, form = _fused, ("a fused op for each direction" if len(directions) > 1
@@ -152,6 +158,20 @@ def _both(layer, forward, backward):
         return made if len(made) > 1 else made[0]
 
     return run
+
+
+def _recurrent(lowering, call, inputs):
+    if not lowering.fuse:
+        return lowering.call(call, inputs)
+    kwargs = {name: value for name, value in given(call).items() if name != "sequences"}
+    function, sentence = lowered(call.operation, kwargs, call.tensors[0].shape[1])
+    lowering.graph.notes.append(sentence)
+    return lowering.call(call, inputs, function)
+
+
+HANDLERS = dict.fromkeys(
+    (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN, keras.layers.RNN,
+     keras.layers.Bidirectional), _recurrent)
 
 
 def unclipped(flat):

@@ -5,8 +5,15 @@ import numpy as np
 import pytest
 from keras_models import MODELS, draw, fill, vit
 
-from keras_seqattn.edge.fold import first_positions, fold, formulas, smooth_quant
-from keras_seqattn.edge.lower.lowering import lower
+from keras_seqattn.edge.fold import (
+    attention,
+    first_positions,
+    fold,
+    formulas,
+    smooth_quant,
+    streams,
+)
+from keras_seqattn.edge.lower.walk import lower
 
 EXACT = 1e-10  # in float64, where only sums in another order differ
 
@@ -34,13 +41,13 @@ def ranges_of(graph):
 
 
 RULES = {
-    "early": first_positions.read_early,
-    "centre": fold.centre_streams,
-    "norms": fold.absorb_norms,
-    "query": fold.absorb_query_scales,
-    "key": fold.drop_key_biases,
-    "value": fold.absorb_value_biases,
-    "balance": fold.balance_attention,
+    "early": first_positions.keep_first_positions,
+    "centre": streams.centre_streams,
+    "norms": streams.absorb_norms,
+    "query": attention.absorb_query_scales,
+    "key": attention.drop_key_biases,
+    "value": attention.absorb_value_biases,
+    "balance": attention.balance_attention,
     "all": fold.fold,
     "rotate": lambda graph: fold.fold(graph, rotate=True),
     "ranges": lambda graph: smooth_quant.balance_norms(fold.fold(graph), ranges_of(graph)),

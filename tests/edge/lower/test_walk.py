@@ -1,4 +1,4 @@
-"""`keras_seqattn.edge.lower.lowering`: a graph computes what its model does."""
+"""`keras_seqattn.edge.lower.walk`: a graph computes what its model does."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 from keras_models import MODELS, draw, fill
 
 from keras_seqattn import layers
-from keras_seqattn.edge.lower.lowering import lower
+from keras_seqattn.edge.lower.walk import lower
 
 
 def outputs_of(model, inputs):
@@ -37,8 +37,11 @@ def test_nothing_of_a_transformer_is_left(name):
 
 def test_what_is_not_understood_is_called_and_named():
     graph = lower(MODELS["masked"]())
-    assert len(graph.notes) == 1
-    assert "transformer_encoder_block" in graph.notes[0]
+    assert len(graph.notes) == 2
+    unknown, under_a_mask = graph.notes
+    assert "no handler knows its class: " in unknown
+    assert "embedding" in unknown
+    assert "a padding mask reaches it: transformer_encoder_block" in under_a_mask
     assert [node.kind for node in graph.nodes].count("call") == 4
 
 
