@@ -43,8 +43,9 @@ def _read_values(graph):
         if made & whole:
             (part if node.row.reads_first(node.settings) else whole).update(node.inputs)
         elif made & part:
-            for place, value in enumerate(node.inputs):
-                per_token = node.row.per_token(node.settings, place)
+            cut = [node.row.per_token(node.settings, place) for place in range(len(node.inputs))]
+            whole |= set() if any(cut) else made
+            for value, per_token in zip(node.inputs, cut, strict=True):
                 (part if per_token else whole).add(value)
     return whole, part
 
