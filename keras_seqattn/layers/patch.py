@@ -1,29 +1,38 @@
 """Images as sequences: square patches become tokens."""
 
+import typing
+
 import keras
 from keras import ops
 
 from keras_seqattn.errors import check_count, explain
+from keras_seqattn.shapes import Shape, Tensor
 
 
 class Stem(keras.layers.Layer):
-    """Base of what makes a token of each square of pixels: its sizes and its output's shape.
+    """Base of the layers that make a token of each square of pixels.
 
     The arguments are those of `PatchEmbedding`.
+
+    Attributes:
+        projection: Layer that makes the tokens, a convolution or a dense layer. It exists once the
+            stem is built.
     """
 
-    def __init__(self, patch_size, embed_dim, **kwargs):
+    def __init__(self, patch_size: int, embed_dim: int, **kwargs: typing.Any):
         super().__init__(**kwargs)
         check_count(patch_size=patch_size, embed_dim=embed_dim)
         self.patch_size = patch_size
         self.embed_dim = embed_dim
 
-    def compute_output_shape(self, input_shape):
+    projection = property(lambda self: self._projection)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, height, width, _ = input_shape
         known = height is not None and width is not None
         return (batch, height * width // self.patch_size ** 2 if known else None, self.embed_dim)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         return {
             **super().get_config(),
             "patch_size": self.patch_size,
@@ -33,7 +42,7 @@ class Stem(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
 class PatchEmbedding(Stem):
-    """Cuts an image into square patches and maps each linearly to a token, row by row.
+    """Cuts an image into square patches, row by row, and maps each linearly to a token.
 
     Args:
         patch_size: Side `P` of a patch, in pixels.
@@ -43,13 +52,13 @@ class PatchEmbedding(Stem):
             tokens keep the scale of the pixels.
 
     Call arguments:
-        images: Float, `(B, height, width, channels)`; any height and width that `P` divides.
+        images: Float, `(B, height, width, channels)`. `P` divides the height and the width.
 
     Returns:
         Float, `(B, GH·GW, D)` with the grid `GH = height / P`, `GW = width / P`.
 
     Raises:
-        ValueError: a size below 1; the input is not of rank 4; `patch_size` does not divide the
+        ValueError: A size is below 1. The input is not of rank 4. `patch_size` does not divide the
             height or the width.
 
     Example:
@@ -59,17 +68,18 @@ class PatchEmbedding(Stem):
 
     Masking: has none.
     Cost: `P²·channels·D` weights (+ `D`), as many multiply-adds per patch.
-    On device: CONV_2D and RESHAPE; int8 weights are supported.
+    On device: CONV_2D and RESHAPE. Int8 weights are supported.
     Paper: Dosovitskiy et al. 2021, section 3.1, equation 1.
     """
 
-    def __init__(self, patch_size, embed_dim, use_bias=True, kernel_initializer="lecun_normal",
-                 **kwargs):
+    def __init__(self, patch_size: int, embed_dim: int, use_bias: bool = True,
+                 kernel_initializer: str | keras.initializers.Initializer = "lecun_normal",
+                 **kwargs: typing.Any):
         super().__init__(patch_size, embed_dim, **kwargs)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         check_image(input_shape, "PatchEmbedding", self.patch_size)
         self._projection = keras.layers.Conv2D(
             self.embed_dim, self.patch_size, strides=self.patch_size, use_bias=self.use_bias,
@@ -77,10 +87,10 @@ class PatchEmbedding(Stem):
             dtype=self.dtype_policy, name="projection")
         self._projection.build(input_shape)
 
-    def call(self, images):
+    def call(self, images: Tensor) -> Tensor:
         return as_tokens(self._projection(images))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         return {
             **super().get_config(),
             "use_bias": self.use_bias,
@@ -92,22 +102,28 @@ class PatchEmbedding(Stem):
 class ConvStem(Stem):
     """Maps an image to the same grid of tokens as `PatchEmbedding`, by a few small convolutions.
 
-    Overlapping edges and textures are found before attention starts, which on small data sets is
-    worth more than anything else; use `PatchEmbedding` where weights of others are to be loaded.
+    Overlapping edges and textures are found before attention starts. On small data sets nothing
+    else is worth as much. Use `PatchEmbedding` where weights of others are to be loaded.
 
     Args:
-        patch_size: Side `P` of the square a token stands for, in pixels: a power of 2, at least 2.
+        patch_size: Side `P` of the square that a token stands for, in pixels. It is a power of 2,
+            at least 2.
         embed_dim: Width `D` of a token, a multiple of `P / 2`.
 
+    Attributes:
+        convolutions: Convolutions that halve the sides, in order. They exist once the stem is
+            built.
+        projection: Convolution of 1×1 behind them.
+
     Call arguments:
-        images: Float, `(B, height, width, channels)`; height and width are multiples of `P`.
+        images: Float, `(B, height, width, channels)`. `P` divides the height and the width.
 
     Returns:
         Float, `(B, GH·GW, D)` with the grid `GH = height / P`, `GW = width / P`.
 
     Raises:
-        ValueError: `patch_size` is no power of 2 or `embed_dim` no multiple of half of it; the
-            input is not of rank 4; `patch_size` does not divide the height or the width.
+        ValueError: `patch_size` is no power of 2. `embed_dim` is no multiple of half of it. The
+            input is not of rank 4. `patch_size` does not divide the height or the width.
 
     Example:
 
@@ -115,14 +131,14 @@ class ConvStem(Stem):
     (2, 6, 6)
 
     Masking: has none.
-    Cost: about `6·D² + D²` weights: `log2 P` convolutions of 3×3 whose width doubles up to `D`,
-    each halving the sides, then one of 1×1.
-    On device: CONV_2D, GELU and RESHAPE; int8 weights are supported.
-    Paper: Xiao et al. 2021, "Early Convolutions Help Transformers See Better", section 4. GELU and
-    no batch normalisation here, so that the batch's division among devices does not matter.
+    Cost: about `6·D² + D²` weights. There are `log2 P` convolutions of 3×3 that halve the sides.
+    Their width doubles up to `D`. One of 1×1 follows.
+    On device: CONV_2D, GELU and RESHAPE. Int8 weights are supported.
+    Paper: Xiao et al. 2021, "Early Convolutions Help Transformers See Better", section 4. Here GELU
+    follows without batch normalisation, so the batch may be divided among devices in any way.
     """
 
-    def __init__(self, patch_size, embed_dim, **kwargs):
+    def __init__(self, patch_size: int, embed_dim: int, **kwargs: typing.Any):
         super().__init__(patch_size, embed_dim, **kwargs)
         if patch_size < 2 or patch_size & (patch_size - 1):
             raise ValueError(explain(
@@ -133,7 +149,9 @@ class ConvStem(Stem):
                 "`embed_dim` must be a multiple of half of `patch_size`", embed_dim=embed_dim,
                 patch_size=patch_size, fix="change embed_dim or patch_size"))
 
-    def build(self, input_shape):
+    convolutions = property(lambda self: self._convolutions)
+
+    def build(self, input_shape: Shape) -> None:
         check_image(input_shape, "ConvStem", self.patch_size)
         num_halvings = self.patch_size.bit_length() - 1
         common = {"data_format": "channels_last", "dtype": self.dtype_policy}
@@ -149,15 +167,15 @@ class ConvStem(Stem):
             layer.build(shape)
             shape = layer.compute_output_shape(shape)
 
-    def call(self, images):
+    def call(self, images: Tensor) -> Tensor:
         x = images
         for layer in self._convolutions:
             x = layer(x)
         return as_tokens(self._projection(x))
 
 
-def check_image(input_shape, layer, patch_size=1):
-    """Refuses what is no image, or one whose sides the patches do not divide."""
+def check_image(input_shape: Shape, layer: str, patch_size: int = 1) -> None:
+    """Refuses what is no image, and an image whose sides the patches do not divide."""
     if len(input_shape) != 4 or input_shape[-1] is None:
         raise ValueError(explain(
             f"the input of {layer} must have rank 4 and known channels: "
@@ -170,7 +188,7 @@ def check_image(input_shape, layer, patch_size=1):
                 **{name: side}, fix="resize the image or change patch_size"))
 
 
-def as_tokens(patches):
+def as_tokens(patches: Tensor) -> Tensor:
     """Lays out a grid of features row by row: `(B, GH, GW, D)` to `(B, GH·GW, D)`."""
     _, height, width, _ = ops.shape(patches)
     return ops.reshape(patches, (-1, height * width, patches.shape[-1]))

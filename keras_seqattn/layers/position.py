@@ -1,13 +1,16 @@
-"""Fixed positions: what tells attention, which sees a set, where each token stands."""
+"""Fixed positions: attention sees a set, and they tell it where each token stands."""
+
+import typing
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_seqattn.errors import check_count, check_sequence, explain
+from keras_seqattn.shapes import Shape, Tensor
 
 
-def sinusoid(num_positions, embed_dim, max_wavelength=10_000.0):
+def sinusoid(num_positions: int, embed_dim: int, max_wavelength: float = 10_000.0) -> np.ndarray:
     """Sine and cosine waves of geometrically growing length, interleaved.
 
     Args:
@@ -16,8 +19,10 @@ def sinusoid(num_positions, embed_dim, max_wavelength=10_000.0):
         max_wavelength: Longest wavelength over 2π, in tokens.
 
     Returns:
-        NumPy float64, `(T, D)`: feature `2i` is `sin(t / max_wavelength^(2i/D))`, feature `2i+1`
-        the cosine of the same angle. Vaswani et al. 2017, section 3.5.
+        Float64, `(T, D)`. Feature `2i` is `sin(t / max_wavelength^(2i/D))`. Feature `2i+1` is the
+        cosine of the same angle.
+
+    Paper: Vaswani et al. 2017, section 3.5.
 
     >>> sinusoid(2, 2).round(4).tolist()
     [[0.0, 1.0], [0.8415, 0.5403]]
@@ -31,26 +36,30 @@ def sinusoid(num_positions, embed_dim, max_wavelength=10_000.0):
 class PositionalEncoding(keras.layers.Layer):
     """Adds fixed sine and cosine waves to a sequence, so that each position looks different.
 
-    Needs no training and has no weights. Where the longest sequence is known and data is
-    plentiful, `LearnedPositionEmbedding` is the usual choice of Vision Transformers.
+    The layer has no weights. Vision Transformers usually take `LearnedPositionEmbedding`, which
+    needs much data and a known longest sequence.
 
     Args:
         max_wavelength: Longest wavelength over 2π, in tokens.
-        grid: `(GH, GW)` if the sequence is a grid of patches read row by row: the first half of
+        grid: `(GH, GW)` if the sequence is a grid of patches, read row by row. The first half of
             the features then encodes the row, the second half the column.
-        max_length: Longest sequence in tokens, if `T` is unknown when the layer is built.
+        max_length: Longest sequence, in tokens. A grid takes its place.
+
+    Attributes:
+        table: What is added to each position, NumPy float32, `(max_length, D)`. With a grid
+            `(GH·GW, D)`. It exists once the layer is built.
 
     Call arguments:
-        inputs: Float, `(B, T, D)`; `D` even, with a grid divisible by 4.
-        start: Position of the first token: an integer or an integer tensor, for decoding step by
+        inputs: Float, `(B, T, D)`. `D` is even, with a grid a multiple of 4.
+        start: Position of the first token, an integer or an integer tensor, for decoding step by
             step. `start + T` may not exceed `max_length`.
 
     Returns:
-        Float, `(B, T, D)`: the inputs plus the encoding. The waves are computed in float64 and
+        Float, `(B, T, D)`. The inputs plus the encoding. The waves are computed in float64 and
         added in float32, whatever the compute dtype.
 
     Raises:
-        ValueError: `D` is odd (with a grid: no multiple of 4); the grid does not hold `T` tokens;
+        ValueError: `D` is odd, or with a grid no multiple of 4. The grid does not hold `T` tokens.
             `T` is greater than `max_length`.
 
     Example:
@@ -59,12 +68,13 @@ class PositionalEncoding(keras.layers.Layer):
     (2, 5, 8)
 
     Masking: passes the mask on.
-    Cost: no weights; `T·D` additions per example.
+    Cost: no weights. `T·D` additions per example.
     On device: one ADD of a constant.
     Paper: Vaswani et al. 2017, section 3.5. The 2-D form gives each axis half of the features.
     """
 
-    def __init__(self, max_wavelength=10_000.0, grid=None, max_length=10_000, **kwargs):
+    def __init__(self, max_wavelength: float = 10_000.0, grid: tuple[int, int] | None = None,
+                 max_length: int = 10_000, **kwargs: typing.Any):
         super().__init__(**kwargs)
         check_count(max_length=max_length)
         if max_wavelength <= 0:
@@ -78,7 +88,9 @@ class PositionalEncoding(keras.layers.Layer):
         self.max_length = max_length
         self.supports_masking = True
 
-    def build(self, input_shape):
+    table = property(lambda self: self._table)
+
+    def build(self, input_shape: Shape) -> None:
         check_sequence(input_shape, "PositionalEncoding")
         length, embed_dim = input_shape[1:]
         parts = 2 if self.grid is None else 4
@@ -104,7 +116,7 @@ class PositionalEncoding(keras.layers.Layer):
                 [np.repeat(rows, width, axis=0), np.tile(columns, (height, 1))], axis=-1)
         self._table = table.astype("float32")                               # (positions, D)
 
-    def call(self, inputs, start=0):
+    def call(self, inputs: Tensor, start: int | Tensor = 0) -> Tensor:
         length = inputs.shape[1]
         if isinstance(length, int) and isinstance(start, int):
             if start + length > len(self._table):
@@ -119,10 +131,10 @@ class PositionalEncoding(keras.layers.Layer):
         total = ops.cast(inputs, "float32") + ops.expand_dims(ops.convert_to_tensor(waves), 0)
         return ops.cast(total, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         return {
             **super().get_config(),
             "max_wavelength": self.max_wavelength,

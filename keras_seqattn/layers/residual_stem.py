@@ -79,11 +79,11 @@ class ResidualStem(Stem):
             keras.layers.GroupNormalization(
                 self.num_groups, epsilon=1e-5, dtype=self.dtype_policy, name="norm"),
             keras.layers.ReLU(dtype=self.dtype_policy, name="activation")]
-        self.projection = keras.layers.Conv2D(
+        self._projection = keras.layers.Conv2D(
             self.embed_dim, 1, data_format="channels_last", dtype=self.dtype_policy,
             name="projection")
         shape = tuple(input_shape)
-        for layer in (*self.trunk, self.projection):
+        for layer in (*self.trunk, self._projection):
             layer.build(shape)
             shape = layer.compute_output_shape(shape)
 
@@ -91,7 +91,7 @@ class ResidualStem(Stem):
         x = images
         for layer in self.trunk:
             x = layer(x)
-        return as_tokens(self.projection(x))
+        return as_tokens(self._projection(x))
 
     def get_config(self):
         return {

@@ -1,11 +1,12 @@
 """`keras_seqattn.layers.patch`."""
 
+import h5py
 import keras
 import numpy as np
 import pytest
-from arrays import array, normal
+from arrays import array, assert_close, normal
 from keras import ops
-from tolerances import FLOAT32
+from tolerances import EXACT, FLOAT32
 
 from keras_seqattn.layers import ConvStem, PatchEmbedding
 from keras_seqattn.testing import check_error, check_layer
@@ -30,7 +31,7 @@ def test_each_token_is_its_patch_times_the_kernel(rng):
     images = rng.normal(size=(2, 6, 15, 5)).astype("float32")
     layer = PatchEmbedding(patch_size=3, embed_dim=7)
     tokens = array(layer(images))
-    kernel, bias = layer.get_weights()
+    kernel, bias = layer.projection.get_weights()
     for row, column in np.ndindex(2, 5):
         patch = images[:, 3 * row:3 * row + 3, 3 * column:3 * column + 3].reshape(2, -1)
         np.testing.assert_allclose(
@@ -41,6 +42,8 @@ def test_a_stem_is_convolutions_that_halve_the_sides_and_double_the_width(rng):
     layer = ConvStem(patch_size=8, embed_dim=20)
     images = normal(rng, 2, 8, 24, 3)
     layer(images)
+    assert [each.filters for each in layer.convolutions] == [5, 10, 20]
+    assert layer.projection.filters == 20
     shapes = [(3, 3, 3, 5), (5,), (3, 3, 5, 10), (10,), (3, 3, 10, 20), (20,),
               (1, 1, 20, 20), (20,)]
     assert [array.shape for array in layer.get_weights()] == shapes
@@ -51,6 +54,21 @@ def test_a_stem_is_convolutions_that_halve_the_sides_and_double_the_width(rng):
         x = ops.gelu(x, approximate=False)                    # (2, 4, 12, 5) and so on
     tokens = array(x).reshape(2, 3, 20) @ weights[6][0, 0] + weights[7]
     np.testing.assert_allclose(array(layer(images)), tokens, rtol=1e-4, atol=1e-3)
+
+
+def test_weights_that_lie_under_private_names_are_found(tmp_path):
+    """Files from before the convolutions were public attributes."""
+    file = tmp_path / "model.weights.h5"
+    images = np.ones((2, 8, 12, 3), "float32")
+    models = [keras.Sequential([keras.Input((8, 12, 3)), ConvStem(patch_size=4, embed_dim=6)])
+              for _ in range(2)]
+    models[0].save_weights(file)
+    with h5py.File(file, "r+") as groups:
+        (stem,) = groups["layers"].values()
+        for name in ("convolutions", "projection"):
+            stem.move(name, f"_{name}")
+    models[1].load_weights(file)
+    assert_close(models[1](images), models[0](images), atol=EXACT)
 
 
 def test_a_stem_sees_beside_its_patch_on_the_grid_of_a_patch_embedding():
