@@ -13,7 +13,7 @@ def _patches(lowering, call, inputs):
 
 def _convolved(lowering, call, inputs):
     layer, x = call.operation, inputs[0]
-    for each in layer._convolutions:
+    for each in layer.convolutions:
         x = convolution(lowering, each, x, f"{layer.name}/{each.name}")
     return _projected(lowering, call, x)
 
@@ -26,8 +26,7 @@ def _residual(lowering, call, inputs):
 def _projected(lowering, call, x):
     """The last convolution of a stem, and its image `(B, GH, GW, D)` as tokens `(B, GH·GW, D)`."""
     layer = call.operation
-    last = layer.projection if isinstance(layer, layers.ResidualStem) else layer._projection
-    x = convolution(lowering, last, x, f"{layer.name}/projection")
+    x = convolution(lowering, layer.projection, x, f"{layer.name}/projection")
     grid = [side // layer.patch_size for side in call.tensors[0].shape[1:3]]
     return lowering.add("tokens", layer.name, [x], grid=grid)
 
@@ -39,7 +38,7 @@ def _class_token(lowering, call, inputs):
 
 def _sinusoids(lowering, call, inputs):
     _check_positions(call, {"inputs"})
-    return _shifted(lowering, call, inputs, call.operation._table)
+    return _shifted(lowering, call, inputs, call.operation.table)
 
 
 def _learned_positions(lowering, call, inputs):

@@ -84,3 +84,15 @@ def test_integers_agree(bit, tmp_path, rng, precision):
     made = np.concatenate([run({"images": image[None]}) for image in images[:32]])
     expected = keras.ops.convert_to_numpy(bit(images[:32]))
     assert (made.argmax(-1) == expected.argmax(-1)).mean() >= 0.9
+
+
+@pytest.mark.parametrize(("kwargs", "kind"), [
+    ({"size": (2, 3)}, "repeat"), ({"interpolation": "bilinear"}, "call")])
+def test_up_sampling_stays_within_rank_4(rng, kwargs, kind):
+    x = keras.Input((5, 7, 3), name="x")
+    model = keras.Model(x, keras.layers.UpSampling2D(**kwargs)(x))
+    graph = lower(model)
+    assert [node.kind for node in graph.nodes] == [kind]
+    images = rng.normal(size=(2, 5, 7, 3)).astype("float32")
+    np.testing.assert_array_equal(
+        next(iter(graph.run({"x": images}).values())), model(images))

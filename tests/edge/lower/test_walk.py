@@ -1,12 +1,51 @@
-"""`keras_seqattn.edge.lower.walk`: a graph computes what its model does."""
+"""`keras_seqattn.edge.lower.walk`: a graph computes what its model does, and says what was left."""
 
 import keras
 import numpy as np
 import pytest
 from keras_models import MODELS, draw, fill
 
-from keras_seqattn import layers
+from keras_seqattn.edge.lower import walk
+from keras_seqattn.edge.lower.lowering import Unfit
 from keras_seqattn.edge.lower.walk import lower
+from keras_seqattn.testing import check_error
+
+
+class Times(keras.layers.Layer):
+    """A layer that the library does not know."""
+
+    def __init__(self, factor, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, inputs):
+        return inputs * self.factor
+
+
+def _times(lowering, call, inputs):
+    layer = call.operation
+    if layer.factor < 0:
+        raise Unfit("it turns signs")
+    weights = {"factor": lowering.array(layer.factor), "offset": lowering.array(0)}
+    return lowering.add("scale", layer.name, inputs, weights)
+
+
+@pytest.fixture
+def handle(monkeypatch):
+    """Lets a handler lower layers of the class `Times`."""
+    return lambda handler: monkeypatch.setitem(walk.HANDLERS, Times, handler)
+
+
+def _model(*layers):
+    y = x = keras.Input((7, 5), name="x")
+    for layer in layers:
+        y = layer(y)
+    return fill(keras.Model(x, y))
+
+
+def _check(model, graph, inputs):
+    np.testing.assert_allclose(
+        next(iter(graph.run(inputs).values())), model(inputs["x"]), atol=1e-6)
 
 
 def outputs_of(model, inputs):
@@ -37,7 +76,6 @@ def test_nothing_of_a_transformer_is_left(name):
 
 def test_what_is_not_understood_is_called_and_named():
     graph = lower(MODELS["masked"]())
-    assert len(graph.notes) == 2
     unknown, under_a_mask = graph.notes
     assert "no handler knows its class: " in unknown
     assert "embedding" in unknown
@@ -45,58 +83,76 @@ def test_what_is_not_understood_is_called_and_named():
     assert [node.kind for node in graph.nodes].count("call") == 4
 
 
-@pytest.mark.parametrize("call", [
-    lambda layer, x: layer(x, x, attention_mask=np.tril(np.ones((7, 7), bool))),
-    lambda layer, x: layer(x, x, return_attention_scores=True)[0],
-])
-def test_masks_and_scores_leave_attention_to_the_layer(call):
-    x = keras.Input((7, 12), name="x")
-    model = fill(keras.Model(x, call(layers.MultiHeadAttention(3, 5), x)))
-    graph = lower(model)
-    assert [node.kind for node in graph.nodes] == ["call"]
-    inputs = draw(model, 2)
-    np.testing.assert_allclose(
-        next(iter(graph.run(inputs).values())), model(inputs["x"]), atol=1e-6)
-
-
 def test_a_layer_called_twice_has_its_weights_at_both_places():
-    x = keras.Input((7, 5), name="x")
     dense = keras.layers.Dense(5)
-    model = fill(keras.Model(x, dense(dense(x))))
-    inputs = draw(model, 2)
-    np.testing.assert_allclose(
-        next(iter(lower(model).run(inputs).values())), model(inputs["x"]), atol=1e-6)
-
-
-def test_bytes_count_every_weight():
-    for name in ("mean", "masked"):
-        model = MODELS[name]()
-        assert lower(model).num_bytes() == 4 * model.count_params()
-
-
-@pytest.mark.parametrize(("layer", "call"), [
-    (keras.layers.MultiHeadAttention(3, 5, sliding_window=2), {}),
-    (keras.layers.MultiHeadAttention(3, 5, use_gate=True), {}),
-    (keras.layers.MultiHeadAttention(3, 5), {"use_causal_mask": True}),
-    (layers.MultiHeadAttention(3, 5, sliding_window=2), {"use_causal_mask": True}),
-    (layers.MultiHeadAttention(3, 5, use_gate=True), {}),
-], ids=["window", "gate", "causal", "own window", "own gate"])
-def test_every_form_of_attention_is_computed_or_left(layer, call):
-    x, y = keras.Input((5, 12), name="x"), keras.Input((7, 12), name="y")
-    model = fill(keras.Model([x, y], {"to": layer(x, y, **call), "of": layer(x, x, **call)}))
-    inputs = draw(model, 2)
-    expected, actual = model(inputs), lower(model).run(inputs)
-    for name in expected:
-        np.testing.assert_allclose(actual[name], expected[name], atol=1e-6)
-
-
-@pytest.mark.parametrize(("kwargs", "kind"), [
-    ({"size": (2, 3)}, "repeat"), ({"interpolation": "bilinear"}, "call")])
-def test_up_sampling_stays_within_rank_4(rng, kwargs, kind):
-    x = keras.Input((5, 7, 3), name="x")
-    model = keras.Model(x, keras.layers.UpSampling2D(**kwargs)(x))
+    model = _model(dense, dense)
     graph = lower(model)
-    assert [node.kind for node in graph.nodes] == [kind]
-    images = rng.normal(size=(2, 5, 7, 3)).astype("float32")
-    np.testing.assert_array_equal(
-        next(iter(graph.run({"x": images}).values())), model(images))
+    assert [node.kind for node in graph.nodes] == ["dense", "dense"]
+    _check(model, graph, draw(model, 2))
+
+
+def test_a_handler_of_an_own_layer_lowers_it(handle):
+    model = _model(Times(3.0))
+    assert [node.kind for node in lower(model).nodes] == ["call"]
+    handle(_times)
+    graph = lower(model)
+    assert [node.kind for node in graph.nodes] == ["scale"]
+    assert graph.notes == []
+    _check(model, graph, draw(model, 2))
+
+
+def test_a_handler_that_does_not_know_the_form_leaves_the_layer_and_says_why(handle):
+    def unfit(lowering, call, inputs):
+        lowering.add("relu", "half done", inputs)
+        return _times(lowering, call, inputs)
+
+    handle(unfit)
+    model = _model(Times(-3.0, name="a"), Times(-2.0, name="b"), Times(5.0, name="c"))
+    graph = lower(model)
+    assert graph.notes == ["left as they are, since it turns signs: a, b"]
+    assert [node.kind for node in graph.nodes] == ["call", "call", "scale"]
+    _check(model, graph, draw(model, 2))
+
+
+def test_what_was_left_but_is_not_read_is_not_named():
+    x = keras.Input((7, 5), name="x")
+    both = keras.Sequential([keras.Input((7, 5)), keras.layers.Dense(3)])(x)
+    keras.layers.LayerNormalization(axis=1)(both)
+    assert lower(keras.Model(x, both)).notes == []
+
+
+@pytest.mark.parametrize("error", [ValueError, AttributeError, KeyError])
+def test_a_handler_that_fails_is_not_taken_for_one_that_is_unfit(handle, error):
+    def broken(lowering, call, inputs):
+        raise error("a fault of the handler")
+
+    handle(broken)
+    with pytest.raises(error, match="a fault of the handler"):
+        lower(_model(Times(3.0)))
+
+
+@pytest.mark.parametrize("returned", [None, [], [0, 0], "scale"])
+def test_a_handler_must_return_a_value_for_each_output(handle, returned):
+    handle(lambda lowering, call, inputs: returned)
+    check_error(lambda: lower(_model(Times(3.0))), TypeError, returned=returned, layer="Times")
+
+
+def test_a_class_has_one_handler():
+    assert walk.join({int: _times}, {str: _times}) == {int: _times, str: _times}
+    check_error(lambda: walk.join({int: _times}, {str: _times, int: _times}), twice=["int"])
+
+
+def test_a_layer_that_keras_quantised_is_left():
+    model = _model(keras.layers.Dense(3, name="small"))
+    model.get_layer("small").quantize("int8")
+    graph = lower(model)
+    assert graph.notes == ["left as they are, since Keras has quantised it: small"]
+    _check(model, graph, draw(model, 2))
+
+
+def test_a_model_that_is_not_functional_is_refused():
+    class Own(keras.Model):
+        def call(self, inputs):
+            return inputs
+
+    check_error(lambda: lower(Own()), model="Own")
