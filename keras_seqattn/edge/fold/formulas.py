@@ -1,11 +1,18 @@
 """The formulas of folding: pure functions from weights to weights.
 
-Notation: a token `x` is a row, `W` a kernel `(D, E)`, `b` its bias, `n` the normalised token, `s`
-and `o` scale and offset of a norm, `1` a row of ones.
+| letter | meaning |
+|---|---|
+| `x` | token, a row |
+| `n` | normalised token, a row |
+| `W`, `b` | kernel `(D, E)` of a dense layer and its bias |
+| `s`, `o` | scale and offset of a norm |
+| `1` | row of ones |
 
-Sources: centring and rotation, Ashkboos et al. 2024, "SliceGPT", section 3, and "QuaRot", section
-4; scales between neighbours, Xiao et al. 2023, "SmoothQuant", section 4, and Li et al. 2023,
-"RepQ-ViT".
+Sources:
+
+- centring: Ashkboos et al. 2024, "SliceGPT", section 3
+- rotation: Ashkboos et al. 2024, "QuaRot", section 4
+- balance of neighbours: the sources of `smooth_quant`
 """
 
 import numpy as np

@@ -1,6 +1,9 @@
 """Features between norms and dense layers on one scale, by what examples make of them.
 
-Source: Xiao et al. 2023, "SmoothQuant", section 4; Li et al. 2023, "RepQ-ViT", section 3.2.
+Sources:
+
+- Xiao et al. 2023, "SmoothQuant", section 4
+- Li et al. 2023, "RepQ-ViT", section 3.2
 """
 
 import copy
@@ -14,12 +17,11 @@ from keras_seqattn.edge.graph.graph import Graph, Links
 def balance_norms(graph: Graph, ranges: dict[str, np.ndarray]) -> None:
     """Evens out the features between norms and their readers (SmoothQuant).
 
-    A norm gets the scale `1/r`, at the price of one product, its readers `diag(r)·W`.
+    A norm gets the scale `1/r`, and its readers get `diag(r)·W`. The price is one product.
 
     Args:
         graph: Folded `Graph`; changes in place.
-        ranges: Largest magnitude of each feature, `(D,)`, of what enters a dense node, by the
-            node's name, as `feature_ranges` finds them.
+        ranges: What `feature_ranges` found, arrays `(D,)` by the name of a dense node.
     """
     links = Links(graph)
     for norm in [node for node in graph.nodes if node.kind == "norm" and not node.weights]:

@@ -3,7 +3,10 @@
 A stream is all that is added up before norms read it. Its writers are dense layers, convolutions
 and tables; its readers are norms.
 
-Source: Ashkboos et al. 2024, "SliceGPT", section 3, and "QuaRot", section 4.
+Sources:
+
+- Ashkboos et al. 2024, "SliceGPT", section 3
+- Ashkboos et al. 2024, "QuaRot", section 4
 """
 
 import dataclasses

@@ -111,7 +111,10 @@ def _query_alone(settings, place):
 
 
 def _received(scores, grid, num_prefix, has_token):
-    """How much attention each patch receives, `(B, GH, GW)`: of the class token, else of all."""
+    """Share of attention that each patch receives, `(B, GH, GW)`.
+
+    The class token gives it, or all tokens where there is none.
+    """
     read = ops.mean(scores, axis=1)[:, :, num_prefix:]                        # (B, T, GH·GW)
     read = read[:, 0] if has_token else ops.mean(read[:, num_prefix:], axis=1)
     read = read / ops.sum(read, axis=-1, keepdims=True)

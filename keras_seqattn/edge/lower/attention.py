@@ -1,4 +1,4 @@
-"""Layers of attention: ours, Keras' own, and the blocks of an encoder."""
+"""Layers of attention, ours and Keras' own, and the blocks of an encoder."""
 
 import keras
 

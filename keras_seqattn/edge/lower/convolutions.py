@@ -1,4 +1,4 @@
-"""Layers of images: convolutions, pooling, padding, up-sampling, and residual networks of them.
+"""Layers of images, and the residual networks that consist of them.
 
 Nothing here has a rank above 4, and kernels become constants.
 """

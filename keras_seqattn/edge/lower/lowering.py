@@ -2,14 +2,16 @@
 
 A handler lowers one call of one class of layers. It is a function with three arguments:
 
-- `lowering`, a `Lowering`: takes the nodes, and gives the layer's weights as arrays;
-- `call`, a `borrowed.Call`: the layer, the symbolic tensors it reads and makes, its arguments;
-- `inputs`: the numbers of the values of `call.tensors`, in the same order.
+- `lowering` is a `Lowering`. It takes the nodes and gives the layer's weights as arrays.
+- `call` is a `borrowed.Call`. It has the layer, the tensors that are read and made, the arguments.
+- `inputs` are the numbers of the values of `call.tensors`, in the same order.
 
-A handler adds nodes and returns the value that the call makes, or a list with one value for each of
-`call.outputs`. A handler that does not know this form of the call raises `Unfit` with the reason:
-then the layer is left as it is and the graph's notes tell why. Nodes that were added before do no
-harm, since nothing reads them. Any other error comes out of `lower`.
+A handler adds nodes and returns the value that the call makes. For several outputs it returns a
+list with one value each, in the order of `call.outputs`.
+
+A handler that does not know this form of the call raises `Unfit` with the reason. Then the layer
+is left as it is, and the graph's notes tell why. Nodes that were added before do no harm, since
+nothing reads them. Any other error comes out of `lower`.
 
 The handler of a layer that multiplies by a number, or by a weight for each feature:
 
@@ -105,8 +107,8 @@ def of_layer(add_layer: collections.abc.Callable[[Lowering, typing.Any, int, str
     """Makes a handler of a function that adds a layer's nodes whatever the call is given.
 
     Args:
-        add_layer: Function of the lowering, the layer, the one value that it reads and the name of
-            its nodes; composed layers use the same function for the layers inside.
+        add_layer: Function of the lowering, the layer, the value that is read and the name of the
+            nodes. Composed layers call the same function for the layers inside.
 
     Returns:
         The handler.

@@ -1,4 +1,4 @@
-"""Layers that act on features alone, whatever the sequence or image: dense, norm, sum, scale."""
+"""Layers that act alike on sequences and images."""
 
 import keras
 import numpy as np

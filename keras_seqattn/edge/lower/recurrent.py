@@ -1,4 +1,4 @@
-"""Recurrent layers on the edge: fused where TFLite has the op, unrolled where short, else a loop.
+"""Recurrent layers: fused where TFLite has the op, unrolled where they are short, else a loop.
 
 TFLite's op for an LSTM keeps its state from one run to the next and clips its cells at 10. Here the
 state is an input that each run computes anew, and `unclipped` takes the limit away.
@@ -21,19 +21,19 @@ def lowered(layer: keras.layers.Layer, call_kwargs: dict[str, typing.Any], steps
     """Finds the best form of a recurrent layer for the edge.
 
     Args:
-        layer: Built `LSTM`, `GRU`, `SimpleRNN`, or `Bidirectional` around one of them.
-        call_kwargs: What the layer's call is given besides its inputs, by name; a mask that Keras
-            fills in belongs here too.
+        layer: Built recurrent layer of Keras, or `Bidirectional` around one.
+        call_kwargs: What the layer's call is given besides its inputs, by name.
         steps: Length `T` of the sequence.
 
     Returns:
-        A pair. First a function that is called as the layer is, on `(1, T, D)`, and gives what it
-        gives at inference, or `None` if the layer itself, a loop on the device, is best; then a
-        sentence on what was chosen and why.
+        A function and a sentence. The function is called as the layer is, on `(1, T, D)`, and gives
+        what the layer gives at inference. `None` stands for it where the layer itself is best,
+        which is a loop on the device. The sentence says what was chosen and why.
 
-    On device: the fused op has no kernel in XNNPACK. It beats a loop for layers of few units and
-    wherever XNNPACK is off; with XNNPACK a loop over many units is faster (benchmarks/recurrent.py
-    measures both). Each step of an unrolled layer keeps a copy of the weights in XNNPACK's memory.
+    On device: the fused op has no kernel in XNNPACK. The op beats a loop for layers of few units,
+    and wherever XNNPACK is off. With XNNPACK a loop over many units is faster.
+    `benchmarks/recurrent.py` measures both. Each step of an unrolled layer keeps a copy of the
+    weights in XNNPACK's memory.
     """
     directions = [layer]
     if isinstance(layer, keras.layers.Bidirectional):

@@ -1,4 +1,4 @@
-"""Layers of tokens: patches of images, class tokens, positions, and what is read at the end."""
+"""Layers that make tokens, tell their positions, and choose which of them are read."""
 
 import keras
 
