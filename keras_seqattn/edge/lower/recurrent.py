@@ -1,7 +1,7 @@
 """Recurrent layers: fused where TFLite has the op, unrolled where they are short, else a loop.
 
 TFLite's op for an LSTM keeps its state from one run to the next and clips its cells at 10. Here the
-state is an input that each run computes anew, and `unclipped` takes the limit away.
+state is an input that each run computes anew. `tflite.rewrite.lstm` takes the limit away.
 """
 
 import collections.abc
@@ -11,9 +11,7 @@ import keras
 
 from keras_seqattn.edge.lower.lowering import given
 
-OP = "UNIDIRECTIONAL_SEQUENCE_LSTM"
-WEIGHTS = slice(1, 9)   # of the op's inputs: four gates read the features, four the last output
-UNROLLED = 8            # steps up to which plain ops are worth their bytes
+UNROLLED = 8  # steps up to which plain ops are worth their bytes
 
 
 def lowered(layer: keras.layers.Layer, call_kwargs: dict[str, typing.Any], steps: int,
@@ -172,72 +170,3 @@ def _recurrent(lowering, call, inputs):
 HANDLERS = dict.fromkeys(
     (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN, keras.layers.RNN,
      keras.layers.Bidirectional), _recurrent)
-
-
-def unclipped(flat):
-    """Lets the cells of fused LSTMs grow beyond 10, as those of Keras do.
-
-    Args:
-        flat: Bytes of a `.tflite` file.
-
-    Returns:
-        Bytes of the file; `flat` itself if nothing in it is fused.
-    """
-    def change(model, graph, op):
-        op.builtinOptions.cellClip = 0.0
-
-    return _edited(flat, change)
-
-
-def quantised(flat):
-    """Gives the weights of fused LSTMs as int8, one scale for each matrix of a gate.
-
-    AI Edge Quantizer leaves the op alone; these are the numbers of TensorFlow's converter. The op
-    multiplies integers then: each step's inputs become int8 as they come. Biases, state and outputs
-    stay in float32.
-
-    Args:
-        flat: Bytes of a float `.tflite` file, before AI Edge Quantizer has it.
-
-    Returns:
-        Bytes of the file; `flat` itself if nothing in it is fused.
-    """
-    import numpy as np
-    from ai_edge_litert import schema_py_generated as schema
-
-    def change(model, graph, op):
-        code = model.operatorCodes[op.opcodeIndex]
-        code.version = max(code.version, 3)
-        op.builtinOptions.asymmetricQuantizeInputs = True
-        for place in op.inputs[WEIGHTS]:
-            tensor = graph.tensors[place]
-            if tensor.type != schema.TensorType.FLOAT32:     # of a layer that is called twice
-                continue
-            values = model.buffers[tensor.buffer].data.view("float32")
-            scale = max(float(np.abs(values).max()), np.finfo("float32").tiny) / 127
-            integers = np.rint(values / scale).astype("int8")
-            model.buffers.append(schema.BufferT(data=integers.view("uint8")))
-            tensor.buffer, tensor.type = len(model.buffers) - 1, schema.TensorType.INT8
-            tensor.quantization = schema.QuantizationParametersT(
-                scale=np.array([scale], "float32"), zeroPoint=np.array([0], "int64"))
-
-    return _edited(flat, change)
-
-
-def _edited(flat, change):
-    """Changes each fused LSTM of a file by `change(model, graph, op)`."""
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    model = flatbuffer_utils.convert_bytearray_to_object(flat)
-    found = [(graph, op) for graph in model.subgraphs for op in graph.operators
-             if flatbuffer_utils.opcode_to_name(model, op.opcodeIndex) == OP]
-    if not found:
-        return flat
-    for graph, op in found:
-        change(model, graph, op)
-    used = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
-    used |= {entry.buffer for entry in model.metadata or ()}
-    for place, buffer in enumerate(model.buffers):
-        if place not in used:
-            buffer.data = None
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
