@@ -20,6 +20,8 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from ai_edge_quantizer import quantizer, recipe
 
 from keras_seqattn.edge.lower import recurrent
+from keras_seqattn.edge.tflite import schema
+from keras_seqattn.edge.tflite.rewrite import lstm
 
 WIDTH = 32
 UNITS = (16, 128)
@@ -37,7 +39,13 @@ def convert(function, layer, steps):
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        return recurrent.unclipped(converter.convert())
+        return rewritten(converter.convert(), lstm.unclip)
+
+
+def rewritten(file, rewrite):
+    """Bytes of a file after one rewrite."""
+    model = schema.unpacked(file)
+    return schema.packed(model) if rewrite(model) else file
 
 
 def files(layer, steps):
@@ -50,7 +58,7 @@ def files(layer, steps):
     if isinstance(layer, keras.layers.LSTM):
         fused, _ = recurrent.lowered(layer, {}, steps)
         made["fused"] = convert(fused, layer, steps)
-        made["fused int8"] = recurrent.quantised(made["fused"])
+        made["fused int8"] = rewritten(made["fused"], lstm.quantise)
     made["unrolled"] = convert(unrolled, unrolled, steps)
     made["loop"] = convert(layer, layer, steps)
     quantize = quantizer.Quantizer(made["loop"], recipe.dynamic_wi8_afp32())

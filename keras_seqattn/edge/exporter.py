@@ -109,7 +109,7 @@ def export(model, path, precision="dynamic_wi8_afp32", *, calibration=None, labe
     from keras_seqattn.edge.fold import fold as folding
     from keras_seqattn.edge.fold import smooth_quant
     from keras_seqattn.edge.graph import ports
-    from keras_seqattn.edge.lower.lowering import lower
+    from keras_seqattn.edge.lower.walk import lower
     from keras_seqattn.edge.tflite.converter import saved_model
 
     model = float32_copy(model)

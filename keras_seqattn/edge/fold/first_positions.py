@@ -1,9 +1,9 @@
 """Only the positions that are read are computed: the first ones, where a class token answers."""
 
-PER_TOKEN = {"dense", "norm", "add", "shift", "first"}  # what acts on each position by itself
+from keras_seqattn.edge.graph.graph import Graph
 
 
-def read_early(graph):
+def keep_first_positions(graph: Graph) -> None:
     """Computes only the positions that are read: `first` moves in front of what acts per token.
 
     Of the last block of a Vision Transformer with a class token, one query and one token of the
@@ -13,14 +13,7 @@ def read_early(graph):
     if len(counts) != 1:
         return
     count = counts.pop()
-    whole, part = set(graph.outputs.values()), set()
-    for node in reversed(graph.nodes):
-        made = set(node.outputs)
-        if made & whole:
-            (part if _reads_first(node) else whole).update(node.inputs)
-        elif made & part:
-            for place, value in enumerate(node.inputs):
-                (part if _passes(node, place) else whole).add(value)
+    whole, part = _read_values(graph)
     if not part - whole:
         return
     cut = {}
@@ -29,28 +22,32 @@ def read_early(graph):
         made = set(node.outputs)
         if (made & part and not made & whole) or node.kind == "first":
             for place, value in enumerate(node.inputs):
-                if _passes(node, place) and value in whole | set(graph.inputs.values()):
+                per_token = node.row.per_token(node.settings, place)
+                if per_token and value in whole | set(graph.inputs.values()):
                     if value not in cut:
                         cut[value] = graph.add("first", node.name, [value], count=count)
                     node.inputs[place] = cut[value]
-            if node.kind == "shift":
-                node.weights["table"] = node.weights["table"][:, :count]
+            for key in node.row.per_position:
+                node.weights[key] = node.weights[key][:, :count]
         graph.nodes.append(node)
     _skip(graph, [node for node in nodes if node.kind == "first"])
     graph.notes.append(f"the last block computes {count} position(s), which is all that is read")
 
 
-def _reads_first(node):
-    """Whether a node reads only the first positions: the class token's."""
-    return node.kind == "first" or (node.kind == "received" and node.settings["has_token"])
-
-
-def _passes(node, place):
-    """Whether the first positions of a node's output need only those of this input."""
-    if node.kind == "attention":
-        free = not node.settings["causal"] and node.settings["window"] is None
-        return free and place == 0
-    return node.kind in PER_TOKEN
+def _read_values(graph):
+    """Values of which all positions are read, and values of which the first ones are."""
+    whole = set(graph.outputs.values())
+    part: set[int] = set()
+    for node in reversed(graph.nodes):
+        made = set(node.outputs)
+        if made & whole:
+            (part if node.row.reads_first(node.settings) else whole).update(node.inputs)
+        elif made & part:
+            cut = [node.row.per_token(node.settings, place) for place in range(len(node.inputs))]
+            whole |= set() if any(cut) else made
+            for value, per_token in zip(node.inputs, cut, strict=True):
+                (part if per_token else whole).add(value)
+    return whole, part
 
 
 def _skip(graph, nodes):

@@ -1,17 +1,24 @@
 """The formulas of folding: pure functions from weights to weights.
 
-Notation: a token `x` is a row, `W` a kernel `(D, E)`, `b` its bias, `n` the normalised token, `s`
-and `o` scale and offset of a norm, `1` a row of ones.
+| letter | meaning |
+|---|---|
+| `x` | token, a row |
+| `n` | normalised token, a row |
+| `W`, `b` | kernel `(D, E)` of a dense layer and its bias |
+| `s`, `o` | scale and offset of a norm |
+| `1` | row of ones |
 
-Sources: centring and rotation, Ashkboos et al. 2024, "SliceGPT", section 3, and "QuaRot", section
-4; scales between neighbours, Xiao et al. 2023, "SmoothQuant", section 4, and Li et al. 2023,
-"RepQ-ViT".
+Sources:
+
+- centring: Ashkboos et al. 2024, "SliceGPT", section 3
+- rotation: Ashkboos et al. 2024, "QuaRot", section 4
+- balance of neighbours: the sources of `smooth_quant`
 """
 
 import numpy as np
 
 
-def centre(array):
+def centre(array: np.ndarray) -> np.ndarray:
     """Takes the mean over the features out of what is written: `W - W·1ᵀ1/D`, `b - mean(b)`.
 
     LayerNorm does not see that mean. Where everything written into a stream has none, the stream
@@ -23,7 +30,8 @@ def centre(array):
     return array - array.mean(axis=-1, keepdims=True)
 
 
-def absorb_norm(kernel, bias, scale, offset):
+def absorb_norm(kernel: np.ndarray, bias: np.ndarray | None, scale: np.ndarray | None,
+                offset: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Moves a norm's scale and offset into the dense layer behind it.
 
     `(n·s + o)·W + b = n·(diag(s)·W) + (o·W + b)`. Returns the new kernel and bias.
@@ -33,7 +41,8 @@ def absorb_norm(kernel, bias, scale, offset):
     return kernel, added + (np.zeros_like(kernel[0]) if bias is None else bias)
 
 
-def absorb_value_bias(kernel, bias, value_bias):
+def absorb_value_bias(kernel: np.ndarray, bias: np.ndarray | None, value_bias: np.ndarray,
+                      ) -> np.ndarray:
     """Moves the bias of the value through the scores, which sum to one, into the output's bias.
 
     `(A·(v + 1ᵀb_v))·W + b = (A·v)·W + (b_v·W + b)`. Returns the new bias.
@@ -41,7 +50,7 @@ def absorb_value_bias(kernel, bias, value_bias):
     return value_bias @ kernel + (0.0 if bias is None else bias)
 
 
-def balance(first, second):
+def balance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Factors that give neighbours of extents `first` and `second` the same extent.
 
     Channel `c` of what the first makes is divided by `r_c = √(first_c / second_c)`, and what reads
@@ -56,7 +65,7 @@ def balance(first, second):
     return factors / np.exp(np.mean(np.log(factors)))
 
 
-def rotation(size, seed=0):
+def rotation(size: int, seed: int = 0) -> np.ndarray:
     """A random orthogonal matrix `(size, size)`: Hadamard's with random signs, else from QR."""
     rng = np.random.default_rng(seed)
     signs = rng.choice([-1.0, 1.0], size)

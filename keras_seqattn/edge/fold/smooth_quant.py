@@ -1,6 +1,9 @@
 """Features between norms and dense layers on one scale, by what examples make of them.
 
-Source: Xiao et al. 2023, "SmoothQuant", section 4; Li et al. 2023, "RepQ-ViT", section 3.2.
+Sources:
+
+- Xiao et al. 2023, "SmoothQuant", section 4
+- Li et al. 2023, "RepQ-ViT", section 3.2
 """
 
 import copy
@@ -8,21 +11,22 @@ import copy
 import numpy as np
 
 from keras_seqattn.edge.fold.formulas import balance
+from keras_seqattn.edge.graph.graph import Graph, Links
 
 
-def balance_norms(graph, ranges):
+def balance_norms(graph: Graph, ranges: dict[str, np.ndarray]) -> None:
     """Evens out the features between norms and their readers (SmoothQuant).
 
-    A norm gets the scale `1/r`, at the price of one product, its readers `diag(r)·W`.
+    A norm gets the scale `1/r`, and its readers get `diag(r)·W`. The price is one product.
 
     Args:
         graph: Folded `Graph`; changes in place.
-        ranges: Largest magnitude of each feature, `(D,)`, of what enters a dense node, by the
-            node's name, as `feature_ranges` finds them.
+        ranges: What `feature_ranges` found, arrays `(D,)` by the name of a dense node.
     """
+    links = Links(graph)
     for norm in [node for node in graph.nodes if node.kind == "norm" and not node.weights]:
-        readers = graph.dense_readers(norm.outputs[0])
-        known = [node for node in readers or () if node.name in ranges]
+        readers = links.dense_readers(norm.outputs[0])
+        known = [node for node in readers if node.name in ranges]
         if known and len(known) == len(readers):
             extent = np.max([ranges[node.name] for node in known], axis=0)
             rows = np.max([np.abs(node.weights["kernel"]).max(axis=1) for node in known], axis=0)
@@ -32,7 +36,8 @@ def balance_norms(graph, ranges):
                 node.weights["kernel"] = node.weights["kernel"] * factors[:, None]
 
 
-def feature_ranges(graph, examples, batch_size=16):
+def feature_ranges(graph: Graph, examples: dict[str, np.ndarray], batch_size: int = 16,
+                   ) -> dict[str, np.ndarray]:
     """Largest magnitude of each feature of what enters a graph's dense nodes.
 
     Args:
@@ -45,7 +50,7 @@ def feature_ranges(graph, examples, batch_size=16):
     """
     probe = copy.copy(graph)
     probe.outputs = {node.name: node.inputs[0] for node in graph.nodes if node.kind == "dense"}
-    ranges = {}
+    ranges: dict[str, np.ndarray] = {}
     for start in range(0, len(next(iter(examples.values()))), batch_size):
         made = probe.run({name: array[start:start + batch_size]
                           for name, array in examples.items()})

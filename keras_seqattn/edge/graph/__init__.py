@@ -1,1 +1,1 @@
-"""The graph between a Keras model and its file: nodes, their kinds, inputs and outputs."""
+"""The graph that stands between a Keras model and its file."""

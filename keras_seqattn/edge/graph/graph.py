@@ -1,21 +1,22 @@
 """A model as a list of arithmetic nodes with NumPy weights: what folding reads and rewrites.
 
-`lower.lower` makes a graph of a Keras model, the rules in `fold` change its weights, and
-`Graph.run` computes it with Keras' ops: while a SavedModel is traced, or in float64 to prove a rule
-exact.
+`lower.walk` makes a graph of a Keras model, and the rules in `fold` change its weights.
+`Graph.run` computes a graph with Keras' ops: to trace it for a converter, or in float64 to prove a
+rule exact.
 """
 
+import collections.abc
+import contextlib
 import dataclasses
+import math
+import typing
 
 import keras
 import numpy as np
-from keras import ops
 
-from keras_seqattn.edge.lower import convolutions
-from keras_seqattn.layers import masks
-from keras_seqattn.layers.attention import attend
-
-LINEAR_READS = {"mean", "first", "rest", "flatten"}  # affine maps pass through them
+from keras_seqattn.edge.graph.kinds import KINDS, Kind
+from keras_seqattn.errors import explain, nearest
+from keras_seqattn.shapes import Tensor
 
 
 @dataclasses.dataclass(eq=False)
@@ -28,15 +29,24 @@ class Node:
         inputs: Numbers of the values it reads.
         outputs: Numbers of the values it makes.
         weights: NumPy arrays by name.
-        settings: What else its kind needs.
+        settings: What else its kind needs, by name.
     """
 
     kind: str
     name: str
-    inputs: list
-    outputs: list
-    weights: dict = dataclasses.field(default_factory=dict)
-    settings: dict = dataclasses.field(default_factory=dict)
+    inputs: list[int]
+    outputs: list[int]
+    weights: dict[str, np.ndarray]
+    settings: dict[str, typing.Any]
+
+    @property
+    def row(self) -> Kind:
+        """What its kind computes, and what rules may assume of it."""
+        return KINDS[self.kind]
+
+
+def _own(node, key):
+    return node.weights[key]
 
 
 class Graph:
@@ -49,77 +59,82 @@ class Graph:
         notes: What was lowered or folded and what was left alone, one sentence each.
     """
 
-    def __init__(self):
-        self.nodes = []
-        self.inputs = {}
-        self.outputs = {}
-        self.notes = []
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.inputs: dict[str, int] = {}
+        self.outputs: dict[str, int] = {}
+        self.notes: list[str] = []
         self._count = 0
 
-    def new_value(self):
+    def new_value(self) -> int:
         """Returns the number of a value that no node makes yet."""
         self._count += 1
         return self._count - 1
 
-    def add(self, kind, name, inputs, weights=None, num_outputs=1, **settings):
-        """Appends a node and returns the value it makes, or a list of `num_outputs`."""
+    def add(self, kind: str, name: str, inputs: collections.abc.Iterable[int],
+            weights: dict[str, typing.Any] | None = None, **settings: typing.Any) -> int:
+        """Appends a node that makes one value.
+
+        Args:
+            kind: A key of `KINDS`.
+            name: Path of the layer it comes from.
+            inputs: Numbers of the values it reads.
+            weights: NumPy arrays by name; those that are `None` are left out.
+            **settings: What else its kind needs.
+
+        Returns:
+            Number of the value.
+
+        Raises:
+            ValueError: `kind` has no row in `KINDS`.
+        """
+        return self.add_many(1, kind, name, inputs, weights, **settings)[0]
+
+    def add_many(self, num_outputs: int, kind: str, name: str,
+                 inputs: collections.abc.Iterable[int],
+                 weights: dict[str, typing.Any] | None = None,
+                 **settings: typing.Any) -> list[int]:
+        """Appends a node that makes several values, as `add` does; returns their numbers."""
+        if kind not in KINDS:
+            raise ValueError(explain(
+                "`kind` must be a kind of node", kind=kind, name=name,
+                fix=f"{nearest(kind, KINDS)}; or add a row to edge/graph/kinds.py"))
         outputs = [self.new_value() for _ in range(num_outputs)]
         kept = {key: array for key, array in (weights or {}).items() if array is not None}
         self.nodes.append(Node(kind, name, list(inputs), outputs, kept, settings))
-        return outputs[0] if num_outputs == 1 else outputs
+        return outputs
 
-    def maker(self, value):
-        """Returns the node that makes a value, or `None` for an input."""
-        return next((node for node in self.nodes if value in node.outputs), None)
-
-    def users(self, value):
-        """Returns the nodes that read a value."""
-        return [node for node in self.nodes if value in node.inputs]
-
-    def dense_readers(self, value):
-        """Returns the dense nodes that read a value, also through means and first positions.
-
-        `None` if something else reads it too.
-        """
-        found = []
-        if self.is_output(value):
-            return None
-        for user in self.users(value):
-            readers = [user] if user.kind == "dense" else None
-            if user.kind in LINEAR_READS:
-                readers = self.dense_readers(user.outputs[0])
-            if readers is None:
-                return None
-            found += readers
-        return found
-
-    def is_output(self, value):
+    def is_output(self, value: int) -> bool:
         """Whether a value leaves the graph."""
         return value in self.outputs.values()
 
-    def run(self, inputs, weight=lambda node, key: node.weights[key]):
+    def run(self, inputs: dict[str, Tensor],
+            weight: collections.abc.Callable[[Node, str], Tensor] = _own,
+            scope: collections.abc.Callable[
+                [str], contextlib.AbstractContextManager] = contextlib.nullcontext,
+            ) -> dict[str, Tensor]:
         """Computes the outputs.
 
         Args:
             inputs: Tensor or array by input name.
             weight: Function of a node and the name of a weight; by default the node's array.
+            scope: Function from a node's name to the context in which the node is computed, for
+                example a name scope of the backend that traces the graph.
 
         Returns:
-            Dictionary of tensors by output name, in the dtype of inputs and weights.
+            Tensors by output name, in the dtype of inputs and weights.
         """
-        from tensorflow import name_scope
-
         values = {number: inputs[name] for name, number in self.inputs.items()}
         for node in self.nodes:
             weights = {key: weight(node, key) for key in node.weights}
-            with name_scope(node.name):
-                made = KINDS[node.kind](
+            with scope(node.name):
+                made = node.row.compute(
                     *(values[each] for each in node.inputs), **weights, **node.settings)
             values.update(zip(
                 node.outputs, made if isinstance(made, (list, tuple)) else [made], strict=True))
         return {name: values[number] for name, number in self.outputs.items()}
 
-    def drop_unread(self):
+    def drop_unread(self) -> None:
         """Removes the nodes that no output needs."""
         needed, kept = set(self.outputs.values()), []
         for node in reversed(self.nodes):
@@ -128,104 +143,60 @@ class Graph:
                 needed.update(node.inputs)
         self.nodes = kept[::-1]
 
-    def num_bytes(self):
-        """Bytes of all weights in float32, those of layers that were not lowered included."""
-        arrays = [array.size for node in self.nodes for array in node.weights.values()]
-        layers = {id(node.settings["operation"]): node.settings["operation"]
-                  for node in self.nodes if node.kind == "call"}
-        counts = [w.shape for layer in layers.values() for w in getattr(layer, "weights", ())]
-        return 4 * (sum(arrays) + sum(int(np.prod(shape)) for shape in counts))
+    def called_layers(self) -> list[keras.layers.Layer]:
+        """Returns the layers that were not lowered, each once."""
+        operations = [node.settings["call"].operation for node in self.nodes
+                      if node.kind == "call"]
+        return list({id(each): each for each in operations
+                     if isinstance(each, keras.layers.Layer)}.values())
+
+    def num_bytes(self) -> int:
+        """Returns the bytes of all weights in float32, those of called layers included."""
+        shapes = [array.shape for node in self.nodes for array in node.weights.values()]
+        shapes += [each.shape for layer in self.called_layers() for each in layer.weights]
+        return 4 * sum(map(math.prod, shapes))
 
 
-def _dense(x, kernel, bias=None, activation=None):
-    y = ops.matmul(x, kernel)
-    y = y if bias is None else y + bias
-    return y if activation is None else activation(y)
+class Links:
+    """Who makes and who reads each value of a graph, at the time when it is asked for.
 
+    Rules that rewire a graph ask for new links afterwards.
 
-def _conv(x, kernel, bias=None, activation=None, strides=1, padding="valid"):
-    y = ops.conv(x, kernel, strides=strides, padding=padding, data_format="channels_last")
-    y = y if bias is None else y + bias
-    return y if activation is None else activation(y)
+    Args:
+        graph: `Graph`.
+    """
 
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._makers = {value: node for node in graph.nodes for value in node.outputs}
+        self._users: dict[int, list[Node]] = {}
+        for node in graph.nodes:
+            for value in dict.fromkeys(node.inputs):
+                self._users.setdefault(value, []).append(node)
 
-def _norm(x, scale=None, offset=None, epsilon=1e-6, centred=False):
-    """LayerNorm; or RMSNorm, which equals it where the mean over the features is zero."""
-    if not centred:
-        x = x - ops.mean(x, axis=-1, keepdims=True)
-    y = x * ops.rsqrt(ops.mean(x * x, axis=-1, keepdims=True) + epsilon)
-    y = y if scale is None else y * scale
-    return y if offset is None else y + offset
+    def maker(self, value: int) -> Node | None:
+        """Returns the node that makes a value, or `None` for an input."""
+        return self._makers.get(value)
 
+    def users(self, value: int) -> list[Node]:
+        """Returns the nodes that read a value."""
+        return self._users.get(value, [])
 
-def _attention(query, key, value, num_heads, num_kv_heads, scale, causal, window, with_scores):
-    def split(x, heads):
-        x = ops.reshape(x, (-1, x.shape[1], heads, x.shape[2] // heads))
-        return ops.transpose(x, (0, 2, 1, 3))                                 # (B, N, T, H)
+    def dense_readers(self, value: int) -> list[Node]:
+        """Returns the dense nodes that read a value, also through what affine maps pass.
 
-    query, key, value = split(query, num_heads), split(key, num_kv_heads), split(
-        value, num_kv_heads)
-    allowed = None if window is None else masks.sliding_window(
-        query.shape[2], key.shape[2], window=window)
-    output, scores = attend(query, key, value, allowed, scale=scale, causal=causal,
-                            return_attention_scores=with_scores)
-    output = ops.transpose(output, (0, 2, 1, 3))                              # (B, T, N, H_v)
-    output = ops.reshape(output, (-1, output.shape[1], num_heads * output.shape[3]))
-    return [output, scores] if with_scores else output
-
-
-def _received(scores, grid, num_prefix, has_token):
-    """How much attention each patch receives, `(B, GH, GW)`: of the class token, else of all."""
-    read = ops.mean(scores, axis=1)[:, :, num_prefix:]                        # (B, T, GH·GW)
-    read = read[:, 0] if has_token else ops.mean(read[:, num_prefix:], axis=1)
-    read = read / ops.sum(read, axis=-1, keepdims=True)
-    return ops.reshape(read, (-1, *grid))
-
-
-def _prepend(x, token):
-    token = ops.broadcast_to(token, (ops.shape(x)[0], *token.shape[1:]))
-    return ops.concatenate([token, x], axis=1)
-
-
-def _repeat(x, rows, columns):
-    """Nearest up-sampling within rank 4: each pixel so many times, then each row."""
-    _, height, width, channels = x.shape
-    x = ops.reshape(ops.concatenate([x] * columns, axis=3),
-                    (-1, height, columns * width, channels))
-    return ops.reshape(ops.concatenate([x] * rows, axis=2),
-                       (-1, rows * height, columns * width, channels))
-
-
-def _scale(x, factor, offset):
-    return ops.cast(x, keras.backend.standardize_dtype(factor.dtype)) * factor + offset
-
-
-def _call(*inputs, operation, arguments, tensors, function=None):
-    args, kwargs = arguments.fill_in(dict(zip(map(id, tensors), inputs, strict=True)))
-    if function is not None:
-        return keras.tree.flatten(function(*args, **{
-            key: value for key, value in kwargs.items() if key not in ("training", "mask")}))
-    if getattr(operation, "_call_has_training_arg", False):
-        kwargs["training"] = False
-    return keras.tree.flatten(operation(*args, **kwargs))
-
-
-KINDS = {
-    "dense": _dense,
-    "conv": _conv,
-    "norm": _norm,
-    "attention": _attention,
-    "received": _received,
-    "add": lambda a, b: a + b,
-    "shift": lambda x, table: x + table,
-    "prepend": _prepend,
-    "tokens": lambda x, grid: ops.reshape(x, (-1, grid[0] * grid[1], x.shape[3])),
-    "first": lambda x, count: x[:, :count],
-    "rest": lambda x, count: x[:, count:],
-    "mean": lambda x, axis=1: ops.mean(x, axis=axis),
-    "flatten": lambda x: ops.reshape(x, (-1, x.shape[-1])),
-    "repeat": _repeat,
-    "scale": _scale,
-    "call": _call,
-    **convolutions.KINDS,
-}
+        None of them if something else reads it too.
+        """
+        todo, found = [value], []
+        while todo:
+            value = todo.pop()
+            if self._graph.is_output(value):
+                return []
+            for user in self.users(value):
+                if user.kind == "dense":
+                    found.append(user)
+                elif user.row.passes_affine:
+                    todo += user.outputs
+                else:
+                    return []
+        return found

@@ -1,14 +1,18 @@
 """What a file takes and gives beyond the model: 8-bit pixels in, a map of the attention out."""
 
+import collections.abc
+import typing
+
 import keras
 import numpy as np
 
+from keras_seqattn.edge.graph.graph import Graph
 from keras_seqattn.errors import explain
 
 ATTENTION = "attention"
 
 
-def take_pixels(graph, mean, std):
+def take_pixels(graph: Graph, mean: float, std: float) -> None:
     """Lets a graph of one image take pixels 0 to 255, and normalise them itself.
 
     Args:
@@ -26,7 +30,7 @@ def take_pixels(graph, mean, std):
     graph.inputs[name] = pixels
 
 
-def attention_map(graph):
+def attention_map(graph: Graph) -> None:
     """Adds the output `attention`, `(1, GH, GW)`: what share each patch gets in the last block.
 
     Args:
@@ -52,22 +56,36 @@ def attention_map(graph):
         has_token=any(node.kind == "first" for node in graph.nodes))
 
 
-def as_pixels(array, mean, std):
-    """Turns normalised images back into the pixels they came from, uint8."""
+def as_pixels(array: typing.Any, mean: float, std: float) -> typing.Any:
+    """Turns normalised images back into the pixels they came from, uint8.
+
+    Args:
+        array: Float array, or a dictionary of such arrays by name.
+        mean: Subtracted from each pixel when the images were normalised.
+        std: Divided what remained.
+
+    Returns:
+        Array of the same shape, or a dictionary of such arrays.
+    """
     if isinstance(array, dict):
         return {name: as_pixels(each, mean, std) for name, each in array.items()}
     return np.clip(np.rint(np.asarray(array, "float64") * std + mean), 0, 255).astype("uint8")
 
 
-def from_pixels(model, mean, std):
+def from_pixels(model: keras.Model, mean: float, std: float,
+                ) -> collections.abc.Callable[[np.ndarray], typing.Any]:
     """Returns the model as a function of uint8 pixels."""
     def run(pixels):
         return model.predict(((pixels - mean) / std).astype("float32"), verbose=0)
     return run
 
 
-def check_image(model):
-    """Refuses to give an 8-bit input to what takes no single image."""
+def check_image(model: keras.Model) -> None:
+    """Refuses to give an 8-bit input to what takes no single image.
+
+    Raises:
+        ValueError: the model has several inputs, or one that is no float32 image.
+    """
     shapes = [tuple(each.shape) for each in model.inputs]
     kinds = {keras.backend.standardize_dtype(each.dtype) for each in model.inputs}
     if len(shapes) != 1 or len(shapes[0]) != 4 or kinds != {"float32"}:

@@ -1,110 +1,121 @@
-"""Residual networks of images on the way to a device: constant kernels, norms of rank 4.
+"""Layers of images, and the residual networks that consist of them.
 
-Each handler takes the lowering of `lower`, a layer, the values it reads and the call of it.
+Nothing here has a rank above 4, and kernels become constants.
 """
+
+import typing
 
 import keras
 from keras import ops
 
 from keras_seqattn import layers
+from keras_seqattn.edge.lower.lowering import Lowering, Unfit, activation_of, of_layer
 from keras_seqattn.layers.residual import standardise
 
 
-def _standardised(lowering, layer, inputs, node=None, name=None):
+def convolution(lowering: Lowering, layer: keras.layers.Conv2D, x: int, name: str) -> int:
+    """Adds a convolution, `(B, height, width, channels)` to the same with its filters."""
+    if layer.groups != 1 or set(layer.dilation_rate) != {1}:
+        raise Unfit("its convolution has groups or is dilated")
+    _check_channels(layer)
+    weights = {"kernel": lowering.array(layer.kernel), "bias": lowering.array(layer.bias)}
+    return lowering.add("conv", name, [x], weights, padding=layer.padding,
+                        strides=layer.strides, activation=activation_of(layer))
+
+
+def _check_channels(layer):
+    if layer.data_format != "channels_last":
+        raise Unfit("its channels are not the last axis")
+
+
+def _standardised(lowering, layer, x, name):
     """A plain convolution; it pads by itself where Keras' `"same"` pads all sides alike."""
-    name, side = name or layer.name, layer.kernel_size // 2
+    side = layer.kernel_size // 2
     padding = "same" if layer.strides == 1 else "valid"
     if side and padding == "valid":
-        inputs = [_padded(lowering, f"{name}/padding", inputs, ((side, side), (side, side)))]
+        x = _padded(lowering, x, f"{name}/padding", ((side, side), (side, side)))
     kernel = ops.convert_to_numpy(standardise(lowering.array(layer.kernel), layer.epsilon))
-    return lowering.graph.add("conv", name, inputs, {"kernel": kernel}, padding=padding,
-                              strides=layer.strides, activation=None)
+    return lowering.add("conv", name, [x], {"kernel": kernel}, padding=padding,
+                        strides=layer.strides, activation=None)
 
 
-def _padded(lowering, name, inputs, sides):
-    return lowering.graph.add("pad", name, inputs, sides=((0, 0), *sides, (0, 0)))
+def _padded(lowering, x, name, sides):
+    return lowering.add("pad", name, [x], sides=((0, 0), *sides, (0, 0)))
 
 
-def _group_norm(lowering, layer, inputs, node=None, name=None, activation=None):
+def _zero_padding(lowering, layer, x, name):
+    _check_channels(layer)
+    return _padded(lowering, x, name, layer.padding)
+
+
+def _group_norm(lowering, layer, x, name, activation=None):
     if layer.axis != -1:
-        return None
+        raise Unfit("its channels are not the last axis")
     weights = {"scale": lowering.array(layer.gamma), "offset": lowering.array(layer.beta)}
-    return lowering.graph.add(
-        "group_norm", name or layer.name, inputs, weights, num_groups=layer.groups,
-        epsilon=layer.epsilon, activation=activation)
+    return lowering.add("group_norm", name, [x], weights, num_groups=layer.groups,
+                        epsilon=layer.epsilon, activation=activation)
 
 
-def _bottleneck(lowering, block, inputs, node=None, name=None):
-    name = name or block.name
-    x = shortcut = inputs[0]
+def _relu(lowering, layer, x, name):
+    if layer.max_value is not None or layer.negative_slope or layer.threshold:
+        raise Unfit("it is no plain ReLU")
+    return lowering.add("relu", name, [x])
+
+
+def _max_pooling(lowering, layer, x, name):
+    _check_channels(layer)
+    return lowering.add("max_pool", name, [x], size=layer.pool_size, strides=layer.strides,
+                        padding=layer.padding)
+
+
+def _mean(lowering, layer, x, name):
+    _check_channels(layer)
+    if layer.keepdims:
+        raise Unfit("it keeps the axes over which it pools")
+    return lowering.add("mean", name, [x], axis=(1, 2))
+
+
+def _up_sampling(lowering, call, inputs):
+    layer = call.operation
+    _check_channels(layer)
+    if layer.interpolation != "nearest" or None in call.outputs[0].shape[1:]:
+        raise Unfit("it interpolates, or an image has no fixed size")
+    rows, columns = layer.size
+    return lowering.add("repeat", layer.name, inputs, rows=rows, columns=columns)
+
+
+def _bottleneck(lowering, block, x, name):
+    shortcut = x
     for step in ("narrow", "spatial", "widen"):
         norm = getattr(block, f"{step}_norm")
-        x = _group_norm(lowering, norm, [x], name=f"{name}/{norm.name}", activation=ops.relu)
+        x = _group_norm(lowering, norm, x, f"{name}/{norm.name}", activation=ops.relu)
         if step == "narrow" and block.projection is not None:
-            shortcut = _standardised(lowering, block.projection, [x], name=f"{name}/projection")
-        x = _standardised(lowering, getattr(block, step), [x], name=f"{name}/{step}")
-    return lowering.graph.add("add", f"{name}/sum", [shortcut, x])
+            shortcut = _standardised(lowering, block.projection, x, f"{name}/projection")
+        x = _standardised(lowering, getattr(block, step), x, f"{name}/{step}")
+    return lowering.add("add", f"{name}/sum", [shortcut, x])
 
 
-def _zero_padding(lowering, layer, inputs, node=None, name=None):
-    if layer.data_format != "channels_last":
-        return None
-    return _padded(lowering, name or layer.name, inputs, layer.padding)
-
-
-def _max_pooling(lowering, layer, inputs, node=None, name=None):
-    if layer.data_format != "channels_last":
-        return None
-    return lowering.graph.add("max_pool", name or layer.name, inputs, size=layer.pool_size,
-                              strides=layer.strides, padding=layer.padding)
-
-
-def _relu(lowering, layer, inputs, node=None, name=None):
-    plain = layer.max_value is None and not layer.negative_slope and not layer.threshold
-    return lowering.graph.add("relu", name or layer.name, inputs) if plain else None
-
-
-def _mean(lowering, layer, inputs, node=None):
-    plain = layer.data_format == "channels_last" and not layer.keepdims
-    return lowering.graph.add("mean", layer.name, inputs, axis=(1, 2)) if plain else None
-
-
-def _stem(lowering, stem, inputs, node):
-    for layer in stem.trunk:
-        inputs = [HANDLERS[type(layer)](lowering, layer, inputs, name=f"{stem.name}/{layer.name}")]
-    x = lowering.conv(stem.projection, inputs, name=f"{stem.name}/projection")
-    grid = [side // stem.patch_size for side in node.arguments.keras_tensors[0].shape[1:3]]
-    return lowering.graph.add("tokens", stem.name, [x], grid=grid)
-
-
-HANDLERS = {
+# What a layer becomes wherever it stands, by itself or inside a trunk.
+_LAYERS: dict[type, typing.Callable[[Lowering, typing.Any, int, str], int]] = {
+    keras.layers.Conv2D: convolution,
     layers.StandardizedConv2D: _standardised,
     layers.PreActivationBottleneck: _bottleneck,
-    layers.ResidualStem: _stem,
     keras.layers.GroupNormalization: _group_norm,
+    keras.layers.ReLU: _relu,
     keras.layers.ZeroPadding2D: _zero_padding,
     keras.layers.MaxPooling2D: _max_pooling,
-    keras.layers.ReLU: _relu,
     keras.layers.GlobalAveragePooling2D: _mean,
 }
 
 
-def group_norm(x, num_groups, epsilon, activation=None, scale=None, offset=None):
-    """Normalises groups of channels over the image; Keras' own layer takes tensors of rank 5."""
-    _, height, width, channels = x.shape
-    y = ops.reshape(x, (-1, height * width, num_groups, channels // num_groups))
-    y = y - ops.mean(y, axis=(1, 3), keepdims=True)
-    y = y * ops.rsqrt(ops.mean(y * y, axis=(1, 3), keepdims=True) + epsilon)
-    y = ops.reshape(y, (-1, height, width, channels))
-    y = y if scale is None else y * scale
-    y = y if offset is None else y + offset
-    return y if activation is None else activation(y)
+def trunk(lowering: Lowering, inner: list[keras.layers.Layer], x: int, name: str) -> int:
+    """Adds the layers of a residual network in a row, each named behind `name`."""
+    for layer in inner:
+        x = _LAYERS[type(layer)](lowering, layer, x, f"{name}/{layer.name}")
+    return x
 
 
-KINDS = {
-    "group_norm": group_norm,
-    "pad": lambda x, sides: ops.pad(x, sides),
-    "max_pool": lambda x, size, strides, padding: ops.max_pool(
-        x, size, strides, padding, data_format="channels_last"),
-    "relu": ops.relu,
+HANDLERS = {
+    **{cls: of_layer(add_layer) for cls, add_layer in _LAYERS.items()},
+    keras.layers.UpSampling2D: _up_sampling,
 }

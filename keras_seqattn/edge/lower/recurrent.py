@@ -1,39 +1,43 @@
-"""Recurrent layers on the edge: fused where TFLite has the op, unrolled where short, else a loop.
+"""Recurrent layers: fused where TFLite has the op, unrolled where they are short, else a loop.
 
 TFLite's op for an LSTM keeps its state from one run to the next and clips its cells at 10. Here the
-state is an input that each run computes anew, and `unclipped` takes the limit away.
+state is an input that each run computes anew. `tflite.rewrite.lstm` takes the limit away.
 """
+
+import collections.abc
+import typing
 
 import keras
 
-OP = "UNIDIRECTIONAL_SEQUENCE_LSTM"
-WEIGHTS = slice(1, 9)   # of the op's inputs: four gates read the features, four the last output
-UNROLLED = 8            # steps up to which plain ops are worth their bytes
+from keras_seqattn.edge.lower.lowering import given
+
+UNROLLED = 8  # steps up to which plain ops are worth their bytes
 
 
-def lowered(layer, call_kwargs, steps):
+def lowered(layer: keras.layers.Layer, call_kwargs: dict[str, typing.Any], steps: int,
+            ) -> tuple[collections.abc.Callable | None, str]:
     """Finds the best form of a recurrent layer for the edge.
 
     Args:
-        layer: Built `LSTM`, `GRU`, `SimpleRNN`, or `Bidirectional` around one of them.
-        call_kwargs: What the layer's call is given besides its inputs, by name; a mask that Keras
-            fills in belongs here too.
+        layer: Built recurrent layer of Keras, or `Bidirectional` around one.
+        call_kwargs: What the layer's call is given besides its inputs, by name.
         steps: Length `T` of the sequence.
 
     Returns:
-        A pair. First a function that is called as the layer is, on `(1, T, D)`, and gives what it
-        gives at inference, or `None` if the layer itself, a loop on the device, is best; then a
-        sentence on what was chosen and why.
+        A function and a sentence. The function is called as the layer is, on `(1, T, D)`, and gives
+        what the layer gives at inference. `None` stands for it where the layer itself is best,
+        which is a loop on the device. The sentence says what was chosen and why.
 
-    On device: the fused op has no kernel in XNNPACK. It beats a loop for layers of few units and
-    wherever XNNPACK is off; with XNNPACK a loop over many units is faster (benchmarks/recurrent.py
-    measures both). Each step of an unrolled layer keeps a copy of the weights in XNNPACK's memory.
+    On device: the fused op has no kernel in XNNPACK. The op beats a loop for layers of few units,
+    and wherever XNNPACK is off. With XNNPACK a loop over many units is faster.
+    `benchmarks/recurrent.py` measures both. Each step of an unrolled layer keeps a copy of the
+    weights in XNNPACK's memory.
     """
     directions = [layer]
     if isinstance(layer, keras.layers.Bidirectional):
         directions = [layer.forward_layer, layer.backward_layer]
-    given = {name for name, value in call_kwargs.items() if value is not None}
-    unfit = next(filter(None, (_unfit(each, given) for each in directions)), None)
+    names = {name for name, value in call_kwargs.items() if value is not None}
+    unfit = next(filter(None, (_unfit(each, names) for each in directions)), None)
     unfused = unfit or next(filter(None, map(_unfused, directions)), None)
     if unfused is None:
         make, form = _fused, ("a fused op for each direction" if len(directions) > 1
@@ -154,70 +158,15 @@ def _both(layer, forward, backward):
     return run
 
 
-def unclipped(flat):
-    """Lets the cells of fused LSTMs grow beyond 10, as those of Keras do.
-
-    Args:
-        flat: Bytes of a `.tflite` file.
-
-    Returns:
-        Bytes of the file; `flat` itself if nothing in it is fused.
-    """
-    def change(model, graph, op):
-        op.builtinOptions.cellClip = 0.0
-
-    return _edited(flat, change)
+def _recurrent(lowering, call, inputs):
+    if not lowering.fuse:
+        return lowering.call(call, inputs)
+    kwargs = {name: value for name, value in given(call).items() if name != "sequences"}
+    function, sentence = lowered(call.operation, kwargs, call.tensors[0].shape[1])
+    lowering.graph.notes.append(sentence)
+    return lowering.call(call, inputs, function)
 
 
-def quantised(flat):
-    """Gives the weights of fused LSTMs as int8, one scale for each matrix of a gate.
-
-    AI Edge Quantizer leaves the op alone; these are the numbers of TensorFlow's converter. The op
-    multiplies integers then: each step's inputs become int8 as they come. Biases, state and outputs
-    stay in float32.
-
-    Args:
-        flat: Bytes of a float `.tflite` file, before AI Edge Quantizer has it.
-
-    Returns:
-        Bytes of the file; `flat` itself if nothing in it is fused.
-    """
-    import numpy as np
-    from ai_edge_litert import schema_py_generated as schema
-
-    def change(model, graph, op):
-        code = model.operatorCodes[op.opcodeIndex]
-        code.version = max(code.version, 3)
-        op.builtinOptions.asymmetricQuantizeInputs = True
-        for place in op.inputs[WEIGHTS]:
-            tensor = graph.tensors[place]
-            if tensor.type != schema.TensorType.FLOAT32:     # of a layer that is called twice
-                continue
-            values = model.buffers[tensor.buffer].data.view("float32")
-            scale = max(float(np.abs(values).max()), np.finfo("float32").tiny) / 127
-            integers = np.rint(values / scale).astype("int8")
-            model.buffers.append(schema.BufferT(data=integers.view("uint8")))
-            tensor.buffer, tensor.type = len(model.buffers) - 1, schema.TensorType.INT8
-            tensor.quantization = schema.QuantizationParametersT(
-                scale=np.array([scale], "float32"), zeroPoint=np.array([0], "int64"))
-
-    return _edited(flat, change)
-
-
-def _edited(flat, change):
-    """Changes each fused LSTM of a file by `change(model, graph, op)`."""
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    model = flatbuffer_utils.convert_bytearray_to_object(flat)
-    found = [(graph, op) for graph in model.subgraphs for op in graph.operators
-             if flatbuffer_utils.opcode_to_name(model, op.opcodeIndex) == OP]
-    if not found:
-        return flat
-    for graph, op in found:
-        change(model, graph, op)
-    used = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
-    used |= {entry.buffer for entry in model.metadata or ()}
-    for place, buffer in enumerate(model.buffers):
-        if place not in used:
-            buffer.data = None
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+HANDLERS = dict.fromkeys(
+    (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN, keras.layers.RNN,
+     keras.layers.Bidirectional), _recurrent)

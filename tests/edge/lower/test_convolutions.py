@@ -6,8 +6,8 @@ import pytest
 from keras_models import fill
 
 from keras_seqattn import edge, layers, models
-from keras_seqattn.edge.lower.convolutions import KINDS
-from keras_seqattn.edge.lower.lowering import lower
+from keras_seqattn.edge.graph.kinds import KINDS
+from keras_seqattn.edge.lower.walk import lower
 
 SHAPE = (33, 32, 3)  # one side is odd, one is not, where a stride pads otherwise
 
@@ -34,7 +34,7 @@ def test_a_norm_over_groups_is_that_of_keras(rng):
     groups = x.reshape(2, 15, 3, 2).astype("float64")
     groups = (groups - groups.mean((1, 3), keepdims=True)) / np.sqrt(
         groups.var((1, 3), keepdims=True) + 1e-5)
-    actual = KINDS["group_norm"](x, num_groups=3, epsilon=1e-5)
+    actual = KINDS["group_norm"].compute(x, num_groups=3, epsilon=1e-5)
     np.testing.assert_allclose(actual, groups.reshape(x.shape), atol=1e-4)
     np.testing.assert_allclose(layer(x), actual, atol=1e-3)
 
@@ -84,3 +84,15 @@ def test_integers_agree(bit, tmp_path, rng, precision):
     made = np.concatenate([run({"images": image[None]}) for image in images[:32]])
     expected = keras.ops.convert_to_numpy(bit(images[:32]))
     assert (made.argmax(-1) == expected.argmax(-1)).mean() >= 0.9
+
+
+@pytest.mark.parametrize(("kwargs", "kind"), [
+    ({"size": (2, 3)}, "repeat"), ({"interpolation": "bilinear"}, "call")])
+def test_up_sampling_stays_within_rank_4(rng, kwargs, kind):
+    x = keras.Input((5, 7, 3), name="x")
+    model = keras.Model(x, keras.layers.UpSampling2D(**kwargs)(x))
+    graph = lower(model)
+    assert [node.kind for node in graph.nodes] == [kind]
+    images = rng.normal(size=(2, 5, 7, 3)).astype("float32")
+    np.testing.assert_array_equal(
+        next(iter(graph.run({"x": images}).values())), model(images))

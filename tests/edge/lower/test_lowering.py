@@ -1,99 +1,56 @@
-"""`keras_seqattn.edge.lower.lowering`: a graph computes what its model does."""
+"""`keras_seqattn.edge.lower.lowering`: what a handler is given."""
 
 import keras
 import numpy as np
 import pytest
-from keras_models import MODELS, draw, fill
 
-from keras_seqattn import layers
-from keras_seqattn.edge.lower.lowering import lower
-
-
-def outputs_of(model, inputs):
-    made = model(inputs if len(inputs) > 1 else next(iter(inputs.values())), training=False)
-    return made if isinstance(made, dict) else {model.output_names[0]: made}
+from keras_seqattn import borrowed
+from keras_seqattn.edge.graph.graph import Graph
+from keras_seqattn.edge.lower import lowering as given_to_handlers
+from keras_seqattn.edge.lower.lowering import Lowering
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_a_graph_computes_what_its_model_does(name):
-    model = fill(MODELS[name]())
-    inputs = draw(model, 3)
-    expected = outputs_of(model, inputs)
-    actual = lower(model).run(inputs)
-    assert set(actual) == set(expected)
-    for key, array in expected.items():
-        np.testing.assert_allclose(actual[key], array, atol=3e-6)
-
-
-@pytest.mark.parametrize(
-    "name", ["mean", "token", "conv", "sinusoidal", "post", "grouped", "rms", "keras"])
-def test_nothing_of_a_transformer_is_left(name):
-    graph = lower(MODELS[name]())
-    assert graph.notes == []
-    kinds = [node.kind for node in graph.nodes]
-    assert "call" not in kinds
-    assert kinds.count("attention") == 2
-
-
-def test_what_is_not_understood_is_called_and_named():
-    graph = lower(MODELS["masked"]())
-    assert len(graph.notes) == 1
-    assert "transformer_encoder_block" in graph.notes[0]
-    assert [node.kind for node in graph.nodes].count("call") == 4
-
-
-@pytest.mark.parametrize("call", [
-    lambda layer, x: layer(x, x, attention_mask=np.tril(np.ones((7, 7), bool))),
-    lambda layer, x: layer(x, x, return_attention_scores=True)[0],
-])
-def test_masks_and_scores_leave_attention_to_the_layer(call):
-    x = keras.Input((7, 12), name="x")
-    model = fill(keras.Model(x, call(layers.MultiHeadAttention(3, 5), x)))
-    graph = lower(model)
-    assert [node.kind for node in graph.nodes] == ["call"]
-    inputs = draw(model, 2)
-    np.testing.assert_allclose(
-        next(iter(graph.run(inputs).values())), model(inputs["x"]), atol=1e-6)
-
-
-def test_a_layer_called_twice_has_its_weights_at_both_places():
+@pytest.fixture
+def call():
+    """One call of a GRU that gives its state too."""
     x = keras.Input((7, 5), name="x")
-    dense = keras.layers.Dense(5)
-    model = fill(keras.Model(x, dense(dense(x))))
-    inputs = draw(model, 2)
-    np.testing.assert_allclose(
-        next(iter(lower(model).run(inputs).values())), model(inputs["x"]), atol=1e-6)
+    layer = keras.layers.GRU(3, return_state=True, name="gru")
+    call, = borrowed.calls(keras.Model(x, layer(x, mask=None, training=True)))
+    return call
 
 
-def test_bytes_count_every_weight():
-    for name in ("mean", "masked"):
-        model = MODELS[name]()
-        assert lower(model).num_bytes() == 4 * model.count_params()
+def test_arrays_are_copies_in_the_dtype_of_the_graph():
+    lowering = Lowering(Graph(), "float64", fuse=True)
+    variable = keras.Variable(np.arange(6, dtype="float32").reshape(2, 3))
+    array = lowering.array(variable, 3, -1)
+    np.testing.assert_array_equal(array, [[0, 1], [2, 3], [4, 5]])
+    assert array.dtype == "float64"
+    assert lowering.array(None, -1) is None
 
 
-@pytest.mark.parametrize(("layer", "call"), [
-    (keras.layers.MultiHeadAttention(3, 5, sliding_window=2), {}),
-    (keras.layers.MultiHeadAttention(3, 5, use_gate=True), {}),
-    (keras.layers.MultiHeadAttention(3, 5), {"use_causal_mask": True}),
-    (layers.MultiHeadAttention(3, 5, sliding_window=2), {"use_causal_mask": True}),
-    (layers.MultiHeadAttention(3, 5, use_gate=True), {}),
-], ids=["window", "gate", "causal", "own window", "own gate"])
-def test_every_form_of_attention_is_computed_or_left(layer, call):
-    x, y = keras.Input((5, 12), name="x"), keras.Input((7, 12), name="y")
-    model = fill(keras.Model([x, y], {"to": layer(x, y, **call), "of": layer(x, x, **call)}))
-    inputs = draw(model, 2)
-    expected, actual = model(inputs), lower(model).run(inputs)
-    for name in expected:
-        np.testing.assert_allclose(actual[name], expected[name], atol=1e-6)
+def test_what_has_no_effect_at_inference_is_not_given(call):
+    assert list(given_to_handlers.given(call)) == ["sequences"]
 
 
-@pytest.mark.parametrize(("kwargs", "kind"), [
-    ({"size": (2, 3)}, "repeat"), ({"interpolation": "bilinear"}, "call")])
-def test_up_sampling_stays_within_rank_4(rng, kwargs, kind):
-    x = keras.Input((5, 7, 3), name="x")
-    model = keras.Model(x, keras.layers.UpSampling2D(**kwargs)(x))
-    graph = lower(model)
-    assert [node.kind for node in graph.nodes] == [kind]
-    images = rng.normal(size=(2, 5, 7, 3)).astype("float32")
-    np.testing.assert_array_equal(
-        next(iter(graph.run({"x": images}).values())), model(images))
+def test_a_call_makes_a_value_for_each_output(call):
+    graph = Graph()
+    values = Lowering(graph, "float32", fuse=True).call(call, [graph.new_value()])
+    assert values == graph.nodes[0].outputs == [1, 2]
+    assert graph.called_layers() == [call.operation]
+
+
+def test_an_activation_is_told_unless_it_is_the_identity():
+    assert given_to_handlers.activation_of(keras.layers.Dense(3)) is None
+    assert given_to_handlers.activation_of(
+        keras.layers.Dense(3, activation="relu")) is keras.activations.relu
+
+
+def test_a_function_of_a_layer_becomes_a_handler(call):
+    seen = []
+
+    def add_layer(*arguments):
+        seen.append(arguments)
+        return 13
+
+    assert given_to_handlers.of_layer(add_layer)("lowering", call, [11]) == 13
+    assert seen == [("lowering", call.operation, 11, "gru")]

@@ -7,23 +7,25 @@ import pytest
 from tolerances import FLOAT32
 
 from keras_seqattn.edge.lower import recurrent
+from keras_seqattn.edge.lower.walk import lower
+from keras_seqattn.edge.tflite.rewrite import lstm
 
 pytestmark = pytest.mark.edge
 
 STEPS, WIDTH, UNITS = 23, 7, 11
-FUSED, LOOP = recurrent.OP, "WHILE"
+FUSED, LOOP = lstm.OP, "WHILE"
 LSTM, GRU, SimpleRNN = keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN
 Bidirectional = keras.layers.Bidirectional
 
 
-def _built(layer, seed=5, steps=STEPS, width=WIDTH, scale=0.4):
+def _built(layer, seed=5, steps=STEPS, width=WIDTH):
     layer.build((1, steps, width))
     rng = np.random.default_rng(seed)
-    layer.set_weights([rng.normal(scale=scale, size=w.shape) for w in layer.get_weights()])
+    layer.set_weights([rng.normal(scale=0.4, size=w.shape) for w in layer.get_weights()])
     return layer
 
 
-def _file(*layers, steps=STEPS, width=WIDTH, optimise=False):
+def _file(*layers, steps=STEPS, width=WIDTH):
     """The file of lowered layers in a row."""
     def function(x):
         for layer in layers:
@@ -31,8 +33,8 @@ def _file(*layers, steps=STEPS, width=WIDTH, optimise=False):
             x = layer(x) if run is None else run(x)
         return x
 
-    return recurrent.unclipped(
-        flat.converted(function, layers, optimise, x=((1, steps, width), "float32")))
+    return flat.rewritten(
+        flat.converted(function, layers, x=((1, steps, width), "float32")), lstm.unclip)
 
 
 def _inputs(count=3, steps=STEPS, width=WIDTH):
@@ -40,7 +42,7 @@ def _inputs(count=3, steps=STEPS, width=WIDTH):
     return rng.normal(scale=2, size=(count, 1, steps, width)).astype("float32")
 
 
-def _check_runs(file, layers, tolerance=FLOAT32, **shape):
+def _check_runs(file, layers, **shape):
     """Every run gives what the layers give, whatever ran before it."""
     run = flat.runner(file)
     for x in _inputs(**shape):
@@ -49,7 +51,7 @@ def _check_runs(file, layers, tolerance=FLOAT32, **shape):
             expected = layer(expected)
         outputs = run(x=x)
         for a, b in zip(outputs, keras.tree.flatten(expected), strict=True):
-            np.testing.assert_allclose(a, keras.ops.convert_to_numpy(b), atol=tolerance)
+            np.testing.assert_allclose(a, keras.ops.convert_to_numpy(b), atol=FLOAT32)
 
 
 @pytest.mark.parametrize(("layer", "count"), [
@@ -98,7 +100,7 @@ def test_layers_that_read_the_same_have_states_of_their_own():
         return [recurrent.lowered(each, {}, STEPS)[0](x) for each in (layer, layer, other)]
 
     file = flat.converted(function, [layer, other], x=((1, STEPS, WIDTH), "float32"))
-    run = flat.runner(recurrent.unclipped(file))
+    run = flat.runner(flat.rewritten(file, lstm.unclip))
     for x in _inputs():
         for output, each in zip(run(x=x), (layer, layer, other), strict=True):
             np.testing.assert_allclose(output, each(x), atol=FLOAT32)
@@ -114,28 +116,12 @@ def test_a_state_that_is_given_is_where_the_run_starts(rng):
     file = flat.converted(function, [layer], x=((1, STEPS, WIDTH), "float32"),
                           state=((1, UNITS), "float32"))
     assert flat.ops(file)[FUSED] == 1
-    run = flat.runner(recurrent.unclipped(file))
+    run = flat.runner(flat.rewritten(file, lstm.unclip))
     for x in _inputs():
         state = rng.normal(scale=3, size=(1, UNITS)).astype("float32")
         output, more = run(x=x, state=state)
         np.testing.assert_allclose(output, layer(x, initial_state=[state, state]), atol=FLOAT32)
         np.testing.assert_array_equal(more, state + 1.0)
-
-
-def test_a_cell_may_count_beyond_ten():
-    """All gates open and a constant input: the cell counts the steps, then empties again."""
-    layer = LSTM(1)
-    layer.build((1, STEPS, 1))
-    layer.set_weights([np.array([[0, 0, 20, 0]]), np.zeros((1, 4)), np.array([20, 20, 0, 20])])
-    x = np.ones((1, STEPS, 1), "float32")
-    x[:, 14:] = -1                                            # up to 14, then down to 5
-    run, _ = recurrent.lowered(layer, {}, STEPS)
-    clipped = flat.converted(run, [layer], x=(x.shape, "float32"))
-    expected = np.tanh(14 - 9)
-    np.testing.assert_allclose(layer(x), [[expected]], atol=FLOAT32)
-    np.testing.assert_allclose(flat.runner(clipped)(x=x)[0], [[np.tanh(10 - 9)]], atol=FLOAT32)
-    np.testing.assert_allclose(
-        flat.runner(recurrent.unclipped(clipped))(x=x)[0], [[expected]], atol=FLOAT32)
 
 
 @pytest.mark.parametrize("layer", [
@@ -200,51 +186,26 @@ def test_a_sentence_says_what_became_of_the_layer(layer, given, steps, sentence)
     assert (run is None) == ("loop" in said)
 
 
-def test_int8_weights_are_close_small_and_as_the_converter_makes_them():
-    """All matrices above the 1024 numbers from which the converter quantises."""
-    layers = [_built(Bidirectional(LSTM(61, return_sequences=True)), width=41, scale=0.1),
-              _built(LSTM(67), width=122, scale=0.1)]
-    full = _file(*layers, width=41)
-    small, theirs = recurrent.quantised(full), _file(*layers, width=41, optimise=True)
-    weights = sum(w.size for layer in layers for w in layer.get_weights() if w.ndim == 2)
-    assert flat.ops(small) == flat.ops(full)
-    assert len(full) - 3.1 * weights < len(small) < len(full) - 2.9 * weights
-    assert len(small) < 1.05 * len(theirs)
-    runs = [flat.runner(each) for each in (full, small, theirs)]
-    for x in _inputs(width=41):
-        exact, ours, converters = (run(x=x)[0] for run in runs)
-        assert 1e-4 < np.abs(ours - exact).max() < 0.03
-        np.testing.assert_array_equal(ours, converters)
+def _lowered(layer, fuse, **kwargs):
+    x = keras.Input((STEPS, WIDTH), name="x")
+    y = keras.layers.Masking()(x) if kwargs.pop("masked", False) else x
+    graph = lower(keras.Model(x, layer(y, **kwargs)), fuse=fuse)
+    return graph, next(node for node in graph.nodes if node.name == layer.name)
 
 
-def test_int8_weights_are_the_nearest_of_their_grid():
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    layer = _built(LSTM(UNITS))
-    model = flatbuffer_utils.convert_bytearray_to_object(recurrent.quantised(_file(layer)))
-    found = [(model.buffers[tensor.buffer].data.view("int8").reshape(tensor.shape), tensor)
-             for tensor in model.subgraphs[0].tensors if tensor.type == 9]
-    gates = [gate.T for kernel in layer.get_weights()[:2] for gate in np.split(kernel, 4, axis=1)]
-    assert len(found) == len(gates) == 8
-    for gate in gates:
-        scale = np.abs(gate).max() / 127
-        assert any(
-            integers.shape == gate.shape and np.isclose(tensor.quantization.scale[0], scale)
-            and np.abs(integers * scale - gate).max() <= 0.5001 * scale
-            for integers, tensor in found)
+@pytest.mark.parametrize("layer", [LSTM(3, name="a"), Bidirectional(LSTM(3), name="a")])
+def test_a_call_in_a_model_takes_the_form_if_it_may(layer):
+    graph, node = _lowered(layer, fuse=True)
+    assert node.settings["function"] is not None
+    assert [note.split(",")[0] for note in graph.notes] == [
+        "a is a fused op for each direction" if isinstance(layer, Bidirectional)
+        else "a is one fused op"]
+    graph, node = _lowered(layer, fuse=False)
+    assert node.settings["function"] is None
+    assert graph.notes == []
 
 
-def test_int8_of_a_layer_that_is_called_twice():
-    layer = _built(LSTM(61, return_sequences=True), width=61, scale=0.1)
-    file = _file(layer, layer, width=61)
-    small = recurrent.quantised(file)
-    assert len(small) < len(file) - 2.9 * 8 * 61 * 61
-    _check_runs(small, [layer, layer], tolerance=0.03, width=61)
-
-
-def test_a_file_without_fused_ops_stays_as_it_is():
-    dense = keras.layers.Dense(3)
-    dense.build((1, 5))
-    file = flat.converted(dense, [dense], x=((1, 5), "float32"))
-    assert recurrent.unclipped(file) is file
-    assert recurrent.quantised(file) is file
+def test_a_call_under_a_mask_is_left():
+    graph, node = _lowered(LSTM(3, name="a"), fuse=True, masked=True)
+    assert node.settings["function"] is None
+    assert graph.notes[-1] == "left as they are, since a padding mask reaches it: a"

@@ -13,11 +13,13 @@ def write(graph, inputs, folder):
         inputs: `keras.InputSpec` of each input, named, with a batch of 1.
         folder: Folder of the SavedModel.
     """
+    import tensorflow as tf
+
     weights = _Weights(graph)
 
     def serve(*tensors):
         named = {spec.name: tensor for spec, tensor in zip(inputs, tensors, strict=True)}
-        return graph.run(named, weights.of)
+        return graph.run(named, weights.of, tf.name_scope)
 
     archive = keras.export.ExportArchive()
     archive.track(weights)
@@ -30,8 +32,7 @@ class _Weights(keras.layers.Layer):
 
     def __init__(self, graph):
         super().__init__(name="weights", dtype="float32")
-        self._called = [node.settings["operation"] for node in graph.nodes if node.kind == "call"
-                        and isinstance(node.settings["operation"], keras.layers.Layer)]
+        self._called = graph.called_layers()
         self._variables = {
             f"{id(node)} {key}": self.add_weight(
                 shape=array.shape, initializer=lambda shape, dtype, array=array: array,
