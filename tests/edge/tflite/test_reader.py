@@ -108,6 +108,20 @@ def test_a_transposed_product_and_a_custom_op_are_seen(tmp_path):
     assert [(op.name, op.code.custom) for op in reader.read(path).ops] == [("FlexCholesky", True)]
 
 
+def test_signatures_name_tensors_in_the_order_of_the_graph(tmp_path):
+    path = tiny_tflite.write(
+        tmp_path / "two.tflite", lambda b, a: {"z": a * 2.0, "y": a + b}, b=(1, 5), a=(1, 3, 5))
+    file = reader.read(path)
+    (signature,) = file.signatures
+    assert (signature.name, signature.graph) == ("serving_default", file.graphs[0])
+    assert tuple(signature.inputs.values()) == signature.graph.inputs
+    assert tuple(signature.outputs.values()) == signature.graph.outputs
+    assert {name: each.shape for name, each in signature.inputs.items()} == {
+        "a": (1, 3, 5), "b": (1, 5)}
+    made = {name: signature.graph.maker(each).name for name, each in signature.outputs.items()}
+    assert made == {"z": "MUL", "y": "ADD"}
+
+
 def test_weights_are_not_read(tmp_path):
     """16 MiB of weights, of which less than a 30th is ever held."""
     import tensorflow as tf
@@ -119,7 +133,6 @@ def test_weights_are_not_read(tmp_path):
     tracemalloc.start()
     try:
         assert reader.read(path).weight_bytes == 2**24
-        reader.read(path).graphs
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
