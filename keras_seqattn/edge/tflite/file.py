@@ -102,7 +102,7 @@ class Op:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Graph:
-    """One graph of a file: the main one, that of another signature, or the body of a loop.
+    """One graph of a file. It is what a signature runs, or the body of a loop.
 
     Attributes:
         tensors: `Tensor` by index.
@@ -163,7 +163,7 @@ class File:
     """What stands in a `.tflite` file.
 
     Attributes:
-        content: All bytes of the file, `(bytes,)`, uint8: the file itself, mapped.
+        content: The file itself, mapped, as `(bytes,)` in uint8.
         version: Version of the format.
         codes: `Code` of each kind of op.
         buffers: `Buffer` by index.
@@ -203,7 +203,7 @@ class File:
             if tensor.dtype not in INDICES or tensor.scales})
 
     def data(self, buffer: Buffer) -> np.ndarray:
-        """Returns the bytes of a buffer, `(bytes,)`, uint8, a view on the file."""
+        """Returns the bytes of a buffer as `(bytes,)` in uint8, a view on the file."""
         return self.content[buffer.start:buffer.start + buffer.size]
 
     def array(self, tensor: Tensor) -> np.ndarray:

@@ -10,7 +10,8 @@ import typing
 
 import flatbuffers
 
-from keras_seqattn.edge.tflite import builder, op_versions, schema
+from keras_seqattn.edge.tflite import op_versions, schema
+from keras_seqattn.edge.tflite.builder import data, table, vector
 from keras_seqattn.edge.tflite.file import Code, File
 
 # Slots of the outermost table in LiteRT's `tflite/converter/schema/schema.fbs`.
@@ -38,25 +39,25 @@ def write(file: File, out: str | os.PathLike, entries: typing.Mapping[str, bytes
 
 def _head(file: File, entries: typing.Mapping[str, bytes]) -> bytes:
     """The new tables; what the old file holds at `place` is at `-place` for the builder."""
-    made = flatbuffers.Builder(1 << 16)
+    builder = flatbuffers.Builder(1 << 16)
     places = {name: file.buffers.index(buffer) for name, buffer in file.metadata.items()
               if name not in entries}
     buffers = [-buffer.place for buffer in file.buffers]
     for name, content in entries.items():
         places[name] = len(buffers)
-        buffers.append(builder.table(made, {0: builder.data(made, content)}))
-    described = [builder.table(made, {0: made.CreateString(name)}, {1: ("Uint32", place)})
+        buffers.append(table(builder, {0: data(builder, content)}))
+    described = [table(builder, {0: builder.CreateString(name)}, {1: ("Uint32", place)})
                  for name, place in places.items()]
-    codes = [_code(made, code, version) for code, version in op_versions.needed(file).items()]
-    references = {OPERATOR_CODES: builder.vector(made, codes),
-                  BUFFERS: builder.vector(made, buffers),
-                  METADATA: builder.vector(made, described)}
+    codes = [_code(builder, code, version) for code, version in op_versions.needed(file).items()]
+    references = {OPERATOR_CODES: vector(builder, codes),
+                  BUFFERS: vector(builder, buffers),
+                  METADATA: vector(builder, described)}
     references |= {slot: -file.references[slot] for slot in UNCHANGED if slot in file.references}
-    made.Finish(builder.table(made, references, {0: ("Uint32", file.version)}), schema.IDENTIFIER)
-    return bytes(made.Output())
+    builder.Finish(table(builder, references, {0: ("Uint32", file.version)}), schema.IDENTIFIER)
+    return bytes(builder.Output())
 
 
-def _code(made: flatbuffers.Builder, code: Code, version: int | None) -> int:
-    return builder.table(made, {1: made.CreateString(code.name)} if code.custom else {}, {
+def _code(builder: flatbuffers.Builder, code: Code, version: int | None) -> int:
+    return table(builder, {1: builder.CreateString(code.name)} if code.custom else {}, {
         0: ("Int8", code.deprecated), 2: ("Int32", code.version if version is None else version),
         3: ("Int32", code.builtin)})

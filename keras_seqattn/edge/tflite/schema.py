@@ -46,7 +46,7 @@ def _module(name: str) -> typing.Any:
 
 
 def root(content: typing.Any) -> typing.Any:
-    """Returns the outermost table, `Model`, of a file's bytes; nothing is copied."""
+    """Returns the outermost table of a file's bytes, `Model`, without a copy."""
     return _borrow(_borrow(_module(GENERATED), "Model"), "GetRootAs")(content, 0)
 
 

@@ -47,7 +47,7 @@ def _float32(saved_model: str | os.PathLike) -> bytes:
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_saved_model(
-        saved_model, signature_keys=_signatures(saved_model))
+        str(saved_model), signature_keys=_signatures(saved_model))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     converter.exclude_conversion_metadata = True  # it unpacks the whole file to note its version
     return converter.convert()

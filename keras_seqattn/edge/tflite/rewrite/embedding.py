@@ -1,4 +1,4 @@
-"""Embedding tables in the form that quantizers know: GATHER becomes EMBEDDING_LOOKUP.
+"""Embedding tables in the form that quantisers know: GATHER becomes EMBEDDING_LOOKUP.
 
 TensorFlow's converter writes a Keras `Embedding` as a GATHER, whose table stays in float32 under
 every recipe of AI Edge Quantizer. The table of an EMBEDDING_LOOKUP becomes int8 or int4.

@@ -1,4 +1,4 @@
-"""An unpacked model, as rewrites see it: where its ops stand, and new constants for it.
+"""What several rewrites ask of an unpacked model.
 
 A model is what `schema.unpacked` returns, the objects of LiteRT's schema.
 """

@@ -1,6 +1,6 @@
 """Constants that no op reads, which a converter leaves when it moves their reader into a loop.
 
-Such a constant shares its bytes with the constant in the loop. A quantizer turns the latter into
+Such a constant shares its bytes with the constant in the loop. A quantiser turns the latter into
 integers and leaves the type of what is not read. So the size of the former is wrong, and no runtime
 loads the file.
 """
