@@ -5,6 +5,8 @@ import tempfile
 
 import keras
 
+from keras_seqattn.edge.tflite import schema
+
 
 def converted(function, layers, optimise=False, **inputs):
     """The file of a function that uses some layers; `name=(shape, dtype)` for each input."""
@@ -49,6 +51,13 @@ def ops(flat):
     return collections.Counter(
         flatbuffer_utils.opcode_to_name(model, op.opcodeIndex)
         for graph in model.subgraphs for op in graph.operators)
+
+
+def rewritten(flat, *rewrites):
+    """The file after some rewrites `(model) -> bool`; `flat` itself if none found anything."""
+    model = schema.unpacked(flat)
+    changed = [rewrite(model) for rewrite in rewrites]
+    return schema.packed(model) if any(changed) else flat
 
 
 def quantised(flat, precision):

@@ -1,1 +1,1 @@
-"""The format `.tflite`: written, read, rewritten, quantised and run."""
+"""The format `.tflite`, from converting a model to running its file."""

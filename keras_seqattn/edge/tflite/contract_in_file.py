@@ -1,12 +1,14 @@
-"""The contract inside a `.tflite` file: written, sealed, read.
+"""The contract inside a `.tflite` file: written, sealed and read.
 
 TFLite's own metadata, which MediaPipe reads, lies in the flatbuffer. The contract itself is
-`contract.json` in a ZIP archive at the file's end, beside `labels.txt`: runtimes ignore it and
-`unzip -p FILE contract.json` shows it. The archive's comment is the file's checksum.
+`contract.json` in a ZIP archive at the file's end, beside `labels.txt`. Runtimes ignore the archive
+and `unzip -p FILE contract.json` shows what is in it. The archive's comment is the file's checksum.
 """
 
 import json
+import os
 import pathlib
+import typing
 import zipfile
 
 from keras_seqattn.edge.contract import checksum
@@ -17,26 +19,28 @@ from keras_seqattn.files import whole
 CONTRACT, LABELS, TOKENIZER = "contract.json", "labels.txt", "tokenizer.json"
 
 
-def write(path, contract, tokenizer=None):
+def write(path: str | os.PathLike, contract: dict[str, typing.Any],
+          tokenizer: str | None = None) -> None:
     """Writes a contract into a `.tflite` file, with TFLite's metadata, labels and a checksum.
 
-    The same file and contract give the same bytes. The file is not unpacked: it is copied once, and
+    The same file and contract give the same bytes. The file is not unpacked but copied once. So
     memory stays at a few MiB whatever its size.
 
     Args:
         path: File; it must not have a contract yet.
-        contract: What `describe` returns.
+        contract: What `contract.describe` returns.
         tokenizer: Text of a tokenizer, of a file that writes sequences.
 
     Raises:
         ValueError: the file has a contract, or its folder cannot be written.
     """
-    from keras_seqattn.edge.tflite import head, tables
+    from keras_seqattn.edge.tflite import metadata_tables, outer_tables, reader
 
     path = pathlib.Path(path)
     if read(path):
         raise ValueError(explain("`path` must not have a contract yet", path=str(path),
                                  fix="write into a copy of the converter's file"))
+    file = reader.read(path)
     runtime = contract["minimum_runtime"] or ""
     with whole(path) as temporary:
         entries = {"min_runtime_version": runtime.encode().ljust(16, b"\0"), checksum.MARK: b"\0"}
@@ -44,8 +48,8 @@ def write(path, contract, tokenizer=None):
         if tokenizer is not None:
             members[TOKENIZER] = tokenizer
         else:  # TFLite's tables describe files of one signature
-            entries[tables.NAME] = tables.metadata(path, contract, LABELS)
-        head.write(path, temporary, entries)
+            entries[metadata_tables.NAME] = metadata_tables.metadata(file, contract, LABELS)
+        outer_tables.write(file, temporary, entries)
         if contract["labels"]:
             members[LABELS] = "\n".join(contract["labels"]) + "\n"
         with zipfile.ZipFile(temporary, "a") as archive:
@@ -55,7 +59,7 @@ def write(path, contract, tokenizer=None):
         checksum.seal(temporary)
 
 
-def read(path):
+def read(path: str | os.PathLike) -> dict[str, typing.Any]:
     """Reads the contract of a `.tflite` file, after the file's checksum.
 
     Args:
@@ -82,7 +86,7 @@ def read(path):
     return contract
 
 
-def tokenizer(path):
+def tokenizer(path: str | os.PathLike) -> str | None:
     """Reads the text of the tokenizer of a file that `read` has read; `None` if it has none."""
     with zipfile.ZipFile(path) as archive:
         return archive.read(TOKENIZER).decode() if TOKENIZER in archive.namelist() else None

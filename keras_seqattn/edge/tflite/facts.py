@@ -1,11 +1,18 @@
-"""What a file is made of, and what devices make of that: ops, shapes, sizes, ranges of values."""
+"""What a `.tflite` file is made of, and what devices make of that.
+
+Of the file alone come ops, shapes and sizes. Of its runs come partitions and ranges of values.
+"""
 
 import collections
+import itertools
+import pathlib
+import typing
 
 import numpy as np
 
 from keras_seqattn.edge.contract.facts import Facts
-from keras_seqattn.edge.tflite import reader
+from keras_seqattn.edge.tflite import reader, schema, session
+from keras_seqattn.edge.tflite.file import File, Graph, Tensor
 
 MAX_RANK = 4
 HALF_LARGEST = 65_504
@@ -17,11 +24,25 @@ REFUSED_BY_GPUS = {"BROADCAST_TO", "GATHER_ND", "RELU_0_TO_1", "SELECT", "SELECT
 VARIABLES = {"ASSIGN_VARIABLE", "READ_VARIABLE", "VAR_HANDLE"}
 
 
-def tflite_facts(runner, examples):
+class Loaded(typing.Protocol):
+    """What is asked of a file that was loaded, see `run.runner.Runner`."""
+
+    file: pathlib.Path
+    inputs: dict[str, typing.Any]
+
+    @property
+    def interpreter(self) -> typing.Any:
+        """LiteRT's interpreter."""
+
+    def __call__(self, inputs: dict[str, np.ndarray]) -> typing.Any:
+        """Runs examples one after the other."""
+
+
+def tflite_facts(runner: Loaded, examples: dict[str, np.ndarray]) -> Facts:
     """Reads a `.tflite` file and runs it once more, every tensor kept.
 
-    The second run, on at most 8 examples, takes the plain kernels, which are some times slower than
-    XNNPACK, and holds all activations of one example at once.
+    The second run sees at most 8 examples. It takes the plain kernels, which are some times slower
+    than XNNPACK, and holds all activations of one example at once.
 
     Args:
         runner: `Runner` of the file.
@@ -30,26 +51,24 @@ def tflite_facts(runner, examples):
     Returns:
         `Facts`.
     """
-    subgraphs = reader.subgraphs(runner.file)
-    ops = [op for subgraph in subgraphs for op in subgraph.ops]
-    tensors = [tensor for subgraph in subgraphs for tensor in subgraph.tensors]
+    file = reader.read(runner.file)
     facts = Facts(
-        ops=dict(sorted(collections.Counter(op.name for op in ops).items())),
-        custom_ops=sorted({op.name for op in ops if op.custom}),
+        ops=dict(sorted(collections.Counter(op.name for op in file.ops).items())),
+        custom_ops=sorted({op.name for op in file.ops if op.code.custom}),
         signatures=list(runner.interpreter.get_signature_list()),
-        max_rank=max(len(tensor.shape) for tensor in tensors),
+        max_rank=max(len(tensor.shape) for tensor in file.tensors),
         partitions=0,
-        weight_bytes=reader.weight_bytes(runner.file))
-    _judge_shapes(facts, subgraphs[0], tensors)
-    _judge_ops(facts, subgraphs[0], ops)
+        weight_bytes=file.weight_bytes)
+    _judge_shapes(facts, file)
+    _judge_ops(facts, file)
     if not facts.custom_ops:
         _count_partitions(facts, runner, examples)
         if len(facts.signatures) == 1:  # what flows through loops is not kept
-            _judge_values(facts, runner, subgraphs[0], examples)
+            _judge_values(facts, runner, file.graphs[0], examples)
     return facts
 
 
-def onnx_facts(runner, examples):
+def onnx_facts(runner: Loaded, examples: dict[str, np.ndarray]) -> Facts:
     """Reads an `.onnx` file, which ONNX Runtime takes whole; rules of GPU delegates do not apply.
 
     Args:
@@ -66,11 +85,12 @@ def onnx_facts(runner, examples):
                  partitions=1, weight_bytes=found["weight_bytes"])
 
 
-def _judge_shapes(facts, main, tensors):
+def _judge_shapes(facts: Facts, file: File) -> None:
+    main = file.graphs[0]
     dynamic = [tensor.name for tensor in (*main.inputs, *main.outputs) if -1 in tensor.shape]
     if dynamic:
         facts.failures.append(f"shapes are not static: {', '.join(dynamic)}")
-    inner = sum(-1 in tensor.shape for tensor in tensors) - len(dynamic)
+    inner = sum(-1 in tensor.shape for tensor in file.tensors) - len(dynamic)
     if inner > 0:
         facts.warnings.append(f"{inner} inner tensors have shapes known only at run time")
     if facts.max_rank > MAX_RANK:
@@ -81,7 +101,8 @@ def _judge_shapes(facts, main, tensors):
         facts.warnings.append(f"GPUs need a batch of 1: {', '.join(batched)}")
 
 
-def _judge_ops(facts, main, ops):
+def _judge_ops(facts: Facts, file: File) -> None:
+    main, ops = file.graphs[0], file.ops
     flex = [name for name in facts.custom_ops if name.startswith("Flex")]
     custom = [name for name in facts.custom_ops if name not in flex]
     transposed = [op.outputs[0].name for op in ops if op.transposed]
@@ -97,10 +118,9 @@ def _judge_ops(facts, main, ops):
     refused = sorted(REFUSED_BY_GPUS & set(facts.ops))
     flat = [op.outputs[0].name for op in ops
             if op.name == "BATCH_MATMUL" and len(op.outputs[0].shape) == 3]
-    read = {tensor.index for op in main.ops for tensor in op.inputs if tensor is not None}
-    sums = {op.outputs[0].index for op in main.ops if op.name == "ADD"}
-    reused = [tensor.name for tensor in main.outputs if tensor.index in read
-              and (len(tensor.shape) == 3 or tensor.index in sums)]
+    sums = {op.outputs[0] for op in main.ops if op.name == "ADD"}
+    reused = [tensor.name for tensor in main.outputs if main.users(tensor)
+              and (len(tensor.shape) == 3 or tensor in sums)]
     doubts = [
         (refused, f"released GPU delegates refuse {', '.join(refused)}"),
         (flat, "GPUs were seen to compute wrong numbers for BATCH_MATMUL of rank 3, not of rank "
@@ -111,22 +131,23 @@ def _judge_ops(facts, main, ops):
     facts.warnings += [text for doubtful, text in doubts if doubtful]
 
 
-def _count_partitions(facts, runner, examples):
+def _count_partitions(facts: Facts, runner: Loaded, examples: dict[str, np.ndarray]) -> None:
     runner({name: array[:1] for name, array in examples.items()})   # delegates are lazy
-    ops = runner.interpreter._get_ops_details()
-    facts.partitions = sum(op["op_name"] == "DELEGATE" for op in ops)
+    facts.partitions = schema.planned_ops(runner.interpreter).count("DELEGATE")
     if facts.partitions != 1:
         facts.warnings.append(
             f"XNNPACK runs {facts.partitions} partitions; each border costs time")
 
 
-def _judge_values(facts, runner, main, examples):
-    largest, first_nan = (0.0, None), None
+def _judge_values(facts: Facts, runner: Loaded, main: Graph,
+                  examples: dict[str, np.ndarray]) -> None:
+    largest: tuple[float, str | None] = (0.0, None)
+    first_nan = None
     clipped = collections.defaultdict(list)
     summed = _summed(main)
     for tensor, array in _values(runner, main, examples):
         if array.dtype.kind == "f":
-            magnitude = _magnitude(array) * summed.get(tensor.index, 1)
+            magnitude = _magnitude(array) * summed.get(tensor, 1)
             largest = max(largest, (magnitude, tensor.name), key=lambda pair: pair[0])
             if first_nan is None and np.isnan(array).any():
                 first_nan = tensor.name
@@ -150,40 +171,36 @@ def _judge_values(facts, runner, main, examples):
             f"calibration was too narrow, values are clipped: {', '.join(often)}")
 
 
-def _values(runner, main, examples):
-    """Yields, example by example, each tensor that the interpreter holds, with its array."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    interpreter = Interpreter(
-        str(runner.file), experimental_preserve_all_tensors=True, num_threads=2,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
-    run = interpreter.get_signature_runner()
+def _values(runner: Loaded, main: Graph, examples: dict[str, np.ndarray],
+            ) -> typing.Iterator[tuple[Tensor, np.ndarray]]:
+    """Yields each tensor with its array, one example after the other."""
     made = [*main.inputs, *(tensor for op in main.ops for tensor in op.outputs)]
     constants = [tensor for tensor in main.tensors
-                 if tensor.bytes and tensor.dtype.startswith("float")]
-    for i in range(min(EXAMPLES, len(next(iter(examples.values()))))):
-        run(**{name: np.asarray(array[i:i + 1], runner.inputs[name]["dtype"])
-               for name, array in examples.items()})
-        for tensor in made if i else made + constants:
+                 if tensor.is_constant and tensor.dtype.startswith("float")]
+    first = {name: np.asarray(array[:EXAMPLES], runner.inputs[name]["dtype"])
+             for name, array in examples.items()}
+    for value in session.kept_runs(runner.file, first):
+        for tensor in itertools.chain(made, constants):
             try:
-                array = interpreter.get_tensor(tensor.index)
-            except ValueError:  # what a loop hands to its body has no data afterwards
+                array = value(tensor.index)
+            except ValueError:  # what a loop hands to its body
                 continue
             yield tensor, array
+        constants = []
 
 
-def _summed(main):
+def _summed(main: Graph) -> dict[Tensor, int]:
     """How many numbers each mean adds up: its sum is what a 16-bit accumulator must hold."""
-    return {op.outputs[0].index: int(np.prod(op.inputs[0].shape) / np.prod(op.outputs[0].shape))
+    return {op.outputs[0]: int(np.prod(op.given[0].shape) / np.prod(op.outputs[0].shape))
             for op in main.ops if op.name == "MEAN"}
 
 
-def _magnitude(array):
+def _magnitude(array: np.ndarray) -> float:
     finite = array if np.isfinite(array).all() else array[np.isfinite(array)]
     return float(max(finite.max(), -finite.min())) if finite.size else 0.0
 
 
-def _clipped(array, tensor):
+def _clipped(array: np.ndarray, tensor: Tensor) -> float:
     """Share of values at an end of the range, unless that end is the number 0."""
     ends = np.iinfo(tensor.dtype)
     low = ends.min + (tensor.zero_points[0] == 0)

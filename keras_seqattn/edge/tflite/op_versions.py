@@ -1,17 +1,23 @@
 """The oldest runtime that computes a `.tflite` file rightly, from its ops and their tensors' types.
 
 A runtime refuses ops of a version that it does not know. TensorFlow's converter sets the versions
-by the types of the tensors; AI Edge Quantizer leaves them as they were in float, so that a runtime
-before 2.17 would take a file whose weights have a scale per channel and read the first alone,
+by the types of the tensors. AI Edge Quantizer leaves them as they were in float. A runtime before
+2.17 would then take a file whose weights have a scale per channel, and read the first scale alone
 without a word. Here the versions follow from the types again.
 
-Sources, both in LiteRT's repository: `tflite/tools/versioning/op_version.cc` for the version that
-types need, `tflite/tools/versioning/runtime_version.cc` for its first release of TensorFlow Lite
-(LiteRT 1.0 is 2.17). What they do not name is unknown here too.
+Sources, both in LiteRT's repository:
+
+- `tflite/tools/versioning/op_version.cc` for the version that types need,
+- `tflite/tools/versioning/runtime_version.cc` for its first release of TensorFlow Lite (LiteRT 1.0
+  is 2.17).
+
+What they do not name is unknown here too.
 """
 
-import contextlib
-import mmap
+import os
+
+from keras_seqattn.edge.tflite import reader
+from keras_seqattn.edge.tflite.file import Code, File, Op, Tensor
 
 # op: version for int8 activations, version for int16, first release of each version from 1 on
 OPS = {
@@ -82,116 +88,90 @@ OPS = {
     "UNPACK": (2, 4, "1.11.0 1.14.0 2.2.0 2.3.0"),
     "WHILE": (1, 1, "1.15.0"),
 }
-# op with int8 weights: their place, then version by one scale and by one per channel, if its
-# activations are in float
+# op with int8 weights and activations in float: place of the weights, version by one scale, version
+# by one scale per channel
 WEIGHTS = {
     "BATCH_MATMUL": (1, 4, 4), "CONV_2D": (1, 2, 5), "DEPTHWISE_CONV_2D": (1, 4, 6),
     "EMBEDDING_LOOKUP": (1, 1, 4), "FULLY_CONNECTED": (1, 9, 12),
     "UNIDIRECTIONAL_SEQUENCE_LSTM": (2, 3, 3),
 }
 # op, type of its weights, type of its activations: version
-NARROW = {("CONV_2D", "INT4", "INT8"): 7, ("EMBEDDING_LOOKUP", "INT4", "INT32"): 4,
-          ("FULLY_CONNECTED", "INT4", "INT8"): 10, ("FULLY_CONNECTED", "INT4", "INT16"): 13}
+NARROW = {("CONV_2D", "int4", "int8"): 7, ("EMBEDDING_LOOKUP", "int4", "int32"): 4,
+          ("FULLY_CONNECTED", "int4", "int8"): 10, ("FULLY_CONNECTED", "int4", "int16"): 13}
 
 
-@contextlib.contextmanager
-def opened(path):
-    """Opens a `.tflite` file without reading it into memory.
-
-    Args:
-        path: File.
-
-    Yields:
-        `ai_edge_litert.schema_py_generated.Model`, over the mapped file.
-    """
-    from ai_edge_litert.schema_py_generated import Model
-
-    with open(path, "rb") as stream:
-        mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    yield Model.GetRootAs(mapped)
-
-
-def versions(model):
-    """Finds the version that each op of a file needs.
+def needed(file: File) -> dict[Code, int | None]:
+    """Finds the version that each kind of op of a file needs.
 
     Args:
-        model: What `opened` yields.
+        file: What `reader.read` gives.
 
     Returns:
-        For each of the file's operator codes `(op, version)`; the version is `None` where the
-        sources do not say which can compute it.
+        Each of the file's `Code` to its version. The version is `None` where the sources do not say
+        which can compute the op.
     """
-    names, types = _names()
-    codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
-    ops = [names[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())] for code in codes]
-    found = [code.Version() for code in codes]
-    for subgraph in map(model.Subgraphs, range(model.SubgraphsLength())):
-        for op in map(subgraph.Operators, range(subgraph.OperatorsLength())):
-            code = op.OpcodeIndex()
-            needed = _needed(ops[code], subgraph, op, types)
-            known = needed is not None and found[code] is not None
-            found[code] = max(found[code], needed) if known else None
-    return list(zip(ops, found, strict=True))
+    found: dict[Code, int | None] = {code: code.version for code in file.codes}
+    for op in file.ops:
+        before, version = found[op.code], _version(op)
+        found[op.code] = None if before is None or version is None else max(before, version)
+    return found
 
 
-def minimum(path):
+def minimum(path: str | os.PathLike) -> str | None:
     """Finds the first release of TensorFlow Lite that computes a file rightly.
 
     Args:
-        path: `.tflite` file.
+        path: Path of a `.tflite` file.
 
     Returns:
         Its number, such as `"2.17.0"`; `None` if it is unknown for one of the file's ops.
     """
-    with opened(path) as model:
-        needed = [release(op, version) for op, version in versions(model)]
-    if None in needed:
+    releases = [release(code.name, version)
+                for code, version in needed(reader.read(path)).items()]
+    known = [number for number in releases if number is not None]
+    if len(known) < len(releases):
         return None
-    return max(needed, key=lambda number: [int(part) for part in number.split(".")])
+    return max(known, key=lambda number: [int(part) for part in number.split(".")])
 
 
-def release(op, version):
+def release(op: str, version: int | None) -> str | None:
     """Returns the first release with an op's version, `None` if it is unknown.
 
     >>> release("GELU", 1), release("FULLY_CONNECTED", 12), release("GELU", 3)
     ('2.9.0', '2.17.0', None)
     """
     releases = OPS.get(op, (1, 1, ""))[2].split()
-    known = version is not None and version <= len(releases) and releases[version - 1] != "-"
-    return releases[version - 1] if known else None
+    if version is None or version > len(releases) or releases[version - 1] == "-":
+        return None
+    return releases[version - 1]
 
 
-def _names():
-    from ai_edge_litert.schema_py_generated import BuiltinOperator, TensorType
-
-    return [{value: name for name, value in vars(each).items() if isinstance(value, int)}
-            for each in (BuiltinOperator, TensorType)]
-
-
-def _needed(name, subgraph, op, types):
+def _version(op: Op) -> int | None:
     """The version that the tensors of one op need; `None` if it is unknown."""
-    if name not in OPS or not op.InputsLength():
+    if op.code.custom:
+        return None
+    if op.name not in OPS or not op.inputs:
         return 1
-    first = subgraph.Tensors(op.Inputs(1 if name == "SPLIT" else 0))
-    activations = types[first.Type()]
-    if name in WEIGHTS:
-        place, one_scale, per_channel = WEIGHTS[name]
-        weights = subgraph.Tensors(op.Inputs(place))
-        if types[weights.Type()] in ("INT4", "INT2"):
-            return NARROW.get((name, types[weights.Type()], activations))
-        if types[weights.Type()] == "INT8" and activations in ("FLOAT32", "INT32"):
+    place, one_scale, per_channel = WEIGHTS.get(op.name, (0, 1, 1))
+    first, weights = op.inputs[1 if op.name == "SPLIT" else 0], op.inputs[place]
+    if first is None or weights is None:
+        return None
+    activations = first.dtype
+    if op.name in WEIGHTS:
+        if weights.dtype in ("int4", "int2"):
+            return NARROW.get((op.name, weights.dtype, activations))
+        if weights.dtype == "int8" and activations in ("float32", "int32"):
             return per_channel if _per_channel(weights) else one_scale
-    if name == "QUANTIZE":
-        output = subgraph.Tensors(op.Outputs(0))
-        return 3 if _per_channel(output) else 2 if types[output.Type()] == "INT16" else 1
-    if name == "DEQUANTIZE" and _per_channel(first):
-        return 5 if activations == "INT8" else None
-    if name == "DEQUANTIZE" and activations == "FLOAT16":
+    if op.name == "QUANTIZE":
+        output = op.outputs[0]
+        return 3 if _per_channel(output) else 2 if output.dtype == "int16" else 1
+    if op.name == "DEQUANTIZE" and _per_channel(first):
+        return 5 if activations == "int8" else None
+    if op.name == "DEQUANTIZE" and activations == "float16":
         return 3
-    for8, for16, _ = OPS[name]
-    return {"INT8": for8, "INT16": for16, "INT4": None, "INT2": None}.get(activations, 1)
+    for8, for16, _ = OPS[op.name]
+    return {"int8": for8, "int16": for16, "int4": None, "int2": None}.get(activations, 1)
 
 
-def _per_channel(tensor):
-    quantization = tensor.Quantization()
-    return quantization is not None and quantization.ScaleLength() > 1
+def _per_channel(tensor: Tensor) -> bool:
+    return len(tensor.scales) > 1

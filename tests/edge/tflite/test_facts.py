@@ -8,7 +8,7 @@ import tiny_tflite
 
 from keras_seqattn.edge import load
 from keras_seqattn.edge.tflite import facts
-from keras_seqattn.edge.tflite.reader import Tensor
+from keras_seqattn.edge.tflite.file import Buffer, Tensor
 
 pytestmark = pytest.mark.edge
 PRODUCT = {"a": (1, 2, 3, 5), "b": (1, 2, 5, 7)}
@@ -75,7 +75,8 @@ def test_flex_ops_are_a_failure_and_not_run(tmp_path):
 
 def test_variables_and_other_custom_ops_are_failures():
     found = facts.Facts({"VAR_HANDLE": 1, "decode": 1}, ["decode"], [], 2, 0, 0)
-    facts._judge_ops(found, types.SimpleNamespace(ops=(), outputs=()), [])
+    graph = types.SimpleNamespace(ops=(), outputs=())
+    facts._judge_ops(found, types.SimpleNamespace(graphs=[graph], ops=[]))
     assert ["decode" in found.failures[0], "VAR_HANDLE" in found.failures[1]] == [True, True]
 
 
@@ -106,7 +107,7 @@ def test_the_first_nan_is_named(tmp_path):
     ("int16", 0, [-32767, 32767, 32766, 127, 0], 0.4),
 ])
 def test_clipped_share_by_hand(dtype, zero_point, values, share):
-    tensor = Tensor(0, "x", (5,), dtype, 0, (0.1,), (zero_point,))
+    tensor = Tensor(0, "x", (5,), dtype, Buffer(0, 0, 0), (0.1,), (zero_point,))
     assert facts._clipped(np.array(values, dtype), tensor) == pytest.approx(share)
 
 

@@ -47,7 +47,7 @@ def test_same_as_the_object_reader(any_file):
     types = {number: name.lower() for name, number in vars(schema.TensorType).items()
              if isinstance(number, int)}
     table = model.subgraphs[0]
-    (graph,) = reader.subgraphs(any_file)
+    (graph,) = reader.read(any_file).graphs
     assert [op.name for op in graph.ops] == [
         names[model.operatorCodes[op.opcodeIndex].builtinCode] for op in table.operators]
     for op, theirs in zip(graph.ops, table.operators, strict=True):
@@ -58,14 +58,14 @@ def test_same_as_the_object_reader(any_file):
         assert tensor.shape == tuple([] if theirs.shape is None else theirs.shape)
         assert tensor.dtype == types[theirs.type]
         data = model.buffers[theirs.buffer].data
-        assert tensor.bytes == (0 if data is None else len(data))
+        assert tensor.buffer.size == (0 if data is None else len(data))
 
 
 def test_same_as_the_interpreter(any_file):
     from ai_edge_litert.interpreter import Interpreter
 
     details = {each["index"]: each for each in Interpreter(str(any_file)).get_tensor_details()}
-    for tensor in reader.tensors(any_file):
+    for tensor in reader.read(any_file).tensors:
         theirs = details[tensor.index]["quantization_parameters"]
         np.testing.assert_array_equal(np.float32(tensor.scales), theirs["scales"])
         np.testing.assert_array_equal(tensor.zero_points, theirs["zero_points"])
@@ -73,27 +73,27 @@ def test_same_as_the_interpreter(any_file):
 
 
 def test_a_file_by_hand(file):
-    ops = reader.ops(file)
+    ops = reader.read(file).ops
     assert [op.name for op in ops] == [
         "FULLY_CONNECTED", "FULLY_CONNECTED", "RESHAPE", "BATCH_MATMUL", "ADD"]
-    assert not any(op.custom or op.transposed for op in ops)
+    assert not any(op.code.custom or op.transposed for op in ops)
     assert ops[0].inputs[1].shape == (7, 5)
     assert ops[1].inputs[2] is None
-    graph = reader.subgraphs(file)[0]
+    graph = reader.read(file).graphs[0]
     assert [each.shape for each in (*graph.inputs, *graph.outputs)] == [(1, 5), (1, 1, 3, 2)]
 
 
 def test_weights_are_counted_once_and_without_shapes(tmp_path, file):
     numbers = 5 * 7 + 7 + 7 * 33 + 11 * 2 + 1
-    assert reader.weight_bytes(file) == 4 * numbers
+    assert reader.read(file).weight_bytes == 4 * numbers
     shared = np.random.default_rng(3).normal(size=(5, 5)).astype("float32")
     twice = tiny_tflite.write(tmp_path / "twice.tflite", lambda x: x @ shared @ shared, x=(1, 5))
-    assert reader.weight_bytes(twice) == 4 * 5 * 5
+    assert reader.read(twice).weight_bytes == 4 * 5 * 5
 
 
 def test_sizes_known_only_at_run_time(tmp_path):
     path = tiny_tflite.write(tmp_path / "free.tflite", lambda x: x * 2.0, x=(None, 5))
-    assert reader.subgraphs(path)[0].inputs[0].shape == (-1, 5)
+    assert reader.read(path).graphs[0].inputs[0].shape == (-1, 5)
 
 
 def test_a_transposed_product_and_a_custom_op_are_seen(tmp_path):
@@ -102,10 +102,24 @@ def test_a_transposed_product_and_a_custom_op_are_seen(tmp_path):
     path = tiny_tflite.write(
         tmp_path / "transposed.tflite", lambda a, b: tf.matmul(a, b, transpose_b=True),
         a=(1, 2, 3, 5), b=(1, 2, 7, 5))
-    assert [op.transposed for op in reader.ops(path)] == [True]
+    assert [op.transposed for op in reader.read(path).ops] == [True]
     path = tiny_tflite.write(
         tmp_path / "flex.tflite", tf.linalg.cholesky, flex=True, x=(1, 3, 3))
-    assert [(op.name, op.custom) for op in reader.ops(path)] == [("FlexCholesky", True)]
+    assert [(op.name, op.code.custom) for op in reader.read(path).ops] == [("FlexCholesky", True)]
+
+
+def test_signatures_name_tensors_in_the_order_of_the_graph(tmp_path):
+    path = tiny_tflite.write(
+        tmp_path / "two.tflite", lambda b, a: {"z": a * 2.0, "y": a + b}, b=(1, 5), a=(1, 3, 5))
+    file = reader.read(path)
+    (signature,) = file.signatures
+    assert (signature.name, signature.graph) == ("serving_default", file.graphs[0])
+    assert tuple(signature.inputs.values()) == signature.graph.inputs
+    assert tuple(signature.outputs.values()) == signature.graph.outputs
+    assert {name: each.shape for name, each in signature.inputs.items()} == {
+        "a": (1, 3, 5), "b": (1, 5)}
+    made = {name: signature.graph.maker(each).name for name, each in signature.outputs.items()}
+    assert made == {"z": "MUL", "y": "ADD"}
 
 
 def test_weights_are_not_read(tmp_path):
@@ -118,8 +132,7 @@ def test_weights_are_not_read(tmp_path):
     assert path.stat().st_size > 2**24
     tracemalloc.start()
     try:
-        assert reader.weight_bytes(path) == 2**24
-        reader.subgraphs(path)
+        assert reader.read(path).weight_bytes == 2**24
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 
-def run(module, *arguments):
+def run(module: str, *arguments: str | os.PathLike) -> subprocess.CompletedProcess:
     """Runs a module of this package as `python -m` does, on the CPU and without a word.
 
     Args:
@@ -28,10 +28,10 @@ def run(module, *arguments):
             "CUDA_VISIBLE_DEVICES": "-1"})
 
 
-def give_back():
-    """Returns what this process has freed to the system, for the next one; where glibc is, at once.
+def give_back() -> None:
+    """Returns what this process has freed to the system, for the next process.
 
-    Without it glibc keeps the pieces of a large model's weights.
+    Without this call glibc keeps the pieces of a large model's weights.
     """
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # another C library

@@ -1,11 +1,18 @@
 """A `Graph` as a SavedModel of static shapes, the form that converters read."""
 
+import os
+import typing
+
 import keras
 
 from keras_seqattn.edge.tflite.converter.convert import SIGNATURE
 
+if typing.TYPE_CHECKING:
+    from keras_seqattn.edge.graph.graph import Graph
 
-def write(graph, inputs, folder):
+
+def write(graph: "Graph", inputs: typing.Sequence[keras.InputSpec],
+          folder: str | os.PathLike) -> None:
     """Traces a graph for one example and saves it, with named inputs and outputs.
 
     Args:

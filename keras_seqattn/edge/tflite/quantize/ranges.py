@@ -1,9 +1,12 @@
 """What flows through a float `.tflite` file on calibration examples: ranges and second moments."""
 
 import collections
-import warnings
+import os
+import typing
 
 import numpy as np
+
+from keras_seqattn.edge.tflite import reader, session
 
 BINS = 2048
 
@@ -15,19 +18,19 @@ class Ranges:
         extremes: `{tensor: (lowest, highest)}` over all examples.
     """
 
-    def __init__(self, extremes):
+    def __init__(self, extremes: dict[str, tuple[float, float]]):
         self._extremes = extremes
         self._counts = {name: np.zeros(BINS, "int64") for name in extremes}
 
-    def add(self, name, array):
+    def add(self, name: str, array: np.ndarray) -> None:
         """Counts the values of a tensor."""
         low, high = self._extremes[name]
         if high > low:
             places = ((array.ravel() - low) * (BINS / (high - low))).astype("int64")
             self._counts[name] += np.bincount(np.minimum(places, BINS - 1), minlength=BINS)
 
-    def search(self, name, bits=8, symmetric=False):
-        """The range with the least mean squared error of quantising to `bits` bits.
+    def search(self, name: str, bits: int = 8, symmetric: bool = False) -> tuple[float, float]:
+        """Finds the range with the least mean squared error of quantising to `bits` bits.
 
         A range that clips rare extremes has a finer step. The candidates shrink the extremes
         together, from all of them down to a hundredth.
@@ -61,12 +64,12 @@ class Ranges:
 class Moments:
     """First and second moments of what enters each dense layer."""
 
-    def __init__(self):
-        self._sums = collections.defaultdict(float)
-        self._squares = collections.defaultdict(float)
-        self._counts = collections.Counter()
+    def __init__(self) -> None:
+        self._sums: dict[str, typing.Any] = collections.defaultdict(float)
+        self._squares: dict[str, typing.Any] = collections.defaultdict(float)
+        self._counts: collections.Counter[str] = collections.Counter()
 
-    def add(self, name, array, squares):
+    def add(self, name: str, array: np.ndarray, squares: bool) -> None:
         """Adds the tokens of a tensor, `(…, D)`; with `squares` also `x·xᵀ` of each."""
         rows = array.reshape(-1, array.shape[-1])
         self._sums[name] += rows.sum(axis=0, dtype="float64")
@@ -74,17 +77,19 @@ class Moments:
         if squares:
             self._squares[name] += rows.T @ rows
 
-    def mean(self, name):
-        """Mean token of a tensor, `(D,)`."""
+    def mean(self, name: str) -> np.ndarray:
+        """Returns the mean token of a tensor, `(D,)`."""
         return self._sums[name] / self._counts[name]
 
-    def hessian(self, name):
-        """Mean of `x·xᵀ`, `(D, D)`: how much an error of each weight moves the output."""
+    def hessian(self, name: str) -> np.ndarray:
+        """Returns the mean of `x·xᵀ`, `(D, D)`, by which errors of weights move the output."""
         return self._squares[name].astype("float64") / self._counts[name]
 
 
-def observe(file, examples, ranged=(), summed=(), squares=False):
-    """Runs a float file on examples and looks at tensors inside it.
+def observe(file: str | os.PathLike, examples: typing.Mapping[str, np.ndarray],
+            ranged: typing.Collection[str] = (), summed: typing.Collection[str] = (),
+            squares: bool = False) -> tuple[Ranges, Moments]:
+    """Runs a float file on examples and looks at tensors of its main graph.
 
     Args:
         file: Path of a float32 `.tflite` file.
@@ -96,35 +101,19 @@ def observe(file, examples, ranged=(), summed=(), squares=False):
     Returns:
         `Ranges`, `Moments`.
     """
-    extremes, moments = {}, Moments()
-    for values in _runs(file, examples, {*ranged, *summed}):
+    places = {tensor.name: tensor.index for tensor in reader.read(file).graphs[0].tensors}
+    extremes: dict[str, tuple[float, float]] = {}
+    moments = Moments()
+    for value in session.kept_runs(file, examples):
         for name in ranged:
+            array = value(places[name])
             low, high = extremes.get(name, (np.inf, -np.inf))
-            extremes[name] = (min(low, float(values[name].min())),
-                              max(high, float(values[name].max())))
+            extremes[name] = (min(low, float(array.min())), max(high, float(array.max())))
         for name in summed:
-            moments.add(name, values[name], squares)
+            moments.add(name, value(places[name]), squares)
     ranges = Ranges(extremes)
     if ranged:
-        for values in _runs(file, examples, ranged):
+        for value in session.kept_runs(file, examples):
             for name in ranged:
-                ranges.add(name, values[name])
+                ranges.add(name, value(places[name]))
     return ranges, moments
-
-
-def _runs(file, examples, names):
-    """Yields the named tensors of each run, which XNNPACK would not keep."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    with warnings.catch_warnings():  # keeping all tensors takes memory, which is meant here
-        warnings.simplefilter("ignore", UserWarning)
-        interpreter = Interpreter(
-            str(file), num_threads=2, experimental_preserve_all_tensors=True,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
-    run = interpreter.get_signature_runner()
-    run(**{name: array[:1] for name, array in examples.items()})
-    places = {tensor["name"]: tensor["index"] for tensor in interpreter.get_tensor_details()
-              if tensor["name"] in names}
-    for i in range(len(next(iter(examples.values())))):
-        run(**{name: array[i:i + 1] for name, array in examples.items()})
-        yield {name: interpreter.get_tensor(place) for name, place in places.items()}

@@ -1,21 +1,63 @@
 """Weights on a grid: which steps, and which way to round.
 
-Sources: GPTQ, Frantar et al. 2023, algorithm 1, for the rounding; the step by search over clipping
-ranges, as in Banner et al. 2019, weighted by the second moments of the inputs.
+The rounding is GPTQ's (Frantar et al. 2023, algorithm 1). The step is searched over clipping ranges
+as in Banner et al. 2019. Errors are weighted by the second moments of the inputs.
 """
+
+import typing
 
 import ml_dtypes
 import numpy as np
 
+from keras_seqattn.edge.tflite.quantize import plan as plans
+from keras_seqattn.edge.tflite.quantize.plan import Plan
+from keras_seqattn.edge.tflite.quantize.ranges import Moments
+
+if typing.TYPE_CHECKING:
+    import keras
+
 LEAST_STEP = 2.0 ** -24  # float16's least number; XNNPACK refuses a block whose step is 0
 
 
-def snap(weights, bits, block=None, hessian=None, bias=None, damping=0.01):
+def round_file(plan: Plan, moments: Moments | None = None) -> None:
+    """Moves the weights of dense layers and convolutions onto their grids, biases with them.
+
+    A bias takes up what the error of the weights makes of the mean input.
+
+    Args:
+        plan: Plan of a file that was read to be written.
+        moments: Of what enters each dense layer. Without them each weight is rounded to its nearest
+            neighbour, and biases stay.
+    """
+    graph = plan.file.graphs[0]
+    for op in graph.ops:
+        if op.name not in (plans.DENSE, plans.CONV) or not plans.is_weighted(op):
+            continue
+        tensor, bias = plans.weights(op), plans.bias(op)
+        if tensor.dtype != "float32" or graph.is_shared(tensor):
+            continue
+        weights = plan.file.array(tensor)
+        flat = weights.reshape(len(weights), -1)                              # (E, D)
+        bits, block = plan.grid(op)
+        known = moments if op.name == plans.DENSE else None
+        added = None if bias is None or bias.dtype != "float32" else plan.file.array(bias)
+        entering = op.given[0].name
+        snapped = snap(
+            flat, bits, block, known.hessian(entering) if known and bits == 4 else None,
+            added if plan.precision.dense == "static" else None)
+        if known and bias is not None and added is not None and not graph.is_shared(bias):
+            added += ((flat - snapped) @ known.mean(entering)).astype(added.dtype)
+        weights[...] = snapped.reshape(weights.shape)
+
+
+def snap(weights: np.ndarray, bits: int, block: int | None = None,
+         hessian: np.ndarray | None = None, bias: np.ndarray | None = None,
+         damping: float = 0.01) -> np.ndarray:
     """Moves weights onto the grid of symmetric integers where the layer's output suffers least.
 
-    The largest weight of each row, or block of a row, lies on the end of its grid, so a quantiser
-    that takes its step from the largest weight finds exactly this grid again. Where all are zero,
-    one weight becomes that end, of the least of all steps.
+    The largest weight of each row, or of each block of a row, lies on the end of its grid. A
+    quantiser that takes its step from the largest weight then finds exactly this grid again. Where
+    all are zero, one weight becomes that end, of the least of all steps.
 
     Args:
         weights: `(E, D)`: one row per output.
@@ -23,7 +65,7 @@ def snap(weights, bits, block=None, hessian=None, bias=None, damping=0.01):
         block: Number of neighbouring inputs that share a step. Defaults to all `D`.
         hessian: Mean of `x·xᵀ` over the inputs, `(D, D)`. Without it each weight is rounded to
             its nearest neighbour.
-        bias: `(E,)` if it becomes an integer of the row's step times the input's: rows of zeros
+        bias: `(E,)` if it becomes an integer of the row's step times the input's. Rows of zeros
             then get a step in which their bias fits into 32 bits.
         damping: Share of the mean diagonal that is added to the Hessian's.
 
@@ -51,7 +93,7 @@ def snap(weights, bits, block=None, hessian=None, bias=None, damping=0.01):
     return (levels * spread).astype(weights.dtype)
 
 
-def _steps(grouped, importance, top):
+def _steps(grouped: np.ndarray, importance: np.ndarray, top: int) -> np.ndarray:
     """Step of each group, `(E, groups)`: the one of least weighted error among clipping ranges."""
     largest = np.maximum(np.abs(grouped).max(axis=2), 1e-9)
     best, least = largest / top, np.full(largest.shape, np.inf)
@@ -64,7 +106,8 @@ def _steps(grouped, importance, top):
     return best
 
 
-def _carry(weights, spread, hessian, top, damping):
+def _carry(weights: np.ndarray, spread: np.ndarray, hessian: np.ndarray, top: int,
+           damping: float) -> np.ndarray:
     """Rounds column by column and carries each error into the columns still to come."""
     weights, columns = weights.copy(), weights.shape[1]
     damped = hessian + damping * np.mean(np.diag(hessian)) * np.eye(columns)
@@ -86,17 +129,19 @@ def _carry(weights, spread, hessian, top, damping):
     return restored
 
 
-def round_weights(model):
+def round_weights(model: "keras.Model") -> None:
     """Moves a model's matrices onto the grid of int8, so that its int8 file holds the very same.
 
-    One step per output, or in a table of embeddings per row, such that the largest is 127 steps.
-    What is left between model and file then comes from activations alone.
+    There is one step per output, or in a table of embeddings per row, such that the largest weight
+    is 127 steps. What is left between model and file then comes from activations alone.
 
     Args:
         model: `keras.Model`; its weights change in place.
     """
-    for layer in model._flatten_layers():
-        for weight in layer._trainable_variables:
+    from keras_seqattn import borrowed
+
+    for layer in borrowed.all_layers(model):
+        for weight in borrowed.own_weights(layer):
             values = np.asarray(weight)
             if values.ndim > 1:
                 summed = _summed_axes(layer, weight, values.ndim)
@@ -107,11 +152,13 @@ def round_weights(model):
                 weight.assign(snapped.transpose(np.argsort((*kept, *summed))))
 
 
-def _summed_axes(layer, weight, rank):
+def _summed_axes(layer: "keras.Layer", weight: "keras.Variable", rank: int) -> list[int]:
     """Axes of a weight that a product sums over; of a table, those of a row."""
+    import keras
+
     if weight.name == "embeddings":
         return list(range(1, rank))
-    if hasattr(layer, "equation"):
+    if isinstance(layer, keras.layers.EinsumDense):
         operands, result = layer.equation.split("->")
         return [axis for axis, letter in enumerate(operands.split(",")[1]) if letter not in result]
     return list(range(rank - 1))

@@ -1,28 +1,28 @@
 """Constants that no op reads, which a converter leaves when it moves their reader into a loop.
 
-They share their bytes with the constant in the loop. A quantizer turns those into integers and
-leaves the type of what is not read, so that its size is wrong and no runtime loads the file.
+Such a constant shares its bytes with the constant in the loop. A quantiser turns the latter into
+integers and leaves the type of what is not read. So the size of the former is wrong, and no runtime
+loads the file.
 """
 
+import typing
 
-def without(flat):
+from keras_seqattn.edge.tflite.rewrite.model import EMPTY
+
+
+def remove(model: typing.Any) -> bool:
     """Empties each constant that no op reads and no graph returns.
 
     Args:
-        flat: Bytes of a `.tflite` file.
+        model: What `schema.unpacked` returns; it computes the same afterwards.
 
     Returns:
-        Bytes of a `.tflite` file that computes the same; `flat` itself if all is read.
+        Whether there was any.
     """
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    model = flatbuffer_utils.convert_bytearray_to_object(flat)
     unread = [tensor for graph in model.subgraphs for tensor in _unread(model, graph)]
-    if not unread:
-        return flat
     for tensor in unread:
-        tensor.buffer = 0                             # the empty one
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+        tensor.buffer = EMPTY
+    return bool(unread)
 
 
 def _unread(model, graph):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_seqattn.edge.lower import recurrent
-from keras_seqattn.edge.tflite.rewrite import embedding
+from keras_seqattn.edge.tflite.rewrite import embedding, lstm
 
 pytestmark = pytest.mark.edge
 
@@ -30,7 +30,7 @@ def _ids(shape, dtype):
 def test_a_table_is_looked_up_with_the_same_numbers(shape, dtype):
     layer = _table()
     before = flat.converted(layer, [layer], ids=(shape, dtype))
-    after = embedding.rewrite(before)
+    after = flat.rewritten(before, embedding.rewrite)
     assert flat.ops(before)["GATHER"] == flat.ops(after)["EMBEDDING_LOOKUP"] == 1
     assert flat.ops(after)["GATHER"] == 0
     ids = _ids(shape, dtype)
@@ -46,7 +46,7 @@ def test_a_table_shrinks_to_its_bits(precision, bits):
     """Each row has a scale, so each number is at most half a step off."""
     layer = _table()
     before = flat.converted(layer, [layer], ids=((1, 13), "int32"))
-    after = flat.quantised(embedding.rewrite(before), precision)
+    after = flat.quantised(flat.rewritten(before, embedding.rewrite), precision)
     assert len(flat.quantised(before, precision)) > 4 * WORDS * WIDTH
     scales = 12 * WORDS                                  # a float and an int64 offset for each row
     assert len(after) < WORDS * WIDTH * bits / 8 + scales + 3000
@@ -62,7 +62,7 @@ def test_a_table_of_many_words_shrinks_to_a_quarter():
     layer = keras.layers.Embedding(5003, 61)
     layer.build((1,))
     before = flat.converted(layer, [layer], ids=((1, 13), "int32"))
-    after = flat.quantised(embedding.rewrite(before), "dynamic_wi8_afp32")
+    after = flat.quantised(flat.rewritten(before, embedding.rewrite), "dynamic_wi8_afp32")
     assert len(after) < 0.31 * len(before)
 
 
@@ -71,7 +71,7 @@ def test_a_table_that_also_makes_the_logits_is_shared():
     layer.build((1, 13))
     before = flat.converted(
         lambda ids: layer(layer(ids), reverse=True), [layer], ids=((1, 13), "int32"))
-    after = embedding.rewrite(before)
+    after = flat.rewritten(before, embedding.rewrite)
     small = flat.quantised(after, "dynamic_wi8_afp32")
     assert len(small) < WORDS * WIDTH + 12 * WORDS + 3000
     ids = _ids((1, 13), "int32")
@@ -87,7 +87,7 @@ def test_two_tables_and_a_name_for_each_tensor():
     before = flat.converted(
         lambda ids, at: words(ids) + places(at), [words, places],
         ids=((1, 13), "int32"), at=((1, 13), "int64"))
-    after = embedding.rewrite(before)
+    after = flat.rewritten(before, embedding.rewrite)
     assert flat.ops(after)["EMBEDDING_LOOKUP"] == 2
     names = [tensor.name for tensor in
              flatbuffer_utils.convert_bytearray_to_object(after).subgraphs[0].tensors]
@@ -109,7 +109,7 @@ def test_a_table_in_a_loop_is_looked_up_too():
             (0, total))[1]
 
     before = flat.converted(function, [layer], ids=((1,), "int32"))
-    after = embedding.rewrite(before)
+    after = flat.rewritten(before, embedding.rewrite)
     assert (flat.ops(after)["WHILE"], flat.ops(after)["GATHER"]) == (1, 0)
     expected = layer.get_weights()[0][17:22].sum(0, keepdims=True)
     rows, = flat.runner(after)(ids=np.array([17], "int32"))
@@ -131,7 +131,7 @@ def test_other_gathers_stay(case):
     }[case]
     file = flat.converted(function, [layer], ids=((7,), "int32"))
     assert flat.ops(file)["GATHER"] == 1
-    assert embedding.rewrite(file) is file
+    assert flat.rewritten(file, embedding.rewrite) is file
 
 
 def test_words_to_classes_with_all_weights_in_integers():
@@ -144,9 +144,9 @@ def test_words_to_classes_with_all_weights_in_integers():
         return layers[2](run(layers[0](ids)))
 
     before = flat.converted(function, layers, ids=((1, 17), "int32"))
-    exact = recurrent.unclipped(embedding.rewrite(before))
+    exact = flat.rewritten(before, embedding.rewrite, lstm.unclip)
     with pytest.warns(UserWarning, match="existing quantized tensors will remain unchanged"):
-        small = flat.quantised(recurrent.quantised(exact), "dynamic_wi8_afp32")
+        small = flat.quantised(flat.rewritten(exact, lstm.quantise), "dynamic_wi8_afp32")
     assert len(small) < 0.4 * len(before)
     assert len(before) - len(small) > 2.7 * model.count_params()
     runs = [flat.runner(each) for each in (exact, small)]

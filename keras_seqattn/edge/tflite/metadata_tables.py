@@ -1,14 +1,16 @@
 """TFLite's own metadata, which MediaPipe reads: the tables of `metadata_schema.fbs`.
 
-Version 1.5.0 of the schema, https://github.com/google-ai-edge/LiteRT; the slots and codes below are
+Version 1.5.0 of the schema, https://github.com/google-ai-edge/LiteRT. The slots and codes below are
 its fields and enumerations in their order.
 """
+
+import typing
 
 import flatbuffers
 import numpy as np
 
-from keras_seqattn.edge.tflite.head import table, vector
-from keras_seqattn.edge.tflite.op_versions import opened
+from keras_seqattn.edge.tflite.builder import table, vector
+from keras_seqattn.edge.tflite.file import File
 
 NAME = "TFLITE_METADATA"
 IDENTIFIER = b"M001"
@@ -19,12 +21,12 @@ NORMALIZATION_OPTIONS = 1
 COLOUR = {3: 1, 1: 2}   # channels: RGB, GRAYSCALE
 
 
-def metadata(path, contract, labels_file):
-    """Writes the metadata of a file.
+def metadata(file: File, contract: dict[str, typing.Any], labels_file: str) -> bytes:
+    """Writes the metadata of a file of one signature.
 
     Args:
-        path: The `.tflite` file, whose order of tensors counts.
-        contract: What `metadata.describe` returns.
+        file: What `reader.read` gives; its order of tensors counts.
+        contract: What `contract.describe` returns.
         labels_file: Name of the labels' file in the archive at the file's end.
 
     Returns:
@@ -34,7 +36,7 @@ def metadata(path, contract, labels_file):
     described = {each["name"]: _tensor(builder, each, contract, labels_file)
                  for each in contract["inputs"] + contract["outputs"]}
     inputs, outputs = (vector(builder, [described[name] for name in names])
-                       for names in _order(path))
+                       for names in (file.signatures[0].inputs, file.signatures[0].outputs))
     subgraph = table(builder, {2: inputs, 3: outputs})
     texts = {0: contract["name"], 5: contract["licence"], 7: PARSER}
     written = {slot: builder.CreateString(text) for slot, text in texts.items() if text}
@@ -43,19 +45,8 @@ def metadata(path, contract, labels_file):
     return bytes(builder.Output())
 
 
-def _order(path):
-    """Names of the inputs and outputs by the signature, in the order of the graph."""
-    with opened(path) as model:
-        graph, signature = model.Subgraphs(0), model.SignatureDefs(0)
-        for indices, entries, count in (
-                (graph.InputsAsNumpy(), signature.Inputs, signature.InputsLength()),
-                (graph.OutputsAsNumpy(), signature.Outputs, signature.OutputsLength())):
-            names = {each.TensorIndex(): each.Name().decode()
-                     for each in map(entries, range(count))}
-            yield [names[index] for index in indices]
-
-
-def _tensor(builder, facts, contract, labels_file):
+def _tensor(builder: flatbuffers.Builder, facts: dict[str, typing.Any],
+            contract: dict[str, typing.Any], labels_file: str) -> int:
     slots = {0: builder.CreateString(facts["name"])}
     if facts["content"] == "image":
         image = table(builder, scalars={0: ("Int8", COLOUR[facts["shape"][-1]])})

@@ -1,4 +1,4 @@
-"""`keras_seqattn.edge.tflite.quantize.quantize`: what becomes an integer, and how."""
+"""`keras_seqattn.edge.tflite.quantize.stages`: what becomes an integer, and how."""
 
 import keras
 import numpy as np

@@ -1,0 +1,50 @@
+"""A small classifier as the converter's file, and with a contract in it."""
+
+import keras
+import pytest
+from converted import converted
+
+from keras_seqattn import models
+from keras_seqattn.edge.contract.contract import describe
+from keras_seqattn.edge.tflite import contract_in_file, op_versions
+from keras_seqattn.edge.tflite.session import Session
+
+LABELS = ["Äpfel", "b c", "d", "e", "f", "g", "h"]
+PRECISIONS = ("float32", "dynamic_wi8_afp32")
+
+
+def _described(path, **kwargs):
+    return describe(Session(path), **{
+        "name": "vit", "precision": "float32", "labels": LABELS,
+        "minimum_runtime": op_versions.minimum(path), **kwargs})
+
+
+@pytest.fixture(scope="session")
+def described():
+    """Function from a file and some facts to a contract."""
+    return _described
+
+
+@pytest.fixture(scope="session")
+def labels():
+    """Names of the classifier's classes."""
+    return LABELS
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory):
+    """Path of each precision's file without a contract; large enough for buffers apart."""
+    keras.utils.set_random_seed(11)
+    model = models.vit("nano", 8, (24, 16, 3), len(LABELS), num_layers=1, mlp_dim=5003)
+    folder = tmp_path_factory.mktemp("plain")
+    return {precision: converted(model, folder / f"{precision}.tflite", precision)
+            for precision in PRECISIONS}
+
+
+@pytest.fixture(params=PRECISIONS)
+def file(request, plain, tmp_path):
+    """A finished file."""
+    path = tmp_path / "vit.tflite"
+    path.write_bytes(plain[request.param].read_bytes())
+    contract_in_file.write(path, _described(path, precision=request.param, licence="CC-BY-4.0"))
+    return path
