@@ -1,4 +1,4 @@
-"""`keras_seqattn.edge.contract.contract`: TFLite's metadata, runtime version, checksum."""
+"""`keras_seqattn.edge.contract`: what a file says, alone and in a `.tflite` file; checksum."""
 
 import hashlib
 import json
@@ -12,9 +12,9 @@ import pytest
 from converted import converted
 
 from keras_seqattn import edge, models
+from keras_seqattn.edge import formats
 from keras_seqattn.edge.contract import checksum, pixels
-from keras_seqattn.edge.contract import contract as contracts
-from keras_seqattn.edge.run import runner
+from keras_seqattn.edge.contract.contract import describe, write_beside
 from keras_seqattn.edge.tflite import contract_in_file, head, op_versions
 from keras_seqattn.testing import check_error
 
@@ -24,8 +24,8 @@ MUTATIONS = 250
 PRECISIONS = ("float32", "dynamic_wi8_afp32")
 
 
-def describe(path, **kwargs):
-    return contracts.describe(runner.backend(path), **{
+def described(path, **kwargs):
+    return describe(formats.of(path).session(path), **{
         "name": "vit", "precision": "float32", "labels": LABELS,
         "minimum_runtime": op_versions.minimum(path), **kwargs})
 
@@ -45,7 +45,7 @@ def file(request, plain, tmp_path):
     """A finished file."""
     path = tmp_path / "vit.tflite"
     path.write_bytes(plain[request.param].read_bytes())
-    contract_in_file.write(path, describe(path, precision=request.param, licence="CC-BY-4.0"))
+    contract_in_file.write(path, described(path, precision=request.param, licence="CC-BY-4.0"))
     return path
 
 
@@ -70,7 +70,7 @@ def test_the_contract_says_what_the_file_is(file, plain):
 
 def test_the_contract_beside_a_file(file):
     contract = contract_in_file.read(file)
-    beside = contracts.write_beside(file, contract)
+    beside = write_beside(file, contract)
     content = file.read_bytes()
     assert beside == file.with_name("vit.json")
     assert json.loads(beside.read_text("utf-8")) == {
@@ -92,7 +92,7 @@ def test_the_same_file_and_contract_give_the_same_bytes(plain, tmp_path):
         path = tmp_path / name / "vit.tflite"
         path.parent.mkdir()
         path.write_bytes(plain["float32"].read_bytes())
-        contract_in_file.write(path, describe(path))
+        contract_in_file.write(path, described(path))
         contents.append(path.read_bytes())
     assert contents[0] == contents[1]
 
@@ -131,7 +131,7 @@ def test_writing_holds_no_copy_of_the_weights(tmp_path):
     inputs = keras.Input((1009,), name="x")
     path = converted(
         keras.Model(inputs, keras.layers.Dense(2003)(inputs)), tmp_path / "wide.tflite")
-    contract = describe(path, labels=None)
+    contract = described(path, labels=None)
     assert path.stat().st_size > 4 * 1009 * 2003
     tracemalloc.start()
     contract_in_file.write(path, contract)
@@ -202,21 +202,21 @@ def test_a_contract_is_written_once(file):
 def test_a_contract_of_another_format(plain, tmp_path):
     path = tmp_path / "vit.tflite"
     path.write_bytes(plain["float32"].read_bytes())
-    contract_in_file.write(path, {**describe(path), "format": 2})
+    contract_in_file.write(path, {**described(path), "format": 2})
     check_error(lambda: contract_in_file.read(path), format=2, known=1)
 
 
 @pytest.mark.parametrize("labels", [["a\nb", *"cdefgh"], [" ", *"cdefgh"]])
 def test_labels_must_be_lines(plain, labels):
-    check_error(lambda: describe(plain["float32"], labels=labels), labels=labels)
+    check_error(lambda: described(plain["float32"], labels=labels), labels=labels)
 
 
 def test_labels_must_name_every_logit(plain):
-    check_error(lambda: describe(plain["float32"], labels=["a"]), labels=["a"],
+    check_error(lambda: described(plain["float32"], labels=["a"]), labels=["a"],
                 outputs=[("logits", [1, 7])])
 
 
-class _Backend:
+class _Session:
     """Several inputs and outputs, without a file."""
 
     def __init__(self):
@@ -233,7 +233,7 @@ class _Backend:
 
 
 def test_each_content_is_named():
-    contract = contracts.describe(_Backend(), name="x", precision="float32", mean=[1.5], std=[2.5])
+    contract = describe(_Session(), name="x", precision="float32", mean=[1.5], std=[2.5])
     assert [each["content"] for each in contract["inputs"]] == ["tensor", "image", "tensor"]
     assert [each["content"] for each in contract["outputs"]] == ["attention", "logits", "tensor"]
     assert (contract["inputs"][1]["mean"], contract["inputs"][1]["std"]) == (0, 1)
@@ -241,23 +241,6 @@ def test_each_content_is_named():
                       for each in contract["inputs"])
     assert contract["golden"]["input_sha256"] == hashlib.sha256(joined).hexdigest()
     assert len(contract["golden"]["outputs"]["logits"]) == 32
-
-
-def test_the_golden_rule_in_another_words():
-    values = [(i * 2654435761 % 2**32) >> 24 for i in range(2 * 3 * 37)]
-    assert len(set(values)) > 128
-    same = pixels.golden_input((2, 3, 37), "uint8")
-    assert same.ravel().tolist() == values
-    assert pixels.golden_input((222,), "int16").tolist() == values
-    assert pixels.golden_input((222,), "int64").tolist() == [value % 2 for value in values]
-    signed = [value - 256 if value > 127 else value for value in values]
-    assert pixels.golden_input((222,), "int8").tolist() == signed
-    np.testing.assert_allclose(
-        pixels.golden_input((222,), "float32"), np.array(values) / 127.5 - 1, atol=1e-6)
-    np.testing.assert_allclose(
-        pixels.golden_input((222,), "float32", 50.0, 2.0), (np.array(values) - 50) / 2,
-        atol=1e-4)
-    assert pixels.golden_input((1,), "float16").dtype == "float16"
 
 
 @pytest.mark.parametrize("whole_integer", [False, True])
@@ -302,4 +285,4 @@ def test_an_op_that_is_not_in_the_sources_has_no_oldest_runtime(plain, tmp_path)
     with op_versions.opened(tmp_path / "x.tflite") as model:
         assert dict(op_versions.versions(model))["FULLY_CONNECTED"] is None
     assert op_versions.minimum(tmp_path / "x.tflite") is None
-    assert describe(tmp_path / "x.tflite", precision="dynamic_wi4_afp32")["minimum_runtime"] is None
+    assert described(tmp_path / "x.tflite", precision="dynamic_wi4_afp32")["minimum_runtime"] is None
