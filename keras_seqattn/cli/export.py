@@ -25,8 +25,9 @@ CHOICE = 1_000  # training images that a precision is chosen on
 def export(model: Annotated[str, typer.Argument(help="Model name, run folder or .keras file.")],
            out: Annotated[pathlib.Path, typer.Option(help="The .tflite or .onnx file to write.")],
            precision: Annotated[str, typer.Option(
-               help=f"{', '.join(PRECISIONS)}, or auto: the smallest that is accurate enough. Of a "
-                    f"model that writes sequences {', '.join(WRITER_PRECISIONS)}.")] = "dynamic_wi8_afp32",
+               help=f"{', '.join(PRECISIONS)}, or auto: the smallest that is accurate enough. "
+                    "Of a model that writes sequences "
+                    f"{', '.join(WRITER_PRECISIONS)}.")] = "dynamic_wi8_afp32",
            source: sources.OptionalSource = None,
            calibration: Annotated[str | None, typer.Option(
                help="Source of training images for the ranges of activations. Defaults to --data "

@@ -1,4 +1,4 @@
-"""Examples to calibrate on: the user's, checked, or those of a source."""
+"""Examples to calibrate on, given by the user or taken from a source."""
 
 import typing
 
@@ -30,8 +30,8 @@ def choose(model: "keras.Model", calibration: typing.Any, precision: str,
         Dictionary of arrays by input name, or `None`.
 
     Raises:
-        ValueError: examples are needed and none are given, or those given are too few, of other
-            shapes than the inputs, or not finite.
+        ValueError: no examples are given where they are needed, or too few. Their shapes are not
+            those of the inputs. They are not finite.
     """
     if calibration is None:
         if PRECISIONS[precision].needs_calibration:

@@ -91,8 +91,8 @@ def export(model: keras.Model, path: os.PathLike | str, precision: str = "dynami
         `Report` on the file.
 
     Raises:
-        ValueError: an argument that is unknown or does not fit the model, unknown input sizes,
-            another backend than TensorFlow, or a path that cannot be written.
+        ValueError: an argument is unknown or does not fit the model. The model has unknown input
+            sizes, or Keras another backend than TensorFlow. The path cannot be written.
         ExportError: the conversion failed, or the file does not do what the model does.
     """
     path, form, writing = pathlib.Path(path), formats.of(path), writes(model)

@@ -46,8 +46,8 @@ class Format(typing.NamedTuple):
     Attributes:
         suffix: Suffix of its files, with the dot.
         converter: Dotted name of the module that converts, in a process of its own. Its function
-            `convert` takes a SavedModel's folder, the file to write, the name of a precision, and
-            the path of an `.npz` of calibration examples if there are any.
+            is `convert(saved_model, out, precision, examples=None)`. `saved_model` is a folder,
+            `out` the file to write, `examples` the path of an `.npz` to calibrate on.
         session: Function `(file, threads)` that opens a file. That of a format that can write
             sequences takes the name of a `signature` too.
         write: Function that writes a contract into a file.

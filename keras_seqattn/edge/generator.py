@@ -1,6 +1,7 @@
 """What is particular to a model that writes sequences when it leaves.
 
-Its file decodes by itself. It holds the tokenizer, and these signatures, which share their weights:
+Its file decodes by itself. It holds the tokenizer and the following signatures. They share their
+weights.
 
 - `encode`: source to state;
 - `decode_step`: token and state to logits, and what changed of the state;

@@ -12,11 +12,10 @@ class Precision(typing.NamedTuple):
     Attributes:
         weights: Bits of the weights of dense layers, `"float16"`, or `None` for float32. Kernels
             of convolutions have 8 bits at least.
-        dense: How dense layers compute:
-            `"float"`;
-            `"weight_only"`: weights are stored as integers and computed with in float;
-            `"dynamic"`: inputs become int8 as they come;
-            `"static"`: inputs and outputs have fixed ranges.
+        dense: How dense layers compute. `"float"` in float, with weights stored as floats.
+            `"weight_only"` in float, with weights stored as integers. `"dynamic"` in integers, with
+            inputs that become int8 as they come. `"static"` in integers, with fixed ranges of
+            inputs and outputs.
         tolerance: Root mean square of an output's errors that is still rounding, as a share of the
             root mean square of the output. A file of wrong weights or ranges is off by more than
             half.

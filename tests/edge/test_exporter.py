@@ -227,6 +227,9 @@ def test_a_rejected_file_is_kept_under_a_name_that_says_so(tmp_path, images):
     with pytest.raises(edge.ExportError, match=r"x\.tflite\.rejected"):
         edge.export(model, tmp_path / "x.tflite", "float32", inputs=images[:3], force=True)
     assert [path.name for path in tmp_path.iterdir()] == ["x.tflite.rejected"]
+    rejected = edge.load(tmp_path / "x.tflite.rejected")
+    assert rejected.contract["precision"] == "float32"
+    assert np.isnan(rejected(images[:3])).any()
 
 
 def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
@@ -338,7 +341,7 @@ def _report_of_drop(drop):
 def test_onnx_leaves_the_same_way(tmp_path, images, precision):
     model = _vit(pooling="token")
     report = edge.export(model, tmp_path / "x.onnx", precision, inputs=images,
-                         labels=list("abcde"), attention=True)
+                         calibration=images, labels=list("abcde"), attention=True)
     assert report.holds
     contract = json.loads((tmp_path / "x.json").read_text(encoding="utf-8"))
     assert contract["labels"] == list("abcde")

@@ -1,4 +1,4 @@
-"""The report on an exported file: what it is, whether it does what Keras does, how fast."""
+"""The report on an exported file: what it is, how right and how fast."""
 
 import dataclasses
 import typing

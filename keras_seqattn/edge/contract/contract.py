@@ -1,4 +1,4 @@
-"""The contract of an exported file: what goes in and out, labels, golden values."""
+"""The contract of an exported file: its inputs and outputs, labels and golden values."""
 
 import collections.abc
 import hashlib

@@ -285,4 +285,5 @@ def test_an_op_that_is_not_in_the_sources_has_no_oldest_runtime(plain, tmp_path)
     with op_versions.opened(tmp_path / "x.tflite") as model:
         assert dict(op_versions.versions(model))["FULLY_CONNECTED"] is None
     assert op_versions.minimum(tmp_path / "x.tflite") is None
-    assert described(tmp_path / "x.tflite", precision="dynamic_wi4_afp32")["minimum_runtime"] is None
+    contract = described(tmp_path / "x.tflite", precision="dynamic_wi4_afp32")
+    assert contract["minimum_runtime"] is None
