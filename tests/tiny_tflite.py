@@ -6,8 +6,8 @@ import warnings
 
 from ai_edge_quantizer import qtyping, quantizer, recipe
 
-from keras_seqattn.edge.contract import contract as contracts
-from keras_seqattn.edge.run.runner import backend
+from keras_seqattn.edge import formats
+from keras_seqattn.edge.contract.contract import describe
 from keras_seqattn.edge.tflite import contract_in_file
 
 Op = qtyping.TFLOperationName
@@ -75,7 +75,7 @@ def quantise(source, path, precision, examples):
 
 def _with_contract(path, contract):
     if contract is not None:
-        facts = contracts.describe(backend(path), name="tiny",
-                                   precision=contract["precision"])
+        facts = describe(formats.of(path).session(path), name="tiny",
+                         precision=contract["precision"])
         contract_in_file.write(path, {**facts, **contract})
     return path

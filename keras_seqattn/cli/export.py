@@ -17,6 +17,7 @@ from keras_seqattn.cli.screen import (
     screen,
     table,
 )
+from keras_seqattn.edge.precisions import PRECISIONS, WRITER_PRECISIONS
 from keras_seqattn.errors import explain
 
 if typing.TYPE_CHECKING:
@@ -28,9 +29,9 @@ CHOICE = 1_000  # training images that a precision is chosen on
 def export(model: Annotated[str, typer.Argument(help="Model name, run folder or .keras file.")],
            out: Annotated[pathlib.Path, typer.Option(help="The .tflite or .onnx file to write.")],
            precision: Annotated[str, typer.Option(
-               help="float32, float16, dynamic_wi8_afp32, dynamic_wi4_afp32, mixed_wi8_ai8, "
-                    "static_wi8_ai8, static_wi8_ai16, or auto: the smallest that is accurate "
-                    "enough.")] = "dynamic_wi8_afp32",
+               help=f"{', '.join(PRECISIONS)}, or auto: the smallest that is accurate enough. "
+                    "Of a model that writes sequences "
+                    f"{', '.join(WRITER_PRECISIONS)}.")] = "dynamic_wi8_afp32",
            source: sources.OptionalSource = None,
            calibration: Annotated[str | None, typer.Option(
                help="Source of training images for the ranges of activations. Defaults to --data "

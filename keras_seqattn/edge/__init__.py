@@ -9,7 +9,8 @@ from keras_seqattn.edge.check.verify import verify
 from keras_seqattn.edge.exporter import ExportError, export
 from keras_seqattn.edge.precisions import PRECISIONS
 from keras_seqattn.edge.run.latency import benchmark
-from keras_seqattn.edge.run.runner import Runner, load
+from keras_seqattn.edge.run.load import load
+from keras_seqattn.edge.run.runner import Runner
 from keras_seqattn.edge.smallest_file import smallest
 
 __all__ = ["PRECISIONS", "ExportError", "Report", "Runner", "benchmark", "export", "load",

@@ -1,16 +1,25 @@
-"""Examples to calibrate on: the user's, checked, or those of a source."""
+"""Examples to calibrate on, given by the user or taken from a source."""
+
+import typing
 
 import numpy as np
 
 from keras_seqattn.edge.precisions import PRECISIONS
 from keras_seqattn.errors import explain
 
+if typing.TYPE_CHECKING:
+    import keras
+
 LEAST, MOST = 32, 512
 USUAL = 128  # examples of a SOURCE
+FEW = 16  # examples to verify with
 
 
-def choose(model, calibration, precision):
-    """Checks calibration examples, or takes them from a source; at most `MOST`, evenly spaced.
+def choose(model: "keras.Model", calibration: typing.Any, precision: str,
+           ) -> dict[str, np.ndarray] | None:
+    """Checks calibration examples, or takes them from a source.
+
+    Of more than `MOST` examples `MOST` are taken, evenly spaced.
 
     Args:
         model: Built `keras.Model`.
@@ -21,7 +30,8 @@ def choose(model, calibration, precision):
         Dictionary of arrays by input name, or `None`.
 
     Raises:
-        ValueError: none are given where they are needed, too few, of other shapes, not finite.
+        ValueError: no examples are given where they are needed, or too few. Their shapes are not
+            those of the inputs. They are not finite.
     """
     if calibration is None:
         if PRECISIONS[precision].needs_calibration:
@@ -56,6 +66,21 @@ def choose(model, calibration, precision):
     return {each.name: arrays[each.name][chosen].astype(each.dtype) for each in model.inputs}
 
 
+def few(examples: dict[str, np.ndarray] | None) -> typing.Any:
+    """Returns `FEW` of the examples to verify with, since noise leaves the ranges of real inputs.
+
+    Args:
+        examples: What `choose` returned.
+
+    Returns:
+        Array of the only input, a dictionary of arrays of several inputs, or `None`.
+    """
+    if examples is None:
+        return None
+    first = {name: array[:FEW] for name, array in examples.items()}
+    return first if len(first) > 1 else next(iter(first.values()))
+
+
 def _from_source(source, model):
     from keras_seqattn import data
     from keras_seqattn.data.batches import scale
@@ -65,6 +90,6 @@ def _from_source(source, model):
     return scale(images)
 
 
-def places(count):
+def places(count: int) -> np.ndarray:
     """Which of a source's `count` training images calibrate: `USUAL` of them, evenly spaced."""
     return np.linspace(0, count - 1, min(count, USUAL)).astype(int)

@@ -1,9 +1,14 @@
-"""The precision a model computes in, before any quantisation."""
+"""The precision that a model computes in, before any quantisation."""
+
+import typing
+
+if typing.TYPE_CHECKING:
+    import keras
 
 LOW = {"mixed_float16", "mixed_bfloat16", "float16", "bfloat16"}
 
 
-def float32_copy(model):
+def float32_copy(model: "keras.Model") -> "keras.Model":
     """Returns the model itself if all its layers compute in float32, else a copy that does.
 
     A graph traced in mixed precision becomes Flex ops, which LiteRT cannot run.

@@ -1,19 +1,27 @@
 """The smallest file that keeps a promised accuracy."""
 
+import os
 import pathlib
 import shutil
 import tempfile
+import typing
 
+from keras_seqattn.edge.check.report import Report
 from keras_seqattn.edge.exporter import ExportError, export
 from keras_seqattn.edge.precisions import PRECISIONS
 from keras_seqattn.errors import explain
 
+if typing.TYPE_CHECKING:
+    import keras
 
-def smallest(model, path, inputs, targets, *, max_drop=0.5, calibration, **options):
+
+def smallest(model: "keras.Model", path: os.PathLike | str, inputs: typing.Any,
+             targets: typing.Any, *, max_drop: float = 0.5, calibration: typing.Any,
+             **options: typing.Any) -> tuple[Report, list[dict]]:
     """Exports a model in every precision and keeps the smallest file that is accurate enough.
 
-    Choose on examples that are in neither the calibration nor any test split: what is chosen on a
-    test split says too much of itself there.
+    Choose on examples that are in neither the calibration nor any test split. A file that was
+    chosen on a test split looks better there than it is.
 
     Args:
         model: Built `keras.Model`, as for `export`.
@@ -34,7 +42,8 @@ def smallest(model, path, inputs, targets, *, max_drop=0.5, calibration, **optio
     if not max_drop >= 0:
         raise ValueError(explain("`max_drop` must not be negative", max_drop=max_drop,
                                  fix="pass points of a hundred, such as 0.5"))
-    path, rows, kept = pathlib.Path(path), [], None
+    path, rows = pathlib.Path(path), []
+    kept: Report | None = None
     with tempfile.TemporaryDirectory() as folder:
         for precision in PRECISIONS:
             file = pathlib.Path(folder) / precision / path.name
@@ -44,10 +53,12 @@ def smallest(model, path, inputs, targets, *, max_drop=0.5, calibration, **optio
             except ExportError:
                 rows.append({"precision": precision, "holds": False, "chosen": False})
                 continue
-            drop = 100 * (report.accuracy["keras"] - report.accuracy["edge"])
+            accuracy, latency = typing.cast(dict, report.accuracy), typing.cast(
+                dict, report.latency)
+            drop = 100 * (accuracy["keras"] - accuracy["edge"])
             rows.append({"precision": precision, "bytes": report.bytes, "drop": round(drop, 3),
                          "top1_agreement": report.top1_agreement, "holds": drop <= max_drop,
-                         "latency_ms": report.latency["median_ms"], "chosen": False})
+                         "latency_ms": latency["median_ms"], "chosen": False})
             if drop <= max_drop and (kept is None or report.bytes < kept.bytes):
                 kept = report
         if kept is None:

@@ -12,6 +12,7 @@ from keras_models import fill
 from tolerances import EDGE_FLOAT32
 
 from keras_seqattn import edge, layers, models
+from keras_seqattn.edge import formats
 from keras_seqattn.edge.tflite import reader
 from keras_seqattn.testing import check_error
 
@@ -226,15 +227,17 @@ def test_a_rejected_file_is_kept_under_a_name_that_says_so(tmp_path, images):
     with pytest.raises(edge.ExportError, match=r"x\.tflite\.rejected"):
         edge.export(model, tmp_path / "x.tflite", "float32", inputs=images[:3], force=True)
     assert [path.name for path in tmp_path.iterdir()] == ["x.tflite.rejected"]
+    rejected = edge.load(tmp_path / "x.tflite.rejected")
+    assert rejected.contract["precision"] == "float32"
+    assert np.isnan(rejected(images[:3])).any()
 
 
 def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
     def fail(path, contract):
         raise OSError(28, "No space left on device")
 
-    module = sys.modules["keras_seqattn.edge.exporter"]
-    form = module.FORMATS[".tflite"]._replace(write=fail)
-    monkeypatch.setitem(module.FORMATS, ".tflite", form)
+    monkeypatch.setitem(formats.FORMATS, ".tflite",
+                        formats.FORMATS[".tflite"]._replace(write=fail))
     with pytest.raises(edge.ExportError, match="No space left on device"):
         edge.export(_vit(), tmp_path / "x.tflite", "float32")
     assert list(tmp_path.iterdir()) == []
@@ -242,11 +245,10 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
 
 def test_a_converter_that_dies_takes_nobody_along(tmp_path, monkeypatch, own_process):
     """A segmentation fault in the converter's process is an error with its exit code here."""
-    module = sys.modules["keras_seqattn.edge.exporter"]
     (tmp_path / "dies.py").write_text("import faulthandler; faulthandler._sigsegv()")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setitem(module.FORMATS, ".tflite",
-                        module.FORMATS[".tflite"]._replace(module="dies"))
+    monkeypatch.setitem(formats.FORMATS, ".tflite",
+                        formats.FORMATS[".tflite"]._replace(converter="dies"))
     x = keras.Input((5,), name="x")
     with pytest.raises(edge.ExportError, match="exit_code=-11"):
         edge.export(keras.Model(x, keras.layers.Dense(3)(x)), tmp_path / "out" / "x.tflite",
@@ -263,7 +265,8 @@ def test_a_lambda_is_named_with_what_to_do(tmp_path):
 
 
 def test_a_model_beyond_two_gigabytes_is_told_before_conversion(tmp_path, monkeypatch):
-    monkeypatch.setattr("keras_seqattn.edge.tflite.reader.LARGEST", 100_000)
+    monkeypatch.setitem(formats.FORMATS, ".tflite",
+                        formats.FORMATS[".tflite"]._replace(largest=100_000))
     with pytest.raises(ValueError, match=r"must fit into one \.tflite file, 100,000 bytes"):
         edge.export(_vit(), tmp_path / "x.tflite")
     assert list(tmp_path.iterdir()) == []
@@ -276,7 +279,7 @@ def test_an_unbuilt_model(tmp_path):
 
 def test_an_unknown_suffix(tmp_path):
     check_error(lambda: edge.export(_vit(), tmp_path / "x.tfilte"),
-                path=str(tmp_path / "x.tfilte"))
+                file=str(tmp_path / "x.tfilte"))
 
 
 def test_folding_is_told(exported):
@@ -338,7 +341,7 @@ def _report_of_drop(drop):
 def test_onnx_leaves_the_same_way(tmp_path, images, precision):
     model = _vit(pooling="token")
     report = edge.export(model, tmp_path / "x.onnx", precision, inputs=images,
-                         labels=list("abcde"), attention=True)
+                         calibration=images, labels=list("abcde"), attention=True)
     assert report.holds
     contract = json.loads((tmp_path / "x.json").read_text(encoding="utf-8"))
     assert contract["labels"] == list("abcde")

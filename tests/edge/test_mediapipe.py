@@ -12,8 +12,8 @@ from converted import converted
 from PIL import Image
 
 from keras_seqattn import edge, models
-from keras_seqattn.edge.contract import contract as contracts
-from keras_seqattn.edge.run.runner import backend
+from keras_seqattn.edge import formats
+from keras_seqattn.edge.contract.contract import describe
 from keras_seqattn.edge.tflite import contract_in_file, head, op_versions, tables
 
 mediapipe = pytest.importorskip("mediapipe", reason="mediapipe is not installed")
@@ -52,8 +52,8 @@ def file(request, tmp_path_factory):
     converted(model, path, "dynamic_wi8_afp32" if "dynamic" in request.param else "float32")
     if "static" in request.param:
         _integers(path, "uint8" if "pixels" in request.param else "float32")
-    contract_in_file.write(path, contracts.describe(
-        backend(path), name="vit", precision=request.param, labels=LABELS,
+    contract_in_file.write(path, describe(
+        formats.of(path).session(path), name="vit", precision=request.param, labels=LABELS,
         licence="CC-BY-4.0", minimum_runtime=op_versions.minimum(path)))
     return path
 

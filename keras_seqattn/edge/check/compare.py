@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def largest_error(expected, actual):
+def largest_error(expected: np.ndarray, actual: np.ndarray) -> float:
     """Largest difference of two arrays; NaN if one holds NaN.
 
     >>> largest_error(np.array([1.0, 2.0]), np.array([1.5, 2.0]))
@@ -13,7 +13,7 @@ def largest_error(expected, actual):
     return float(difference.max()) if difference.size else 0.0
 
 
-def root_mean_square(array):
+def root_mean_square(array: np.ndarray) -> float:
     """Root of the mean square of an array.
 
     >>> root_mean_square(np.array([3.0, 4.0, 0.0, 0.0]))
@@ -22,7 +22,7 @@ def root_mean_square(array):
     return float(np.sqrt(np.mean(np.square(array.astype("float64"))))) if array.size else 0.0
 
 
-def cosine(expected, actual):
+def cosine(expected: np.ndarray, actual: np.ndarray) -> float:
     """Smallest cosine between an example of one array and that of the other.
 
     Args:
@@ -43,7 +43,7 @@ def cosine(expected, actual):
     return float(np.where(alike, 1.0, cosines).min())
 
 
-def kl_divergence(expected, actual):
+def kl_divergence(expected: np.ndarray, actual: np.ndarray) -> float:
     """Mean Kullback-Leibler divergence of the softmax of two arrays of logits, in nats.
 
     Args:
@@ -60,7 +60,7 @@ def kl_divergence(expected, actual):
     return float((np.exp(p) * (p - q)).sum(axis=-1).mean())
 
 
-def agreement(expected, actual, top=1):
+def agreement(expected: np.ndarray, actual: np.ndarray, top: int = 1) -> float:
     """Share of examples whose `top` largest logits are the same classes.
 
     Args:
@@ -80,7 +80,7 @@ def agreement(expected, actual, top=1):
     return float((a == b).all(axis=-1).mean())
 
 
-def accuracy(logits, targets):
+def accuracy(logits: np.ndarray, targets: np.ndarray) -> float:
     """Share of examples whose largest logit is their class.
 
     >>> accuracy(np.array([[1, 2], [3, 4]]), np.array([1, 0]))

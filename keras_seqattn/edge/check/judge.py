@@ -1,37 +1,38 @@
 """What a file may be off by, and what it must weigh, in each precision."""
 
+import typing
+
 import numpy as np
 
 from keras_seqattn.edge.check import compare
+from keras_seqattn.edge.check.report import Report
+from keras_seqattn.edge.precisions import ALL_PRECISIONS
 
-# precision: root mean square of an output's errors that is still rounding, as a share of the root
-# mean square of the output; the largest error may be OUTLIER times that share of the largest
-# number. A file whose weights or ranges are wrong is off by more than half.
-TOLERANCES = {
-    "float32": 2e-5,            # sums in another order: 1e-6 and less
-    "float16": 5e-3,            # 11 bits of mantissa: 5e-4
-    "weight_only_wi8_afp32": 0.05,
-    "dynamic_wi8_afp32": 0.05,  # 255 levels of a weight: 0.005 to 0.015
-    "dynamic_wi4_afp32": 0.25,  # 15 levels of a weight: 0.06 to 0.17
-    "mixed_wi8_ai8": 0.1,       # 8-bit attention products on top of 8-bit weights: 0.01 to 0.04
-    "static_wi8_ai8": 0.3,      # 255 levels of what enters a product, clipping: 0.03 to 0.2
-    "static_wi8_ai16": 0.25,    # 8-bit weights, and clipping where ranges are means: 0.02 to 0.16
-}
+# The largest error may be this many times the precision's tolerance, as a share of the largest
+# number.
 OUTLIER = 5
-WEIGHT_BITS = {"float32": 32, "float16": 16, "weight_only_wi8_afp32": 8, "dynamic_wi8_afp32": 8,
-               "dynamic_wi4_afp32": 4, "mixed_wi8_ai8": 8, "static_wi8_ai8": 8,
-               "static_wi8_ai16": 8}
 SMALLEST_SCALE = 0.01   # below it only the errors of numbers near 1 inside are seen
 LEAST_WEIGHTS = 0.8     # of the matrices; folding removes vectors, and what no output reads
+# Of a file whose precision is unknown.
+LOOSEST = max(row.tolerance for row in ALL_PRECISIONS.values())
+FEWEST_BITS = min(row.bits for row in ALL_PRECISIONS.values())
 
 
-def judge_errors(report, name, expected, actual):
-    """Compares one output of a file, `actual`, with the model's; writes into the report."""
+def judge_errors(report: Report, name: str, expected: np.ndarray, actual: np.ndarray) -> None:
+    """Compares one output of a file with the model's, and writes into the report.
+
+    Args:
+        report: `Report`; its errors, failures and notes grow.
+        name: Name of the output.
+        expected: What the model gives, `(n, …)`.
+        actual: What the file gives, `(n, …)`.
+    """
     largest = report.max_abs_errors[name] = compare.largest_error(expected, actual)
     if expected.dtype != actual.dtype:
         report.failures.append(
             f"output {name} is {actual.dtype} in the file, {expected.dtype} in the model")
-    share = TOLERANCES.get(report.precision, max(TOLERANCES.values()))
+    known = ALL_PRECISIONS.get(report.precision)
+    share = known.tolerance if known else LOOSEST
     error = compare.root_mean_square(expected - actual.astype(expected.dtype))
     tolerance = share * max(SMALLEST_SCALE, compare.root_mean_square(expected))
     if not error <= tolerance:
@@ -48,12 +49,18 @@ def judge_errors(report, name, expected, actual):
             f"the largest error of {name}, {largest:.3g}, exceeds {tolerance:.3g}")
 
 
-def judge_size(report, model):
-    """A file smaller than its weights has lost them on the way, and gives NaN or noise."""
+def judge_size(report: Report, model: typing.Any) -> None:
+    """Fails a file smaller than the model's weights: it has lost them, and gives NaN or noise.
+
+    Args:
+        report: `Report`; its failures grow.
+        model: The Keras model, or any function, whose weights are not known.
+    """
     weights = getattr(model, "weights", None)
     count = 1 if weights is None else sum(
         int(np.prod(weight.shape)) for weight in weights if len(weight.shape) > 1)
-    needed = count * WEIGHT_BITS.get(report.precision, min(WEIGHT_BITS.values())) / 8
+    known = ALL_PRECISIONS.get(report.precision)
+    needed = count * (known.bits if known else FEWEST_BITS) / 8
     if report.weight_bytes < LEAST_WEIGHTS * needed:
         report.failures.append(
             f"the file holds {report.weight_bytes:,} bytes of weights, {count:,} of the model's "

@@ -1,6 +1,12 @@
-"""The report on an exported file: what it is, whether it does what Keras does, how fast."""
+"""The report on an exported file: what it is, how right and how fast."""
 
 import dataclasses
+import typing
+
+from keras_seqattn.edge import formats
+from keras_seqattn.edge.contract.checksum import sha256
+from keras_seqattn.edge.contract.contract import facts_of
+from keras_seqattn.edge.run.runner import Runner
 
 
 @dataclasses.dataclass
@@ -23,8 +29,8 @@ class Report:
         max_rank: Largest rank of a tensor; GPU delegates take 4 at most.
         partitions: Pieces that run on XNNPACK; 1 is best.
         weight_bytes: Size of its constant numbers, indices and shapes left out.
-        largest_value: `{"tensor", "value"}` of the largest finite magnitude inside it, sums of
-            means included; GPUs that compute in 16 bits hold 65,504 at most.
+        largest_value: `{"tensor", "value"}` of the largest finite magnitude inside the file, sums
+            of means included. GPUs that compute in 16 bits hold 65,504 at most.
         clipped: Name of each integer activation to the share of its values at an end of its range.
         max_abs_error: Largest difference of an output from the Keras model's.
         max_abs_errors: The same for each output by name.
@@ -35,7 +41,8 @@ class Report:
         accuracy: `{"keras", "edge", "examples"}`, or `None` where no targets were given.
         latency: `{"median_ms", "p90_ms", "runs", "threads"}` of one example.
         quantised: What quantisation did, for JSON; `None` where it did nothing.
-        notes: What was folded, what was left alone, what verification cannot see; a sentence each.
+        notes: What was folded, what was left alone and what verification cannot see, one sentence
+            each.
         warnings: What may be worth mending, one sentence each.
         failures: What must not be shipped, one sentence each; empty if the file holds.
     """
@@ -68,16 +75,31 @@ class Report:
     warnings: list = dataclasses.field(default_factory=list)
     failures: list = dataclasses.field(default_factory=list)
 
+    @classmethod
+    def of(cls, runner: Runner, examples: dict) -> "Report":
+        """Begins the report on a file with what the file is made of.
+
+        Args:
+            runner: `Runner` of the file.
+            examples: Array `(n, …)` by input name, on which values inside the file are looked at.
+        """
+        facts = formats.of(runner.file).facts(runner, examples)
+        return cls(
+            file=str(runner.file), precision=runner.contract.get("precision", "unknown"),
+            bytes=runner.file.stat().st_size, sha256=sha256(runner.file),
+            inputs=facts_of(runner.inputs), outputs=facts_of(runner.outputs),
+            flex_ops=[name for name in facts.custom_ops if name.startswith("Flex")], **vars(facts))
+
     @property
-    def holds(self):
+    def holds(self) -> bool:
         """Whether the file may be shipped."""
         return not self.failures
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, typing.Any]:
         """Returns the fields as a dictionary for JSON."""
         return dataclasses.asdict(self)
 
-    def lines(self):
+    def lines(self) -> list[tuple[str, str]]:
         """Returns what a person wants to read, `(label, text)` for each line."""
         return [line for line in self._all_lines() if line[1]]
 

@@ -1,31 +1,30 @@
 """Whether an exported file does what the Keras model does, and whether devices can run it well."""
 
-import pathlib
+import os
 import time
+import typing
 
 import numpy as np
 
-from keras_seqattn.edge.check import compare
+from keras_seqattn.edge.check import compare, generator
 from keras_seqattn.edge.check.judge import judge_errors, judge_size
 from keras_seqattn.edge.check.report import Report
-from keras_seqattn.edge.contract import checksum
-from keras_seqattn.edge.contract import contract as contracts
 from keras_seqattn.edge.float32 import float32_copy
-from keras_seqattn.edge.run.latency import benchmark, random_inputs
-from keras_seqattn.edge.run.runner import load
-from keras_seqattn.edge.tflite.facts import onnx_facts, tflite_facts
+from keras_seqattn.edge.run.latency import random_inputs, time_each
+from keras_seqattn.edge.run.load import load
 from keras_seqattn.errors import explain
 
-FACTS = {".tflite": tflite_facts, ".onnx": onnx_facts}
 FEWEST_RUNS, PATIENCE = 3, 20   # timed runs of a file so slow that all would take these seconds
 ATTENTION_SUM = 0.01    # 16-bit floats and integers round each share
 
 
-def verify(file, model, inputs=None, targets=None, threads=2, runs=50, mean=127.5, std=127.5):
+def verify(file: os.PathLike | str, model: typing.Any, inputs: typing.Any = None,
+           targets: typing.Any = None, threads: int = 2, runs: int = 50,
+           mean: typing.Any = 127.5, std: typing.Any = 127.5) -> Report:
     """Holds an exported file against the model it came from.
 
     Outputs are matched by name, or by order if the names differ. What the file gives beyond the
-    model's outputs must be finite; one named `attention` must sum to 1.
+    model's outputs must be finite. An output named `attention` must sum to 1.
 
     Args:
         file: Path of the file.
@@ -49,13 +48,11 @@ def verify(file, model, inputs=None, targets=None, threads=2, runs=50, mean=127.
     """
     runner = load(file, threads)
     writes = "writer" in runner.contract
-    if writes != hasattr(model, "generate"):
+    if writes != generator.writes(model):
         raise ValueError(explain(
             "file and model must both write sequences, or neither", file=str(file),
             file_writes=writes, fix="pass the model that the file was exported from"))
     if writes:
-        from keras_seqattn.edge import generator
-
         return generator.verify(file, model, inputs, threads)
     if _takes_pixels(runner, model):
         from keras_seqattn.edge.graph import ports
@@ -66,12 +63,7 @@ def verify(file, model, inputs=None, targets=None, threads=2, runs=50, mean=127.
         inputs = random_inputs(runner, 8)
         inputs = inputs if len(inputs) > 1 else next(iter(inputs.values()))
     examples = inputs if isinstance(inputs, dict) else dict.fromkeys(runner.inputs, inputs)
-    facts = FACTS[runner.file.suffix](runner, examples)
-    report = Report(
-        file=str(file), precision=runner.contract.get("precision", "unknown"),
-        bytes=pathlib.Path(file).stat().st_size, sha256=checksum.sha256(file),
-        inputs=contracts.facts_of(runner.inputs), outputs=contracts.facts_of(runner.outputs),
-        flex_ops=[name for name in facts.custom_ops if name.startswith("Flex")], **vars(facts))
+    report = Report.of(runner, examples)
     _judge_interface(report, runner.contract, model)
     judge_size(report, model)
     if not report.custom_ops:
@@ -79,7 +71,8 @@ def verify(file, model, inputs=None, targets=None, threads=2, runs=50, mean=127.
         _measure(report, runner, model, inputs, examples, targets)
         each = (time.perf_counter() - start) / len(next(iter(examples.values())))
         del runner  # its packed weights, before another is made
-        report.latency = benchmark(file, threads, min(runs, max(FEWEST_RUNS, int(PATIENCE / each))))
+        fitting = max(FEWEST_RUNS, int(PATIENCE / each))
+        report.latency = time_each([file], threads, min(runs, fitting))[0]
     return report
 
 

@@ -1,1 +1,1 @@
-"""What a file says of itself: its contract, its checksum, its pixels."""
+"""What a file says of itself."""

@@ -1,7 +1,7 @@
 """A checksum at the end of a file: what was cut or damaged in one place is recognised there.
 
 The file's last 71 bytes are `sha256:` and the hash of all bytes before the hash. `MARK`, in its
-first `HEAD` bytes, says that they must be there; so losing the end does not lose the check.
+first `HEAD` bytes, says that they must be there. So a file that lost its end is recognised too.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ HEAD = 1 << 22
 CHUNK = 1 << 20
 
 
-def sha256(path, size=None):
+def sha256(path: os.PathLike | str, size: int | None = None) -> str:
     """Returns the SHA-256 of a file's first `size` bytes, or of all, in hexadecimal digits."""
     digest, left = hashlib.sha256(), os.path.getsize(path) if size is None else size
     with open(path, "rb") as stream:
@@ -27,7 +27,7 @@ def sha256(path, size=None):
     return digest.hexdigest()
 
 
-def seal(path):
+def seal(path: os.PathLike | str) -> None:
     """Fills in the hash of a file that holds `MARK` and ends in `PLACE`."""
     digest = sha256(path, os.path.getsize(path) - HASH)
     with open(path, "r+b") as stream:
@@ -35,11 +35,11 @@ def seal(path):
         stream.write(digest.encode())
 
 
-def sealed(path):
+def sealed(path: os.PathLike | str) -> bool:
     """Tells whether a file was sealed; `False` for other programs' files.
 
     Raises:
-        ValueError: it was and is damaged.
+        ValueError: the file was sealed, and has been damaged since.
     """
     size = os.path.getsize(path)
     if size <= len(PLACE):

@@ -1,8 +1,11 @@
-"""The contract of an exported file: what goes in and out, labels, golden values."""
+"""The contract of an exported file: its inputs and outputs, labels and golden values."""
 
+import collections.abc
 import hashlib
 import json
+import os
 import pathlib
+import typing
 
 import numpy as np
 
@@ -15,21 +18,23 @@ FORMAT = 1
 GOLDEN_VALUES = 32
 
 
-def describe(backend, *, name, precision, labels=None, mean=127.5, std=127.5, licence=None,
-             minimum_runtime=None):
+def describe(session: typing.Any, *, name: str, precision: str,
+             labels: collections.abc.Iterable[str] | None = None, mean: typing.Any = 127.5,
+             std: typing.Any = 127.5, licence: str | None = None,
+             minimum_runtime: str | None = None) -> dict[str, typing.Any]:
     """Builds the contract of a file, and runs the file once for its golden values.
 
     Args:
-        backend: What runs the file: `inputs`, `outputs`, `run(**arrays)`, as `run.backend` gives.
+        session: What runs the file, a `formats.Session`.
         name: Name of the model.
         precision: AI Edge Quantizer's name of the precision.
         labels: Names of the classes, one line each, in the order of the logits.
-        mean: Subtracted from 8-bit pixels before they enter a float image input; one number, or
+        mean: Subtracted from 8-bit pixels before they enter a float image input. One number, or
             one per channel.
         std: Divides what remains.
         licence: Terms of use of the weights, such as an SPDX name.
         minimum_runtime: First release of the runtime that computes the file rightly, `None` if
-            unknown; `runtimes.minimum` finds it for a `.tflite` file.
+            unknown.
 
     Returns:
         Dictionary for JSON.
@@ -37,8 +42,8 @@ def describe(backend, *, name, precision, labels=None, mean=127.5, std=127.5, li
     Raises:
         ValueError: labels that are no lines, or not one per logit.
     """
-    inputs = [_input(name, detail, mean, std) for name, detail in backend.inputs.items()]
-    outputs = facts_of(backend.outputs)
+    inputs = [_input(name, detail, mean, std) for name, detail in session.inputs.items()]
+    outputs = facts_of(session.outputs)
     logits = next((each for each in outputs if len(each["shape"]) == 2), None)
     for each in outputs:
         each["content"] = ("attention" if each["name"] == "attention" else
@@ -56,15 +61,15 @@ def describe(backend, *, name, precision, labels=None, mean=127.5, std=127.5, li
     return {
         "format": FORMAT, "name": name, "licence": licence, "precision": precision,
         "minimum_runtime": minimum_runtime, "inputs": inputs, "outputs": outputs,
-        "labels": labels, "golden": _golden(backend, inputs)}
+        "labels": labels, "golden": _golden(session, inputs)}
 
 
-def facts_of(details):
-    """Name, shape and dtype of each input or output of a backend."""
+def facts_of(details: dict[str, dict]) -> list[dict[str, typing.Any]]:
+    """Name, shape and dtype of each input or output of a `formats.Session`."""
     return [{"name": name, **_shape_and_dtype(detail)} for name, detail in details.items()]
 
 
-def write_beside(path, contract):
+def write_beside(path: os.PathLike | str, contract: dict) -> pathlib.Path:
     """Writes `FILE.json` beside a finished file: its contract, size in bytes and SHA-256.
 
     Args:
@@ -84,7 +89,7 @@ def write_beside(path, contract):
     return path.with_suffix(".json")
 
 
-def as_json(contract):
+def as_json(contract: dict) -> str:
     """Text of a contract, as it stands in and beside files."""
     return json.dumps(contract, indent=1, ensure_ascii=False)
 
@@ -104,11 +109,11 @@ def _shape_and_dtype(detail):
             "dtype": np.dtype(detail["dtype"]).name}
 
 
-def _golden(backend, inputs):
+def _golden(session, inputs):
     arrays = {each["name"]: golden_input(
         each["shape"], each["dtype"], each.get("mean"), each.get("std")) for each in inputs}
-    outputs = {name: np.asarray(array) for name, array in backend.run(**arrays).items()}
-    first = next(iter(backend.outputs))
+    outputs = {name: np.asarray(array) for name, array in session.run(**arrays).items()}
+    first = next(iter(session.outputs))
     values = {name: [float(value) for value in array.ravel()[:GOLDEN_VALUES].astype("float32")]
               for name, array in outputs.items()}
     return {"seed": 0, "input_sha256": _sha256(arrays.values()),

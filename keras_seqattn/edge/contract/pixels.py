@@ -1,23 +1,29 @@
 """Pixels on the way into a model: their scale, and the input that golden outputs belong to."""
 
+import collections.abc
 import math
+import typing
 
 import numpy as np
 
 
-def golden_input(shape, dtype, mean=None, std=None):
+def golden_input(shape: collections.abc.Sequence[int], dtype: typing.Any,
+                 mean: typing.Any = None, std: typing.Any = None) -> np.ndarray:
     """Makes the input that a file's golden outputs belong to.
 
-    Value `i` of the flattened array comes from the byte `(i · 2654435761 mod 2**32) >> 24`. It is
-    taken as it is for 8-bit and 16-bit integers (of signed 8 bits its bit pattern), for floats of
-    an image as `(byte - mean) / std`, for other floats as `byte / 127.5 - 1`, computed in float32.
-    Wider integers, which count or point into a table, take its lowest bit, and so do booleans.
+    Value `i` of the flattened array comes from the byte `(i · 2654435761 mod 2**32) >> 24`:
+
+    - 8-bit and 16-bit integers take the byte as it is, int8 its bit pattern.
+    - Floats of an image take `(byte - mean) / std`, computed in float32.
+    - Other floats take `byte / 127.5 - 1`, computed in float32.
+    - Wider integers take the byte's lowest bit, since they count or point into a table.
+    - Booleans take its lowest bit too.
 
     Args:
         shape: Shape of the input.
         dtype: NumPy dtype or its name.
-        mean: Of an image in floats: subtracted from the pixels, one number or one per channel.
-        std: Of an image in floats: divides what remains.
+        mean: Subtracted from the pixels of an image in floats. One number, or one per channel.
+        std: Divides what remains.
 
     Returns:
         NumPy array.
@@ -38,6 +44,6 @@ def golden_input(shape, dtype, mean=None, std=None):
     return values.view(dtype) if dtype == "int8" else values.astype(dtype)
 
 
-def normalise(pixels, mean, std):
+def normalise(pixels: np.ndarray, mean: typing.Any, std: typing.Any) -> np.ndarray:
     """Brings 8-bit pixels to the scale of a model: `(pixels - mean) / std` in float32."""
     return (pixels.astype("float32") - np.float32(mean)) / np.float32(std)

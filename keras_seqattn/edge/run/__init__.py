@@ -1,1 +1,1 @@
-"""Running exported files with NumPy and LiteRT alone."""
+"""Running exported files, with NumPy and the runtime of their format alone."""

@@ -1,22 +1,25 @@
 """How long exported files take for one example."""
 
+import collections.abc
 import os
 import time
 
 import numpy as np
 
 from keras_seqattn.data.tokenizer import UNKNOWN
-from keras_seqattn.edge.run.runner import load
+from keras_seqattn.edge.run.load import load
+from keras_seqattn.edge.run.runner import Runner
 from keras_seqattn.errors import check_count
 
 ROUND = 10
 
 
-def benchmark(files, threads=2, runs=50):
-    """Times `.tflite` files on random inputs, after a warm-up of half as many runs.
+def benchmark(files: os.PathLike | str | collections.abc.Iterable[os.PathLike | str],
+              threads: int = 2, runs: int = 50) -> dict | list[dict]:
+    """Times exported files on random inputs, after a warm-up of half as many runs.
 
-    Several files take turns, ten runs in a row each, so that a machine whose speed drifts is the
-    same for all of them and each finds its weights in the cache, as on a device.
+    Several files take turns, ten runs in a row each. So a machine whose speed drifts is the same
+    for all of them, and each finds its weights in the cache, as on a device.
 
     Args:
         files: Path of a file, or several.
@@ -24,16 +27,25 @@ def benchmark(files, threads=2, runs=50):
         runs: Number of timed runs of each file.
 
     Returns:
-        `{"median_ms", "p90_ms", "runs", "threads"}` of one example, in milliseconds, and of a file
-        that writes sequences `"tokens_per_s"` of greedy decoding; for several files a list of them.
+        `{"median_ms", "p90_ms", "runs", "threads"}` of one example, times in milliseconds. A file
+        that writes sequences has `"tokens_per_s"` of greedy decoding too. For several files a list
+        of such dictionaries.
 
     Raises:
         ValueError: a file cannot be run; a number below 1.
     """
+    if isinstance(files, (str, os.PathLike)):
+        return time_each([files], threads, runs)[0]
+    return time_each(files, threads, runs)
+
+
+def time_each(files: collections.abc.Iterable[os.PathLike | str], threads: int, runs: int,
+              ) -> list[dict]:
+    """Times several files; arguments and results are those of `benchmark`."""
     check_count(threads=threads, runs=runs)
-    alone = isinstance(files, (str, os.PathLike))
-    runners = [load(file, threads) for file in ([files] if alone else files)]
-    work = [(runner, random_inputs(runner, 1), []) for runner in runners]
+    runners = [load(file, threads) for file in files]
+    work: list[tuple[Runner, dict, list[float]]] = [
+        (runner, random_inputs(runner, 1), []) for runner in runners]
     for runner, inputs, _ in work:
         for _ in range(max(runs // 2, 1)):
             runner(inputs)
@@ -52,13 +64,16 @@ def benchmark(files, threads=2, runs=50):
         if "writer" in runner.contract:
             tokens = int(runner(inputs)["lengths"].sum())
             results[-1]["tokens_per_s"] = round(tokens / float(median) * 1e3, 1)
-    return results[0] if alone else results
+    return results
 
 
-def random_inputs(runner, count, seed=0):
-    """Draws inputs for a runner: floats uniform in `[-1, 1)`, any pixels, other integers 0 or 1.
+def random_inputs(runner: Runner, count: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """Draws inputs for a runner.
 
-    Sources of a file that writes sequences are of tokens that it knows.
+    - Floats are uniform in `[-1, 1)`.
+    - 8-bit pixels take all values.
+    - Tokens of a file that writes sequences are those it knows.
+    - Other integers are 0 or 1.
 
     Args:
         runner: `Runner`.

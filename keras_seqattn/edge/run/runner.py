@@ -1,49 +1,15 @@
-"""Running an exported file with nothing but NumPy and LiteRT (and Pillow for pictures)."""
+"""An exported file as a function. NumPy and the runtime suffice, and Pillow for pictures."""
 
+import os
 import pathlib
+import typing
 
 import numpy as np
 
 from keras_seqattn.data.images import decode
+from keras_seqattn.edge import formats
 from keras_seqattn.edge.contract.pixels import normalise
-from keras_seqattn.edge.tflite import session
 from keras_seqattn.errors import check_count, explain
-
-
-def load(file, threads=2):
-    """Loads a `.tflite` file, or an `.onnx` file for ONNX Runtime.
-
-    Args:
-        file: Path of the file.
-        threads: CPU threads to run on.
-
-    Returns:
-        `Runner`; a `writer.Writer` for a file that writes sequences.
-
-    Raises:
-        ValueError: the file is missing, damaged or of another kind.
-    """
-    runner = Runner(file, threads)
-    if "writer" in runner.contract:
-        from keras_seqattn.edge.run.writer import Writer
-
-        return Writer(file, threads)
-    return runner
-
-
-def backend(file, threads=2):
-    """Opens a file by its suffix: all that `Runner` knows about its format.
-
-    Returns:
-        Object with `inputs` and `outputs` (name to a dictionary with `"shape"`, `"dtype"` and maybe
-        `"quantization"`), `contract`, and `run(**arrays)`, which takes and gives dictionaries of
-        one example's arrays in those shapes and dtypes.
-    """
-    if pathlib.Path(file).suffix == ".onnx":
-        from keras_seqattn.edge.onnx import convert
-
-        return convert.session(file, threads)
-    return session.Session(file, threads)
 
 
 class Runner:
@@ -55,29 +21,32 @@ class Runner:
 
     Attributes:
         file: The path.
-        backend: What runs the file.
-        contract: What the file says of itself, see `metadata`; empty if it is another program's.
+        backend: What runs the file, a `formats.Session`.
+        contract: What the file says of itself; empty if it is another program's.
         inputs: Name of each input to its `"shape"` and `"dtype"`.
         outputs: The same of the outputs.
+
+    Raises:
+        ValueError: the file is missing, damaged or of another kind.
     """
 
-    def __init__(self, file, threads=2):
+    def __init__(self, file: os.PathLike | str, threads: int = 2):
         check_count(threads=threads)
         self.file = pathlib.Path(file)
-        self.backend = backend(self.file, threads)
+        self.backend = formats.of(self.file).session(self.file, threads)
         self.contract = self.backend.contract
         self.inputs = self.backend.inputs
         self.outputs = self.backend.outputs
 
     @property
-    def interpreter(self):
+    def interpreter(self) -> typing.Any:
         """LiteRT's interpreter, of a `.tflite` file."""
-        return self.backend.interpreter
+        return typing.cast(typing.Any, self.backend).interpreter
 
-    def __call__(self, inputs):
+    def __call__(self, inputs: typing.Any) -> typing.Any:
         """Runs examples one after the other.
 
-        Quantised inputs take floats, which are quantised, or their own integers; quantised outputs
+        Quantised inputs take floats, which are quantised, or their own integers. Quantised outputs
         are given in floats.
 
         Args:
@@ -103,7 +72,7 @@ class Runner:
                    for name, detail in self.outputs.items()}
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
-    def normalise(self, pixels):
+    def normalise(self, pixels: np.ndarray) -> np.ndarray:
         """Brings 8-bit pixels to the scale that the file's image input takes.
 
         Args:
@@ -118,10 +87,12 @@ class Runner:
         name, _ = self._image()
         if np.dtype(self.inputs[name]["dtype"]) == "uint8":
             return pixels
-        facts = next((each for each in self.contract.get("inputs", ()) if each["name"] == name), {})
+        facts: dict = next(
+            (each for each in self.contract.get("inputs", ()) if each["name"] == name), {})
         return normalise(pixels, facts.get("mean", 127.5), facts.get("std", 127.5))
 
-    def classify(self, image, top=5):
+    def classify(self, image: os.PathLike | str | bytes, top: int = 5,
+                 ) -> list[tuple[str, float]]:
         """Names what is on a picture, from the picture's file to words.
 
         Args:

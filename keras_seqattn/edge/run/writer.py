@@ -1,5 +1,6 @@
-"""Running a file that writes sequences, with nothing but NumPy and LiteRT (and Pillow)."""
+"""A file that writes sequences as a function, with NumPy and its runtime alone."""
 
+import os
 import typing
 import warnings
 
@@ -7,9 +8,8 @@ import numpy as np
 
 from keras_seqattn.data.images import decode
 from keras_seqattn.data.tokenizer import PAD, Tokenizer
+from keras_seqattn.edge import formats
 from keras_seqattn.edge.run.runner import Runner
-from keras_seqattn.edge.tflite import contract_in_file
-from keras_seqattn.edge.tflite.session import Session
 from keras_seqattn.errors import check_count, explain
 
 
@@ -31,23 +31,33 @@ class Writer(Runner):
     """An exported model that writes sequences: a translator or a captioner.
 
     Called like any `Runner` it decodes greedily. Arguments and attributes are those of `Runner`.
+
+    Attributes:
+        tokenizer: `data.tokenizer.Tokenizer` of the file.
+
+    Raises:
+        ValueError: the file cannot be run, or holds no tokenizer.
     """
 
-    def __init__(self, file, threads=2):
+    def __init__(self, file: os.PathLike | str, threads: int = 2):
         super().__init__(file, threads)
-        self._signatures = {}
+        self._format = formats.of(file)
+        self._signatures: dict[str, formats.Session] = {}
         self._threads = threads
-        text = contract_in_file.tokenizer(file) if self.contract else None
-        self.tokenizer = None if text is None else Tokenizer.from_json(text)
+        text = self._format.tokenizer(file) if self._format.tokenizer else None
+        if text is None:
+            raise ValueError(explain("a file that writes sequences must hold its tokenizer",
+                                     file=str(file), fix="export it again"))
+        self.tokenizer = Tokenizer.from_json(text)
 
-    def translate(self, text, beam=1):
+    def translate(self, text: str, beam: int = 1) -> str:
         """Writes what a text says in the other language.
 
         Args:
-            text: The source text. What is longer than the model can read is cut off, with a
-                warning, and so is what its tokenizer never saw.
-            beam: Number of beginnings that are followed; 1 is greedy, the other width is the one
-                that the file was exported with.
+            text: The source text. The end of a text that is longer than the model can read is cut
+                off, with a warning. A warning also names what the tokenizer never saw.
+            beam: Number of beginnings that are followed. 1 is greedy decoding; the only other
+                width is the one that the file was exported with.
 
         Returns:
             Text; empty for a text without any word.
@@ -69,7 +79,7 @@ class Writer(Runner):
                           "model reads; its end was cut off", stacklevel=2)
         return self._text(self.run(self.padded([ids]), beam=beam))
 
-    def caption(self, image, beam=1):
+    def caption(self, image: os.PathLike | str | bytes, beam: int = 1) -> str:
         """Writes what is on a picture.
 
         Args:
@@ -88,7 +98,7 @@ class Writer(Runner):
         pixels = decode(image, (height, width), channels)[None]
         return self._text(self.run(self.normalise(pixels), beam=beam))
 
-    def run(self, sources, method=None, beam=1):
+    def run(self, sources: typing.Any, method: str | None = None, beam: int = 1) -> Written:
         """Writes a sequence for each source.
 
         Args:
@@ -111,24 +121,26 @@ class Writer(Runner):
         return Written(*(np.concatenate([row[name] for row in rows])
                          for name in Written._fields))
 
-    def write(self, sources, beam=1):
+    def write(self, sources: typing.Any, beam: int = 1) -> np.ndarray:
         """The best sequence for each source, as `models.Generator.write` gives it."""
         return self.run(sources, beam=beam).tokens
 
     @property
-    def max_length(self):
-        """Largest number of tokens that it writes."""
+    def max_length(self) -> int:
+        """Largest number of tokens that the file writes."""
         return self.contract["writer"]["max_length"]
 
-    def signature(self, name, *values, **named):
+    def signature(self, name: str, *values: np.ndarray, **named: np.ndarray,
+                  ) -> dict[str, np.ndarray]:
         """Runs one signature of the file; a single value goes to its first own input."""
         if name not in self._signatures:
-            self._signatures[name] = Session(self.file, self._threads, name)
+            self._signatures[name] = self._format.session(
+                self.file, self._threads, signature=name)
         session = self._signatures[name]
         free = [each for each in session.inputs if each not in named]
         return session.run(**named, **dict(zip(free, values, strict=True)))
 
-    def padded(self, sources):
+    def padded(self, sources: typing.Any) -> np.ndarray:
         """Sources of tokens as one array `(B, S)`, 0 behind each; others as they are."""
         shape = next(iter(self.inputs.values()))["shape"]
         if len(shape) != 2:
@@ -139,8 +151,8 @@ class Writer(Runner):
             row[:len(source)] = source
         return array
 
-    def classify(self, image, top=5):
-        """Refuses: what this file gives are sequences."""
+    def classify(self, image: os.PathLike | str | bytes, top: int = 5) -> typing.NoReturn:
+        """Refuses, since the file gives sequences, not classes."""
         raise ValueError(explain(
             "the file must tell classes apart", file=str(self.file),
             fix="use `caption` for pictures, `translate` for text"))

@@ -10,8 +10,6 @@ import tiny_tflite
 from converted import converted
 
 from keras_seqattn import edge, models
-from keras_seqattn.edge.check.judge import TOLERANCES, WEIGHT_BITS
-from keras_seqattn.edge.precisions import ALL_PRECISIONS
 from keras_seqattn.testing import check_error
 
 pytestmark = pytest.mark.edge
@@ -50,10 +48,6 @@ def files(model, images, tmp_path_factory):
     return {precision: tiny_tflite.quantise(
         source, folder / f"{precision}.tflite", precision, {"images": images})
         for precision in tiny_tflite.PRECISIONS}
-
-
-def test_every_precision_has_its_bar():
-    assert set(TOLERANCES) == set(WEIGHT_BITS) == set(ALL_PRECISIONS)
 
 
 @pytest.mark.parametrize("precision", tiny_tflite.PRECISIONS)

@@ -4,7 +4,6 @@ import io
 import pathlib
 import subprocess
 import sys
-import types
 import warnings
 
 import keras
@@ -14,11 +13,10 @@ from converted import converted
 from PIL import Image
 from tolerances import EDGE_FLOAT32
 
-import keras_seqattn.edge
 from keras_seqattn import data, edge, models
 from keras_seqattn.data.batches import scale
-from keras_seqattn.edge.contract import contract as contracts
-from keras_seqattn.edge.run.runner import backend
+from keras_seqattn.edge import formats
+from keras_seqattn.edge.contract.contract import describe
 from keras_seqattn.edge.tflite import contract_in_file
 from keras_seqattn.testing import check_error
 
@@ -29,7 +27,7 @@ SAMPLE = pathlib.Path(__file__).parents[3] / "examples" / "data" / "eurosat_samp
 
 
 def _finished(path, **kwargs):
-    contract_in_file.write(path, contracts.describe(backend(path), **{
+    contract_in_file.write(path, describe(formats.of(path).session(path), **{
         "name": "model", "precision": "float32", "labels": LABELS, **kwargs}))
     return path
 
@@ -232,8 +230,8 @@ def test_several_inputs_are_named(tmp_path, rng):
                 inputs={"memory": (3, 7, 8), "query": (2, 5, 8)})
 
 
-def test_any_backend_runs_behind_the_runner(monkeypatch, tmp_path):
-    """What is opened by its suffix needs inputs, outputs, a contract and `run`."""
+def test_any_session_runs_behind_the_runner(monkeypatch, tmp_path):
+    """A row of `formats` needs a session of inputs, outputs, a contract and `run`, no more."""
     class Session:
         def __init__(self, file, threads):
             self.inputs = {"x": {"shape": (1, 3), "dtype": np.dtype("float32")}}
@@ -243,11 +241,10 @@ def test_any_backend_runs_behind_the_runner(monkeypatch, tmp_path):
         def run(self, x):
             return {"y": 2 * x}
 
-    onnx = types.SimpleNamespace(session=Session)
-    monkeypatch.setitem(sys.modules, "keras_seqattn.edge.onnx.convert", onnx)
-    monkeypatch.setattr(keras_seqattn.edge, "onnx", onnx, raising=False)
-    runner = edge.load(tmp_path / "x.onnx", threads=3)
-    assert runner.contract == {"name": "x.onnx, 3"}
+    row = formats.FORMATS[".onnx"]._replace(suffix=".new", session=Session)
+    monkeypatch.setitem(formats.FORMATS, ".new", row)
+    runner = edge.load(tmp_path / "x.new", threads=3)
+    assert runner.contract == {"name": "x.new, 3"}
     np.testing.assert_array_equal(runner([[1, 2, 3], [4, 5, 6]]), [[2, 4, 6], [8, 10, 12]])
 
 
@@ -291,7 +288,8 @@ def test_inputs_that_do_not_fit(runner, inputs):
 def test_running_a_file_loads_neither_keras_nor_tensorflow(file):
     code = ("import sys, numpy; from keras_seqattn import edge; "
             f"edge.load({str(file)!r})(numpy.zeros((1, 24, 16, 3))); "
-            "assert not {'keras', 'tensorflow', 'jax', 'flatbuffers', 'PIL'} & set(sys.modules)")
+            "assert not {'keras', 'tensorflow', 'jax', 'onnx', 'onnxruntime', 'flatbuffers', "
+            "'PIL'} & set(sys.modules)")
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                             cwd=pathlib.Path(__file__).parents[3], check=False)
     assert result.returncode == 0, result.stderr

@@ -1,0 +1,91 @@
+"""Whether a file that writes sequences does what its Keras model does."""
+
+import os
+import typing
+
+import numpy as np
+
+from keras_seqattn.edge.check.judge import judge_errors, judge_size
+from keras_seqattn.edge.check.report import Report
+from keras_seqattn.edge.float32 import float32_copy
+from keras_seqattn.edge.run.latency import random_inputs, time_each
+from keras_seqattn.edge.run.writer import Writer, Written
+
+VERIFIED = 4  # random sources, where none are given
+RUNS = 20
+
+
+def writes(model: typing.Any) -> bool:
+    """Tells whether a model writes sequences, as a `models.Generator` does."""
+    return hasattr(model, "start") and hasattr(model, "step")
+
+
+def verify(file: os.PathLike | str, model: typing.Any, inputs: typing.Any = None, threads: int = 2,
+           runs: int = RUNS) -> Report:
+    """Holds a file that writes against its Keras model.
+
+    The logits of `encode` and `decode_step` are compared along the model's own sequences. In
+    float32 `greedy` and `beam` must write the same tokens as the model. In lower precisions the
+    report tells the share of equal sequences.
+
+    Args:
+        file: Path of the file.
+        model: `models.Generator`.
+        inputs: Sources, `(n, …)`. Defaults to a few random ones.
+        threads: CPU threads of the latency.
+        runs: Timed runs of the latency.
+
+    Returns:
+        `Report`; its `top1_agreement` is the share of equal greedy sequences.
+    """
+    model, writer = float32_copy(model), Writer(file, threads)
+    name, = writer.inputs
+    sources = random_inputs(writer, VERIFIED)[name] if inputs is None else writer.padded(inputs)
+    report = Report.of(writer, {name: sources})
+    judge_size(report, model)
+    if report.custom_ops:
+        return report
+    beam = {"width": writer.contract["writer"]["beam_width"],
+            "length_penalty": writer.contract["writer"]["length_penalty"]}
+    expected = {"greedy": model.generate(sources, "greedy"),
+                "beam": model.generate(sources, "beam", **beam)}
+    judge_errors(report, "logits", *_logits(model, writer, sources, expected["greedy"]))
+    report.max_abs_error = max(report.max_abs_errors.values())
+    tokens = {"greedy": expected["greedy"].tokens, "beam": expected["beam"].tokens[:, 0]}
+    shares = {method: _share_of_equal(report, method, writer.run(sources, method), each)
+              for method, each in tokens.items()}
+    report.top1_agreement = shares["greedy"]
+    report.notes.append(f"of {len(sources)} sources, {shares['greedy']:.1%} are written alike by "
+                        f"greedy decoding and {shares['beam']:.1%} by beam search")
+    report.latency = time_each([file], threads, runs)[0]
+    return report
+
+
+def _share_of_equal(report: Report, method: str, written: Written, tokens: np.ndarray) -> float:
+    """Share of sources that file and model write alike; in float32 it must be all of them."""
+    equal = (written.tokens == tokens).all(axis=1)
+    if report.precision == "float32" and not equal.all():
+        report.failures.append(
+            f"{method} writes other tokens than the model for sources "
+            f"{np.flatnonzero(~equal)[:5].tolist()}")
+    return float(equal.mean())
+
+
+def _logits(model, writer, sources, written):
+    """Logits of the model and the file along the model's own sequences, real positions only."""
+    import keras
+
+    state = model.start(keras.ops.convert_to_tensor(sources))
+    states = [writer.signature("encode", source[None]) for source in sources]
+    tokens = np.full(len(sources), model.start_token, "int32")
+    expected, actual = [], []
+    for step in range(int(written.lengths.max())):
+        logits, state = model.step(keras.ops.convert_to_tensor(tokens), state)
+        logits = keras.ops.convert_to_numpy(logits)
+        for row in np.flatnonzero(written.lengths > step):
+            given = writer.signature("decode_step", tokens[row:row + 1], **states[row])
+            expected.append(logits[row])
+            actual.append(given.pop("logits")[0])
+            states[row] = {**states[row], **given}
+        tokens = written.tokens[:, step].astype("int32")
+    return np.stack(expected), np.stack(actual)
