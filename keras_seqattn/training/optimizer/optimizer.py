@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_seqattn.training.optimizer import schedules
-from keras_seqattn.training.tasks import transfer
+from keras_seqattn.training.optimizer.layer_rates import rate_shares
 
 # Names of the weights that decay would only harm: they do not multiply features.
 UNDECAYED = {"bias", "gamma", "beta", "embeddings", "token"}
@@ -163,7 +163,7 @@ def make(model, settings, num_steps):
         schedules.make(settings, num_steps), weight_decay=settings.weight_decay,
         clip_norm=settings.clip_norm, clip_all=settings.clip_all,
         decayed=[w.path for w in model.trainable_weights if w.name not in UNDECAYED],
-        shares=transfer.rate_shares(model, settings.layer_decay),
+        shares=rate_shares(model, settings.layer_decay),
         gradient_accumulation_steps=settings.accumulate,
         use_ema=settings.average is not None, ema_momentum=settings.average or 0.0, **own)
 

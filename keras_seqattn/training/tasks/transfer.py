@@ -174,26 +174,3 @@ def enable_lora(model, rank):
 
 def _is_dense(layer):
     return isinstance(layer, (keras.layers.Dense, keras.layers.EinsumDense))
-
-
-def rate_shares(model, decay):
-    """Shares of the learning rate that fall from the head to the pixels.
-
-    Args:
-        model: `keras.Model` with layers `block_0` … `block_{L-1}`.
-        decay: Factor from one block to the one before it, in `(0, 1]`.
-
-    Returns:
-        Path of each trainable weight to its share: 1 for the head and the last norm, `decay` for
-        the last block, `decay^L` for the first, `decay^(L+1)` for what comes before it.
-    """
-    blocks = sum(layer.name.startswith("block_") for layer in model.layers)
-    shares, height = {}, 0
-    for layer in model.layers:
-        if layer.name.startswith("block_"):
-            height += 1
-        # After the last block the height stays at L, but the norm and the head stand above it.
-        above = height == blocks and not layer.name.startswith("block_")
-        for weight in layer.trainable_weights:
-            shares[weight.path] = 1.0 if above else decay ** (blocks + 1 - height)
-    return shares
