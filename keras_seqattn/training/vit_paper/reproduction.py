@@ -11,7 +11,7 @@ from keras_seqattn.data.batches import scale
 from keras_seqattn.data.evaluate import right
 from keras_seqattn.files import whole
 from keras_seqattn.training.loop.fit import fit
-from keras_seqattn.training.recipe.recipe import FineTuningRecipe
+from keras_seqattn.training.recipe import reading
 from keras_seqattn.training.run_folder import journal
 from keras_seqattn.training.scores import probe
 from keras_seqattn.training.tasks import transfer
@@ -81,7 +81,7 @@ def choose(plan, model, image_shape, out, **how):
 
 
 def _recipe(plan, model, image_shape, rate, seed, last):
-    return FineTuningRecipe.model_validate({
+    return reading.check({
         "model": {"architecture": "trained", **model, "image_shape": image_shape},
         "data": plan.data(last), "train": {**plan.train, "learning_rate": rate, "seed": seed}})
 
