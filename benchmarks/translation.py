@@ -98,7 +98,7 @@ def page(name, folder, card, section, shown):
     return (
         f"# {name}\n\nEnglish to French, short sentences as of a phrase book.\n\n"
         "```python\nfrom keras_seqattn import models\n"
-        "from keras_seqattn.training import scoring\n\n"
+        "from keras_seqattn.training.scores import scoring\n\n"
         f"model, tokenizer = models.load(\"{name}\"), models.tokenizer(\"{name}\")\n"
         "scoring.translations(model, tokenizer, [\"We are here.\"], beam=4)\n```\n\n"
         "| | parameters | training | BLEU greedy | BLEU beam 4 | against all translations, greedy "

@@ -1,4 +1,4 @@
-"""Training: recipes, the devices to run them on, and `fit`, which runs them with `model.fit`."""
+"""Training: recipes and the devices for them, and `fit`, which runs them with `model.fit`."""
 
 from keras_seqattn.training.devices.preemption import EXIT_PREEMPTED, Preempted
 from keras_seqattn.training.devices.strategy import Strategy, strategy

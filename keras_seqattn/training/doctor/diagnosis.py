@@ -1,4 +1,4 @@
-"""What would keep a recipe from a TPU, found on a CPU: what does not compile, what recompiles.
+"""What would keep a recipe from a TPU, found on a CPU: ops that do not compile, or recompile.
 
 XLA makes one program for each shape, and TPUs run nothing else. So shapes must not depend on
 values, and no op may run on the host. TensorFlow's CPU kernels for XLA stand in for the TPU's, and
@@ -150,7 +150,7 @@ def check_step(model: keras.Model, batch: tuple, training: bool = True) -> list[
 
     Args:
         model: `keras.Model`, compiled and built, optimizer included.
-        batch: What one replica gets, as NumPy arrays: inputs, targets and weights.
+        batch: What one replica gets: inputs, targets and weights as NumPy arrays.
         training: Whether it is the training step, else the validation step.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The epochs of a training: steps, validation, and what is written after each."""
+"""The epochs of a training: steps and validation, and what is written after each."""
 
 import collections.abc
 import contextlib
@@ -130,7 +130,7 @@ class Epochs:
         position.step = 0
 
     def _write(self, model: keras.Model, board: Board) -> None:
-        """Writes log, curves, logs, and the model if the epoch is the best so far."""
+        """Writes the curves in all their forms, and the model if the epoch is the best so far."""
         position, shown = self.position, None
         journal.write_log(position.history, self.out)
         if time.monotonic() - self._drawn > BETWEEN_PICTURES_S:

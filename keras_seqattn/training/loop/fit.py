@@ -31,7 +31,7 @@ class Run(typing.NamedTuple):
         model: The `keras.Model` to use: the best epoch's, without validation the last one's.
         classes: Names of the classes, in the order of the logits; none if it is no classifier.
         history: Name of each curve to its values, one per epoch. Two curves are no metrics:
-            `seconds`, with validation and checkpoints, and `examples_per_s`.
+            `seconds` (with validation and checkpoints) and `examples_per_s`.
         seconds: Duration of all epochs.
         examples_per_s: Training examples per second over all of it.
     """
@@ -50,7 +50,8 @@ def fit(recipe: AnyRecipe, out: os.PathLike | str, strategy: str = "auto", resum
     While it trains, the folder holds:
 
     - `recipe.yaml`, with every field.
-    - `log.csv`, `curves.png` and, where TensorBoard is installed, `logs/`.
+    - `log.csv` and `curves.png`.
+    - `logs/`, where TensorBoard is installed.
     - `best.keras`, the model of the lowest validation loss so far.
     - `states/`, to go on from.
 
@@ -130,9 +131,10 @@ def _restore(epochs: Epochs, model: keras.Model, resume: bool
                                  else (None, None, []))
     for name in damaged:
         warnings.warn(f"the damaged checkpoint {name} was passed over", stacklevel=3)
-    if position is not None:
-        epochs.position = position
-        states.restore(model, arrays, ("model", "optimizer"))
+    if position is None or arrays is None:
+        return None
+    epochs.position = position
+    states.restore(model, arrays, ("model", "optimizer"))
     return arrays
 
 

@@ -1,4 +1,4 @@
-"""Kinds of training, a row each: what a recipe of an architecture looks like, and who trains it."""
+"""Kinds of training, a row each: the recipe of an architecture and the task that trains it."""
 
 import typing
 

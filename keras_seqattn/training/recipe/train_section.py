@@ -44,8 +44,7 @@ class TrainSection(Section):
         patience: Epochs without a lower validation loss after which to stop, or null.
         checkpoint_every: Steps between two states on disk. The end of an epoch writes one too.
         xla: Whether to compile the step with XLA. `"auto"` leaves that to Keras.
-        seed: Seed of all that is drawn: weights and dropout, order and augmentation of the
-            examples, and which of them are kept for validation.
+        seed: Seed of all that is drawn, from the weights to the choice of validation examples.
     """
 
     epochs: pydantic.PositiveInt

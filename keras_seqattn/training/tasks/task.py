@@ -1,4 +1,4 @@
-"""What a kind of training promises: its examples, batches, model, loss and files."""
+"""What a kind of training promises, from its examples to its files."""
 
 import abc
 import pathlib

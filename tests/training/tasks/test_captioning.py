@@ -9,7 +9,6 @@ from PIL import Image
 
 from keras_seqattn import training
 from keras_seqattn.data.tokenizer import Tokenizer
-from keras_seqattn.testing import check_error
 from keras_seqattn.training.tasks.captioning import CAPTIONING
 
 RECIPE = pathlib.Path(__file__).parents[3] / "models" / "captioner_emoji" / "recipe.yaml"
@@ -53,9 +52,3 @@ def test_words_come_from_the_training_split_and_captions_are_cut(recipe):
     assert set(examples.tokenizer.tokens[4:]) == {"▁red", "▁blue", "▁dot"}
     assert all(len(ids) == 3 for each in validation.captions for ids in each)
     assert len(examples) + len(validation) <= 80
-
-
-@pytest.mark.parametrize("change", [{"start": "vit"}, {"freeze": ("encoder",)}, {"lora_rank": 3}])
-def test_what_only_classifiers_do(recipe, change):
-    asked = recipe.model_copy(update={"train": recipe.train.model_copy(update=change)})
-    check_error(lambda: CAPTIONING.build(asked, None), **change)

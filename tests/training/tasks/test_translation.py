@@ -79,12 +79,6 @@ def test_the_validation_loss_is_the_mean_over_all_tokens(file):
     assert loss == pytest.approx(total / count, rel=1e-4)
 
 
-def test_what_is_for_images_only_is_refused(file):
-    chosen = make(file, train={"freeze": ["embedding"]})
-    examples, _ = TRANSLATION.load(chosen)
-    check_error(lambda: TRANSLATION.build(chosen, examples), freeze=("embedding",))
-
-
 def test_scores_by_hand():
     """Each of a source's translations counts once alone, or all of them once."""
     examples = pairs.Pairs(("a b", "a b", "c d"), ("one two three four", "five six seven eight",
