@@ -27,6 +27,7 @@ from keras_seqattn.data import captions, tokenizer
 from keras_seqattn.data.batches import scale
 from keras_seqattn.edge.tflite.quantize import rounding
 from keras_seqattn.files import whole
+from keras_seqattn.models.pretrained import TOKENIZER
 from keras_seqattn.training.run_folder import journal
 from keras_seqattn.training.scores import scoring
 from keras_seqattn.training.tasks import captioning
@@ -73,7 +74,7 @@ def read(examples):
 def measure(run, recipe):
     """Chooses one of a run's models; returns it, its words, the pictures and the scores."""
     source, shape = recipe.data.source, recipe.model.image_shape
-    known = tokenizer.Tokenizer.from_json((run / captioning.TOKENIZER).read_text("utf-8"))
+    known = tokenizer.Tokenizer.from_json((run / TOKENIZER).read_text("utf-8"))
     load = {split: captions.load(source, split, shape) for split in
             ("train", "validation", *SPLITS)}
     chosen = {}
@@ -185,7 +186,7 @@ def main():
     results["tflite"] = edge_results(model, known, splits)
     out.mkdir(exist_ok=True)
     journal.save_model(model, out / "model.keras")
-    shutil.copyfile(run / captioning.TOKENIZER, out / captioning.TOKENIZER)
+    shutil.copyfile(run / TOKENIZER, out / TOKENIZER)
     lines = [(run / journal.CARD).read_text("utf-8").rstrip(), ""]
     for split, systems in results.items():
         for title, found in systems.items():

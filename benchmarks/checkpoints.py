@@ -30,7 +30,7 @@ from keras_seqattn.data.batches import Batches
 from keras_seqattn.training.loop import steps
 from keras_seqattn.training.recipe import train_section
 from keras_seqattn.training.run_folder import states
-from keras_seqattn.training.tasks import classifier
+from keras_seqattn.training.tasks.classifier import CLASSIFIER as classifier
 
 RECIPE = pathlib.Path(__file__).parents[1] / "models" / "vit_eurosat" / "recipe.yaml"
 DEFAULT = train_section.TrainSection.model_fields["checkpoint_every"].default

@@ -29,7 +29,8 @@ from keras_seqattn.data.batches import Batches, scale
 from keras_seqattn.data.evaluate import accuracy
 from keras_seqattn.files import whole
 from keras_seqattn.training.recipe.train_section import TrainSection
-from keras_seqattn.training.tasks import classifier
+from keras_seqattn.training.tasks.classifier import CLASSIFIER as classifier
+from keras_seqattn.training.tasks.classifier import pixel_statistics
 
 SHAPE = (64, 64, 3)
 COUNTS = (250, 500, 1000, 2000, 4000, 8000)
@@ -51,7 +52,7 @@ def train(architecture, examples, rate, seed, steps):
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     model = ARCHITECTURES[architecture](
-        len(examples.classes), seed, **classifier.pixel_statistics(examples))
+        len(examples.classes), seed, **pixel_statistics(examples))
     settings = TrainSection(epochs=1, learning_rate=rate, seed=seed, xla=False)
     classifier.compile_model(model, settings, steps)
     model.fit(Batches(examples, settings.batch_size, ("flip",), seed), steps_per_epoch=steps,

@@ -84,7 +84,7 @@ def worker(name, devices, batches):
     from keras_seqattn import training
     from keras_seqattn.data import LabelledImages
     from keras_seqattn.data.batches import Batches
-    from keras_seqattn.training.tasks import classifier
+    from keras_seqattn.training.tasks.classifier import CLASSIFIER as classifier
 
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(

@@ -24,9 +24,9 @@ from keras_seqattn.edge.precisions import WRITER_PRECISIONS
 from keras_seqattn.edge.tflite.quantize import rounding
 from keras_seqattn.errors import explain
 from keras_seqattn.files import whole
+from keras_seqattn.models.pretrained import TOKENIZER
 from keras_seqattn.training.run_folder import journal
 from keras_seqattn.training.scores import scoring
-from keras_seqattn.training.tasks import translation
 
 BEAM = 4
 SHOWN = 12
@@ -98,7 +98,7 @@ def page(name, folder, card, section, shown):
     return (
         f"# {name}\n\nEnglish to French, short sentences as of a phrase book.\n\n"
         "```python\nfrom keras_seqattn import models\n"
-        "from keras_seqattn.training import scoring\n\n"
+        "from keras_seqattn.training.scores import scoring\n\n"
         f"model, tokenizer = models.load(\"{name}\"), models.tokenizer(\"{name}\")\n"
         "scoring.translations(model, tokenizer, [\"We are here.\"], beam=4)\n```\n\n"
         "| | parameters | training | BLEU greedy | BLEU beam 4 | against all translations, greedy "
@@ -153,7 +153,7 @@ def main():
     arguments = parser.parse_intermixed_args()
     source = training.read(arguments.run / "recipe.yaml", arguments.overrides).data.source
     known = tokenizer.Tokenizer.from_json(
-        (arguments.run / translation.TOKENIZER).read_text("utf-8"))
+        (arguments.run / TOKENIZER).read_text("utf-8"))
     card = (arguments.run / journal.CARD).read_text(encoding="utf-8").split("\n[test]\n")[0]
     run = training.read_run(arguments.twin)
     epochs, twin_epochs = int(values_of(card)["epochs"]), len(run.history["loss"])
@@ -174,7 +174,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     with whole(folder / "model.keras") as path:
         model.save(path)
-    shutil.copyfile(arguments.run / translation.TOKENIZER, folder / translation.TOKENIZER)
+    shutil.copyfile(arguments.run / TOKENIZER, folder / TOKENIZER)
     card += "\n[test]\n" + "".join(
         f"{name} = {json.dumps(value)}\n" for name, value in section.items())
     with whole(folder / journal.CARD) as path:

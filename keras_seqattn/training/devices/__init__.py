@@ -1,1 +1,1 @@
-"""Where a model trains: devices, processes, and their ends."""
+"""Where a model trains: devices and processes, and how these end."""

@@ -1,27 +1,30 @@
 """Who trains together: the processes that `TF_CONFIG`, SLURM or Kubernetes name."""
 
+import collections.abc
 import json
 import os
 import socket
 import time
+import typing
 
 from keras_seqattn.errors import explain
 
+Environment: typing.TypeAlias = collections.abc.Mapping[str, str]
 EXAMPLE = ('{"cluster": {"worker": ["host0:12345", "host1:12345"]}, '
            '"task": {"type": "worker", "index": 0}}')
 
 
-def worker_addresses(environment=os.environ):
+def worker_addresses(environment: Environment = os.environ) -> tuple[list[str], int] | None:
     """Reads `TF_CONFIG`.
 
     Args:
         environment: Mapping of environment variables.
 
     Returns:
-        Addresses of all workers, and the index of this one; `None` if the variable is not set.
+        Addresses of all workers, and the index of this one. `None` if the variable is not set.
 
     Raises:
-        ValueError: it is no JSON, names no worker, or its task is none of them.
+        ValueError: `TF_CONFIG` is no JSON or names no worker, or its task is none of them.
 
     >>> worker_addresses({"TF_CONFIG": EXAMPLE})
     (['host0:12345', 'host1:12345'], 0)
@@ -55,7 +58,24 @@ def worker_addresses(environment=os.environ):
     return workers, index
 
 
-def scheduler(environment=os.environ):
+def own_addresses(environment: Environment = os.environ) -> tuple[list[str], int]:
+    """Reads `TF_CONFIG`, which must be set.
+
+    Returns:
+        Addresses of all workers, and the index of this one.
+
+    Raises:
+        ValueError: as of `worker_addresses`, or the variable is not set.
+    """
+    found = worker_addresses(environment)
+    if found is None:
+        raise ValueError(explain(
+            "the environment must name the workers", TF_CONFIG=None,
+            fix=f"set TF_CONFIG in every process, like {EXAMPLE}"))
+    return found
+
+
+def scheduler(environment: Environment = os.environ) -> str | None:
     """Names the scheduler that started several processes: `"slurm"`, `"kubernetes"` or `None`."""
     if int(environment.get("SLURM_NTASKS", 1)) > 1 and "SLURM_PROCID" in environment:
         return "slurm"
@@ -64,12 +84,15 @@ def scheduler(environment=os.environ):
     return None
 
 
-def resolve(environment=os.environ):
+def resolve(environment: collections.abc.MutableMapping[str, str] = os.environ
+            ) -> tuple[list[str], int]:
     """Makes `TF_CONFIG` of what a scheduler says, by TensorFlow's cluster resolvers.
 
-    Kubernetes tells a pod neither its job nor its place in it, so the pod's template sets
-    `SEQATTN_KUBERNETES_JOB` (the selector of the job's pods, such as `job-name=train`) and
-    `JOB_COMPLETION_INDEX` (an indexed job does).
+    Kubernetes tells a pod neither its job nor its place in the job. So the pod's template sets two
+    variables:
+
+    - `SEQATTN_KUBERNETES_JOB`, the selector of the job's pods, such as `job-name=train`.
+    - `JOB_COMPLETION_INDEX`, which an indexed job sets by itself.
 
     Returns:
         Addresses of all workers, and the index of this one.
@@ -88,13 +111,13 @@ def resolve(environment=os.environ):
         index = int(environment["JOB_COMPLETION_INDEX"])
     environment["TF_CONFIG"] = json.dumps(
         {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}})
-    return worker_addresses(environment)
+    return own_addresses(environment)
 
 
-def wait_for_workers(workers, index, timeout_s):
+def wait_for_workers(workers: list[str], index: int, timeout_s: float) -> None:
     """Waits until every other worker listens at its address, while listening at our own.
 
-    TensorFlow waits without a word for a worker that never comes; this names it.
+    TensorFlow waits without a word for a worker that never comes. Here the worker is named.
 
     Args:
         workers: Addresses `HOST:PORT`.
@@ -102,7 +125,7 @@ def wait_for_workers(workers, index, timeout_s):
         timeout_s: Longest wait, in seconds.
 
     Raises:
-        ValueError: our address cannot be listened at, or somebody did not come in time.
+        ValueError: our address cannot be listened at, or a worker did not come in time.
     """
     port = int(workers[index].rpartition(":")[2])
     try:
@@ -125,7 +148,7 @@ def wait_for_workers(workers, index, timeout_s):
                 time.sleep(0.2)
 
 
-def _listens(address):
+def _listens(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=1.0):

@@ -1,4 +1,4 @@
-"""SIGTERM, with which schedulers take machines back: save, and end with a code that says so."""
+"""SIGTERM, with which schedulers take machines back: a training saves, ends and says so."""
 
 import os
 import signal
@@ -17,29 +17,34 @@ class Preempted(Exception):
 class Preemption:
     """Notices SIGTERM while a training runs.
 
-    The training looks at `asked` between two steps. Should a single step, or its compilation, take
-    longer than the grace of 9 seconds, the process ends without a new state: the last one stands.
+    Use it as a context. The training looks at `asked` between two steps.
 
-    Use as a context; outside of the main thread, which alone can receive signals, it does nothing.
+    A single step or its compilation may take longer than the grace of 9 seconds. Then the process
+    ends without a new state, and the last one stands.
+
+    Only the main thread can receive signals, so outside of it the context does nothing.
+
+    Attributes:
+        asked: `threading.Event`, set once SIGTERM has come.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.asked = threading.Event()
         self._done = threading.Event()
+        self._wakeup: tuple[int, int] | None = None  # own end of the pipe, and the one before
 
-    def __enter__(self):
-        self._wakeup = None
+    def __enter__(self) -> "Preemption":
         if threading.current_thread() is threading.main_thread():
             self._old = signal.signal(signal.SIGTERM, lambda *_: self.asked.set())
             # The interpreter runs handlers between two of its own instructions only, but writes
             # to this pipe at once, even while a step computes.
             reader, writer = os.pipe()
             os.set_blocking(writer, False)
-            self._wakeup = (reader, writer, signal.set_wakeup_fd(writer))
+            self._wakeup = writer, signal.set_wakeup_fd(writer)
             threading.Thread(target=self._watch, args=(reader,), daemon=True).start()
         return self
 
-    def _watch(self, reader):
+    def _watch(self, reader: int) -> None:
         while received := os.read(reader, 1):
             if received[0] == signal.SIGTERM:
                 self.asked.set()
@@ -49,10 +54,10 @@ class Preemption:
                     sys.stderr.flush()
                     os._exit(EXIT_PREEMPTED)
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._done.set()
         if self._wakeup is not None:
-            _, writer, old = self._wakeup
+            writer, old = self._wakeup
             signal.set_wakeup_fd(old)
             signal.signal(signal.SIGTERM, self._old)
             os.close(writer)  # ends the thread, whose read then returns nothing

@@ -1,7 +1,9 @@
-"""Where a training runs: one device, several in this process, several processes, or a TPU."""
+"""Where a training runs: on how many devices, in how many processes."""
 
+import collections.abc
 import contextlib
 import os
+import typing
 
 import keras
 
@@ -9,6 +11,8 @@ from keras_seqattn.errors import explain, nearest
 from keras_seqattn.training.devices import cluster, multiworker
 from keras_seqattn.training.devices.preemption import Preempted
 
+Share: typing.TypeAlias = tuple[int, int]
+Feed: typing.TypeAlias = collections.abc.Callable[[Share], keras.utils.PyDataset]
 STRATEGIES = ("auto", "none", "mirrored", "multiworker", "tpu")
 
 
@@ -22,7 +26,7 @@ class Strategy:
         is_chief: Whether this process writes the files.
     """
 
-    def __init__(self, name, distribute=None, distribution=None):
+    def __init__(self, name: str, distribute: typing.Any = None, distribution: typing.Any = None):
         self.name = name
         self._distribute = distribute      # of TensorFlow
         self._distribution = distribution  # of Keras, on JAX
@@ -30,7 +34,7 @@ class Strategy:
         if distribute is not None:
             self.num_replicas = distribute.num_replicas_in_sync
             if name == "multiworker":
-                workers, worker = cluster.worker_addresses()
+                workers, worker = cluster.own_addresses()
                 self.num_workers = len(workers)
         elif distribution is not None:
             self.num_replicas = distribution.device_mesh.devices.size
@@ -39,7 +43,7 @@ class Strategy:
         self.is_chief = worker == 0
 
     @contextlib.contextmanager
-    def scope(self):
+    def scope(self) -> collections.abc.Iterator[None]:
         """Makes models, optimizers and metrics inside it live on these devices."""
         if self._distribute is not None:
             with self._distribute.scope():
@@ -50,14 +54,15 @@ class Strategy:
         else:
             yield
 
-    def feed(self, make):
+    def feed(self, make: Feed) -> typing.Any:
         """Turns batches into what `model.fit` takes on these devices.
 
         Args:
-            make: Function of a share `(index, count)` that returns `data.batches.Batches`.
+            make: Function of a share `(index, count)` that returns batches, as `Task.batches`
+                does.
 
         Returns:
-            The first argument of `fit` and `evaluate`; each replica gets its share of each batch,
+            The first argument of `fit` and `evaluate`. Each replica gets its share of each batch,
             and each process makes only what its own replicas get.
         """
         if self._distribute is None:
@@ -70,13 +75,13 @@ class Strategy:
         return self._distribute.distribute_datasets_from_function(
             lambda context: _dataset(make, context))
 
-    def adapt(self, model):
+    def adapt(self, model: keras.Model) -> None:
         """Prepares a built and compiled model for `fit` on these devices."""
         if self.num_workers > 1 and self._distribute is not None:
             multiworker.adapt(model)
 
     @contextlib.contextmanager
-    def watched(self):
+    def watched(self) -> collections.abc.Iterator[None]:
         """Turns the loss of another process into `Preempted`, as long as the block runs."""
         if self.num_workers == 1 or self._distribute is None:
             yield
@@ -95,23 +100,31 @@ class Strategy:
                 "start all of them again with --resume") from error
 
 
-def strategy(name="auto", wait_s=300.0):
+def strategy(name: str = "auto", wait_s: float = 300.0) -> Strategy:
     """Chooses the devices to train on.
 
     Args:
-        name: `"none"` (one device), `"mirrored"` (all GPUs of this process, or its logical CPUs),
-            `"multiworker"` (the processes that `TF_CONFIG`, SLURM or Kubernetes name), `"tpu"`, or
-            `"auto"`: the first of multiworker, tpu, mirrored that the environment and the machine
-            call for, else none. On JAX, mirrored, multiworker and tpu are all of
-            `keras.distribution.DataParallel`.
+        name: Where to train:
+
+            - `"none"`: one device.
+            - `"mirrored"`: all GPUs of this process, or its logical CPUs.
+            - `"multiworker"`: the processes that `TF_CONFIG`, SLURM or Kubernetes name.
+            - `"tpu"`: the TPU of this machine, or the one that `TPU_NAME` names.
+            - `"auto"`: the first of multiworker, tpu and mirrored that the environment and the
+              machine call for, else none.
+
+            On JAX the three of many devices are all `keras.distribution.DataParallel`.
         wait_s: Longest wait for the other processes, in seconds.
 
     Returns:
         `Strategy`.
 
     Raises:
-        ValueError: the name is unknown, what the environment says is wrong, a worker does not
-            come, there is no such device, or this backend cannot.
+        ValueError: one of these:
+
+            - The name is unknown, or this backend cannot.
+            - What the environment says of the workers is wrong, or a worker does not come.
+            - There is no such device.
     """
     if name not in STRATEGIES:
         raise ValueError(explain("`strategy` is not known", strategy=name,
@@ -131,7 +144,7 @@ def strategy(name="auto", wait_s=300.0):
             "multiworker": lambda name: _multiworker(name, wait_s)}[name](name)
 
 
-def _detected():
+def _detected() -> str:
     import tensorflow as tf
 
     if os.environ.get("TF_CONFIG") or cluster.scheduler():
@@ -141,7 +154,7 @@ def _detected():
     return "mirrored" if len(tf.config.list_physical_devices("GPU")) > 1 else "none"
 
 
-def _mirrored(name):
+def _mirrored(name: str) -> Strategy:
     import tensorflow as tf
 
     kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
@@ -149,19 +162,16 @@ def _mirrored(name):
     return Strategy(name, tf.distribute.MirroredStrategy(devices))
 
 
-def _multiworker(name, wait_s):
-    found = cluster.worker_addresses() or (cluster.scheduler() and cluster.resolve())
-    if not found:
-        raise ValueError(explain(
-            "the environment must name the workers", TF_CONFIG=None,
-            fix=f"set TF_CONFIG in every process, like {cluster.EXAMPLE}"))
-    cluster.wait_for_workers(*found, wait_s)
+def _multiworker(name: str, wait_s: float) -> Strategy:
+    if not cluster.worker_addresses() and cluster.scheduler():
+        cluster.resolve()
+    cluster.wait_for_workers(*cluster.own_addresses(), wait_s)
     import tensorflow as tf
 
     return Strategy(name, tf.distribute.MultiWorkerMirroredStrategy())
 
 
-def _tpu(name):
+def _tpu(name: str) -> Strategy:
     import tensorflow as tf
 
     try:
@@ -176,7 +186,7 @@ def _tpu(name):
         )) from error
 
 
-def _on_jax(name):
+def _on_jax(name: str) -> Strategy:
     if name == "multiworker" or (name == "auto" and cluster.scheduler() == "slurm"):
         keras.distribution.initialize()
         name = "multiworker"
@@ -191,13 +201,13 @@ def _on_jax(name):
                         devices=devices, auto_shard_dataset=False))
 
 
-def _jax_processes():
+def _jax_processes() -> tuple[int, int]:
     import jax
 
     return jax.process_count(), jax.process_index()
 
 
-def _dataset(make, context):
+def _dataset(make: Feed, context: typing.Any) -> typing.Any:
     """The batches of the replicas of one process, in their order, as a `tf.data.Dataset`."""
     replicas = context.num_replicas_in_sync
     local = replicas // context.num_input_pipelines
@@ -205,7 +215,7 @@ def _dataset(make, context):
     return _as_dataset([make((first + replica, replicas)) for replica in range(local)])
 
 
-def _as_dataset(parts):
+def _as_dataset(parts: list[keras.utils.PyDataset]) -> typing.Any:
     import tensorflow as tf
 
     def generate():
@@ -218,7 +228,7 @@ def _as_dataset(parts):
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 
-def _signature(batches):
+def _signature(batches: keras.utils.PyDataset) -> tuple:
     import tensorflow as tf
 
     if hasattr(batches, "signature"):

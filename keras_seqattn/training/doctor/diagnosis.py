@@ -1,12 +1,13 @@
-"""What would keep a recipe from a TPU, found on a CPU: what does not compile, what recompiles.
+"""What would keep a recipe from a TPU, found on a CPU: ops that do not compile, or recompile.
 
 XLA makes one program for each shape, and TPUs run nothing else. So shapes must not depend on
 values, and no op may run on the host. TensorFlow's CPU kernels for XLA stand in for the TPU's, and
-JAX lowers for a TPU itself; memory, speed and the exchange between replicas are not looked at.
+JAX lowers for a TPU itself. Not looked at are memory, speed and the exchange between replicas.
 
 Source: Google, "Cloud TPU performance guide": arrays lie in tiles of 8×128 numbers.
 """
 
+import collections.abc
 import math
 import re
 import typing
@@ -14,11 +15,11 @@ import typing
 import keras
 import numpy as np
 
-from keras_seqattn.data.batches import Batches
 from keras_seqattn.data.stored import StoredImages
 from keras_seqattn.errors import explain
 from keras_seqattn.training.doctor import traced
-from keras_seqattn.training.tasks import classifier
+from keras_seqattn.training.recipe.kinds import task_of
+from keras_seqattn.training.recipe.recipe import AnyRecipe
 
 TILE = (8, 128)
 PADDING = 0.05  # share of the matrices that may be padding before a note is made
@@ -43,11 +44,13 @@ class Finding(typing.NamedTuple):
     severity: str = "error"
 
 
-def examine(recipe, replicas=8):
+def examine(recipe: AnyRecipe, replicas: int = 8) -> list[Finding]:
     """Builds a recipe as `fit` does, compiles its steps with XLA, and lists what a TPU would not.
 
-    Nothing is trained or written. Cost: the data are loaded, and two steps compiled for the share
-    of the batch that one replica gets, which takes seconds for nano and minutes for large models.
+    Nothing is trained or written.
+
+    Cost: the data are loaded, and two steps are compiled for the share of the batch that one
+    replica gets. That takes seconds for nano models and minutes for large ones.
 
     Args:
         recipe: `Recipe`.
@@ -57,31 +60,37 @@ def examine(recipe, replicas=8):
         List of `Finding`, errors first; empty if there is nothing to say.
 
     Raises:
-        ValueError: the data or the recipe are not as they must be, or the backend is PyTorch.
+        ValueError: one of these:
+
+            - The data or the recipe are not as they must be.
+            - The batches of this kind of training have many shapes.
+            - The backend is PyTorch.
     """
     _check_backend()
-    if recipe.model.architecture not in ("vit", "bit"):
+    task = task_of(recipe)
+    if not task.one_shape:
         raise ValueError(explain(
-            "only recipes of image classifiers can be examined",
-            architecture=recipe.model.architecture, fix="pass a recipe of a vit or a bit"))
-    settings = recipe.train
-    keras.utils.set_random_seed(settings.seed)
-    training, validation = classifier.load(recipe)
-    findings, batch_size = _check_size(settings.batch_size, replicas)
+            "only recipes whose batches all have one shape can be examined",
+            architecture=recipe.model.architecture, fix="pass a recipe of an image classifier"))
+    keras.utils.set_random_seed(recipe.train.seed)
+    training, validation = task.load(recipe)
+    findings, batch_size = _check_size(recipe.train.batch_size, replicas)
+    settings = recipe.train.model_copy(update={"batch_size": batch_size})
+    recipe = recipe.model_copy(update={"train": settings})
     if isinstance(training, StoredImages):
         findings.append(Finding(
             "the images are decoded by the hosts whenever they are read", "data.source",
             "watch examples_per_s; a set that fits in memory is decoded once", "note"))
     share = (0, replicas)
-    batches = Batches(training, batch_size, recipe.data.augment, settings.seed, share=share)
-    model = classifier.build(recipe, training)
-    classifier.compile_model(model, settings, batches.steps_per_epoch * settings.epochs)
-    classifier.build_state(model, batches[0])
+    batches = task.batches(recipe, training, share=share)
+    model = task.build(recipe, training)
+    task.compile_model(model, settings, batches.steps_per_epoch * settings.epochs)
+    task.build_state(model, batches[0])
     findings += check_batches(batches)
     findings += check_step(model, batches[0])
     findings += check_padding(model)
     if validation is not None:
-        batches = Batches(validation, batch_size, share=share)
+        batches = task.batches(recipe, validation, training=False, share=share)
         known = {finding.what for finding in findings}
         findings += [
             finding for finding in check_batches(batches, "validation batch")
@@ -89,11 +98,11 @@ def examine(recipe, replicas=8):
     return sorted(findings, key=lambda finding: finding.severity != "error")
 
 
-def check_batches(batches, name="batch"):
+def check_batches(batches: keras.utils.PyDataset, name: str = "batch") -> list[Finding]:
     """Compares shapes and dtypes of batches over an epoch with those of the first.
 
     Args:
-        batches: `data.batches.Batches`. Up to `LOOKED_AT` are made, spread evenly, the last among
+        batches: As of `Task.batches`. Up to `LOOKED_AT` are made, spread evenly, the last among
             them.
         name: What to call one in the findings.
 
@@ -113,7 +122,7 @@ def check_batches(batches, name="batch"):
     return []
 
 
-def check_padding(model):
+def check_padding(model: keras.Model) -> list[Finding]:
     """Notes the share of the matrices of a model that a TPU fills with zeros.
 
     Args:
@@ -132,16 +141,16 @@ def check_padding(model):
         return []
     return [Finding(
         f"{share:.0%} of the matrices are padding up to tiles of {TILE[0]}×{TILE[1]}",
-        _some(sorted(padding, key=padding.get, reverse=True)),
+        _some(sorted(padding, key=padding.__getitem__, reverse=True)),
         "prefer widths that are multiples of 128", "note")]
 
 
-def check_step(model, batch, training=True):
+def check_step(model: keras.Model, batch: tuple, training: bool = True) -> list[Finding]:
     """Compiles one step of a model with XLA, and looks at every op in it.
 
     Args:
         model: `keras.Model`, compiled and built, optimizer included.
-        batch: What one replica gets: inputs, targets, weights, as NumPy arrays.
+        batch: What one replica gets: inputs, targets and weights as NumPy arrays.
         training: Whether it is the training step, else the validation step.
 
     Returns:
@@ -163,14 +172,14 @@ def check_step(model, batch, training=True):
     return findings
 
 
-def _check_backend():
+def _check_backend() -> None:
     backend = keras.backend.backend()
     if backend not in ("tensorflow", "jax"):
         raise ValueError(explain("steps are compiled with XLA on TensorFlow or JAX",
                                  backend=backend, fix="pass --backend tensorflow or --backend jax"))
 
 
-def _check_size(batch_size, replicas):
+def _check_size(batch_size: int, replicas: int) -> tuple[list[Finding], int]:
     """Findings about the batch size, and one that the replicas divide."""
     fitting = max(round(batch_size / replicas), 1) * replicas
     if fitting != batch_size:
@@ -185,18 +194,18 @@ def _check_size(batch_size, replicas):
     return [], fitting
 
 
-def _tiled(shape):
+def _tiled(shape: collections.abc.Sequence[int]) -> int:
     """Numbers that an array takes as a matrix in tiles, in the arrangement that takes fewest."""
     cuts = [(math.prod(shape[:cut]), math.prod(shape[cut:])) for cut in range(1, len(shape))]
     return min(math.prod(-(-side // tile) * tile for side, tile in zip(sides, tiles, strict=True))
                for sides in cuts for tiles in (TILE, TILE[::-1]))
 
 
-def _signature(batch):
+def _signature(batch: tuple) -> str:
     return ", ".join(f"{array.dtype}{list(array.shape)}" for array in batch)
 
 
-def _ops(nodes):
+def _ops(nodes: list[traced.Node]) -> collections.abc.Iterator[Finding]:
     for kind in dict.fromkeys(node.kind for node in nodes if not node.compiles):
         yield Finding(
             f"{kind} runs on the host and does not compile with XLA",
@@ -209,7 +218,7 @@ def _ops(nodes):
             "keep every position and mask it, with keras.ops.where(mask, x, 0.0)")
 
 
-def _dtypes(nodes):
+def _dtypes(nodes: list[traced.Node]) -> collections.abc.Iterator[Finding]:
     for dtype, why, fix in (
             ("float64", "which TPUs imitate slowly or refuse", "cast to float32"),
             ("float16", "where TPUs multiply bfloat16", "use model.dtype=mixed_bfloat16")):
@@ -218,7 +227,7 @@ def _dtypes(nodes):
             yield Finding(f"numbers are {dtype}, {why}", _some(places), fix)
 
 
-def _some(places):
+def _some(places: collections.abc.Iterable[str]) -> str:
     """The first few of many places."""
     places = list(dict.fromkeys(places))
     more = f" and {len(places) - NAMED} more" if len(places) > NAMED else ""

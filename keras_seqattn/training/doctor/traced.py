@@ -1,10 +1,15 @@
 """One training or validation step as TensorFlow or JAX traces it: its ops, and its compilation."""
 
+import collections.abc
 import re
 import typing
 
 import keras
 
+from keras_seqattn import borrowed
+from keras_seqattn.training.doctor import loans
+
+Frames: typing.TypeAlias = collections.abc.Iterable[tuple[str, int]]
 LIBRARIES = re.compile(r"-packages/(tensorflow|keras|jax|jaxlib|optree)/")
 
 
@@ -22,18 +27,21 @@ class Node(typing.NamedTuple):
 
     kind: str
     place: str
-    takes: frozenset
-    makes: frozenset
+    takes: frozenset[str]
+    makes: frozenset[str]
     compiles: bool
     static: bool
 
 
-def trace(model, batch, training):
+Traced: typing.TypeAlias = tuple[list[Node], collections.abc.Callable[[], str | None]]
+
+
+def trace(model: keras.Model, batch: tuple, training: bool) -> Traced:
     """Traces a step; no number is computed.
 
     Args:
         model: `keras.Model`, compiled and built, optimizer included.
-        batch: Inputs, targets, weights, as NumPy arrays.
+        batch: Inputs, targets and weights, as NumPy arrays.
         training: Whether it is the training step, else the validation step.
 
     Returns:
@@ -43,16 +51,15 @@ def trace(model, batch, training):
     return (_jax if keras.backend.backend() == "jax" else _tensorflow)(model, batch, training)
 
 
-def _tensorflow(model, batch, training):
+def _tensorflow(model: keras.Model, batch: tuple, training: bool) -> Traced:
     import tensorflow as tf
-    from tensorflow.python.util import pywrap_xla_ops
 
     step = tf.function(model.train_step if training else model.test_step, jit_compile=True,
                        autograph=False)
     batch = tuple(tf.convert_to_tensor(array) for array in batch)
     # Placeholders are the step's arguments; the axes of a broadcast fold away as its shapes do.
-    known = {*pywrap_xla_ops.get_cpu_kernel_names(), "Placeholder"}
-    names = {layer.name for layer in model._flatten_layers(include_self=False)}
+    known = {*loans.xla_kernels(), "Placeholder"}
+    names = {layer.name for layer in borrowed.all_layers(model) if layer is not model}
 
     def node(op):
         scopes = [re.sub(r"_\d+$", "", scope) for scope in op.name.split("/")]
@@ -71,27 +78,27 @@ def _tensorflow(model, batch, training):
             step.experimental_get_compiler_ir(batch)(stage="optimized_hlo")
         except (ValueError, tf.errors.OpError) as error:
             return str(error)
+        return None
 
     graph = step.get_concrete_function(batch).graph
     return [node(op) for op in _operations(graph)], compile_step
 
 
-def _open(tensor):
+def _open(tensor: typing.Any) -> bool:
     return tensor.dtype.name not in ("resource", "variant") and not tensor.shape.is_fully_defined()
 
 
-def _operations(graph):
+def _operations(graph: typing.Any) -> collections.abc.Iterator[typing.Any]:
     """Every op of a graph, and of the functions that loops and branches in it call."""
     yield from graph.get_operations()
-    for function in graph._functions.values():
+    for function in loans.functions_of(graph):
         yield from _operations(function.graph)
 
 
-def _jax(model, batch, training):
+def _jax(model: keras.Model, batch: tuple, training: bool) -> Traced:
     import jax
 
-    state = model._get_jax_state(trainable_variables=True, non_trainable_variables=True,
-                                 optimizer_variables=training, metrics_variables=True)
+    state = borrowed.jax_state(model, training)
     step = jax.jit(model.train_step if training else model.test_step).trace(state, batch)
 
     def node(equation):
@@ -109,11 +116,12 @@ def _jax(model, batch, training):
             step.lower().compile()
         except (ValueError, NotImplementedError, jax.errors.JaxRuntimeError) as error:
             return str(error)
+        return None
 
     return [node(equation) for equation in _equations(step.jaxpr.jaxpr)], compile_step
 
 
-def _equations(jaxpr):
+def _equations(jaxpr: typing.Any) -> collections.abc.Iterator[typing.Any]:
     """Every equation of a jaxpr, and of those that loops, branches and functions in it call."""
     for equation in jaxpr.eqns:
         yield equation
@@ -123,7 +131,7 @@ def _equations(jaxpr):
                 yield from _equations(inner)
 
 
-def _line(frames):
+def _line(frames: Frames) -> str:
     """The innermost line, among pairs from outside in, that is not a library's own."""
     own = [f"{name}:{line}" for name, line in frames if not LIBRARIES.search(name)]
     return f" ({own[-1]})" if own else ""

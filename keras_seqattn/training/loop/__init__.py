@@ -1,1 +1,1 @@
-"""The training itself: `model.fit`, step by step, over interruptions."""
+"""The training itself: `model.fit`, step by step and over interruptions."""

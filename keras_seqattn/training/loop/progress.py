@@ -1,13 +1,17 @@
 """What a training says while it runs: a bar on a terminal, a line per epoch elsewhere."""
 
+import collections.abc
 import contextlib
 import sys
+import typing
 
 import keras
 
+from keras_seqattn.training.run_folder.states import Position
+
 
 class Progress(keras.callbacks.Callback):
-    """Shows steps, loss, images per second and the time left.
+    """Shows steps, loss, examples per second and the time left.
 
     Args:
         position: `states.Position`.
@@ -17,17 +21,18 @@ class Progress(keras.callbacks.Callback):
         shown: Whether to show anything.
     """
 
-    def __init__(self, position, steps_per_epoch, epochs, batch_size, shown=True):
+    def __init__(self, position: Position, steps_per_epoch: int, epochs: int, batch_size: int,
+                 shown: bool = True):
         super().__init__()
         self._position = position
         self._steps_per_epoch = steps_per_epoch
         self._epochs = epochs
         self._batch_size = batch_size
         self._shown = shown
-        self._bar = self._task = None
+        self._bar: typing.Any = None  # of rich
 
     @contextlib.contextmanager
-    def running(self):
+    def running(self) -> collections.abc.Iterator[None]:
         """Shows the bar as long as the block runs, if there is a terminal and `rich`."""
         with contextlib.ExitStack() as stack:
             if self._shown and sys.stdout.isatty():
@@ -38,20 +43,20 @@ class Progress(keras.callbacks.Callback):
                         completed=self._done())
             yield
 
-    def _done(self):
+    def _done(self) -> int:
         return self._position.epoch * self._steps_per_epoch + self._position.step
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, typing.Any]) -> None:
         if self._bar is None:
             return
         speed = self._bar.tasks[0].speed
-        images = "" if speed is None else f"{speed * self._batch_size:,.0f} images/s"
+        examples = "" if speed is None else f"{speed * self._batch_size:,.0f} examples/s"
         self._bar.update(
-            self._task, completed=self._done(), speed=images,
+            self._task, completed=self._done(), speed=examples,
             description=f"epoch {self._position.epoch + 1}/{self._epochs} "
                         f"loss {float(logs['loss']):.4f}")
 
-    def epoch_done(self):
+    def epoch_done(self) -> None:
         """Tells the results of the epoch that was finished last."""
         if self._shown:
             last = {name: values[-1] for name, values in self._position.history.items()}
@@ -59,7 +64,7 @@ class Progress(keras.callbacks.Callback):
             print(f"epoch {self._position.epoch}/{self._epochs}  {shown}", flush=True)
 
 
-def _bar():
+def _bar() -> typing.Any:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     return Progress(TextColumn("{task.description}"), BarColumn(),

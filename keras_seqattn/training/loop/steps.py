@@ -1,13 +1,16 @@
-"""What happens between two steps of `model.fit`: counting, saving, and stopping in time."""
+"""What happens between two steps of `model.fit`: counting, saving and stopping in time."""
 
 import math
+import os
 import time
+import typing
 
 import keras
 import numpy as np
 
 from keras_seqattn.errors import explain
-from keras_seqattn.training.devices.preemption import Preempted
+from keras_seqattn.training.devices.preemption import Preempted, Preemption
+from keras_seqattn.training.devices.strategy import Strategy
 from keras_seqattn.training.run_folder import states
 
 
@@ -15,17 +18,19 @@ class Steps(keras.callbacks.Callback):
     """Keeps the position of a training, writes its states and stops what went wrong.
 
     Args:
-        position: `states.Position`; counted on in place.
+        position: `states.Position`, which is counted on in place.
         folder: Folder of the states.
         every: Steps between two states.
         steps_per_epoch: Steps of a whole epoch.
         preemption: `Preemption`.
         strategy: `Strategy`; its chief writes.
-        metrics: Running metrics of a started epoch, as `gather` names them; put back when the
-            epoch goes on.
+        metrics: Running metrics of a started epoch, as `gather` names them, or `None`. They are
+            put back when the epoch goes on.
     """
 
-    def __init__(self, position, folder, every, steps_per_epoch, preemption, strategy, metrics):
+    def __init__(self, position: states.Position, folder: os.PathLike | str, every: int,
+                 steps_per_epoch: int, preemption: Preemption, strategy: Strategy,
+                 metrics: dict[str, np.ndarray] | None):
         super().__init__()
         self._position = position
         self._folder = folder
@@ -35,13 +40,13 @@ class Steps(keras.callbacks.Callback):
         self._strategy = strategy
         self._metrics = metrics
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         if self._metrics is not None and "metrics/0" in self._metrics:  # Keras has just reset them
             states.restore(self.model, self._metrics, ("metrics",))
             self._metrics = None
         self._since = time.perf_counter()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, typing.Any]) -> None:
         position = self._position
         position.step += 1
         if not math.isfinite(float(logs["loss"])):
@@ -54,18 +59,18 @@ class Steps(keras.callbacks.Callback):
         if position.step % self._every == 0 and position.step < self._steps_per_epoch:
             self.save()
 
-    def tick(self):
+    def tick(self) -> None:
         """Adds the time since the last call to the position."""
         now = time.perf_counter()
         self._position.seconds += now - self._since
         self._since = now
 
-    def save(self, alone=False):
+    def save(self, alone: bool = False) -> None:
         """Writes a state, unless a number in it is not finite.
 
         Args:
-            alone: Whether the other processes do not save now. The running metrics of the epoch
-                are then left out, and this process writes even if it is not the chief.
+            alone: Whether the other processes do not save now. Then this process writes even if
+                it is not the chief, and the running metrics of the epoch are left out.
 
         Raises:
             ValueError: a weight is not finite, or the state cannot be written.
@@ -79,7 +84,7 @@ class Steps(keras.callbacks.Callback):
         if self._strategy.is_chief or apart:
             states.write(self._folder, self._position, arrays)
 
-    def _stop_not_finite(self, what):
+    def _stop_not_finite(self, what: str) -> typing.NoReturn:
         step = self._position.epoch * self._steps_per_epoch + self._position.step
         raise ValueError(explain(
             "loss and weights must stay finite; the last checkpoint, from before, is kept",

@@ -1,23 +1,33 @@
 """The optimizers: steps that do not depend on how a batch is divided among devices."""
 
+import collections.abc
 import contextlib
+import typing
 
 import keras
 from keras import ops
 
+from keras_seqattn import borrowed
+from keras_seqattn.shapes import Tensor
 from keras_seqattn.training.optimizer import schedules
-from keras_seqattn.training.tasks import transfer
+from keras_seqattn.training.optimizer.layer_rates import rate_shares
 
 # Names of the weights that decay would only harm: they do not multiply features.
 UNDECAYED = {"bias", "gamma", "beta", "embeddings", "token"}
+ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
+Rate: typing.TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
 
-class _Whole:
+@borrowed.overrides("_apply_weight_decay", "_clip_gradients",
+                    *["_all_reduce_sum_gradients"] * ON_TENSORFLOW)
+class _Whole(keras.optimizers.Optimizer):
     """Clips, decays and scales whole gradients, and keeps averages beside the weights.
 
-    Under `tf.distribute`, Keras clips each replica's part of the gradient; here the whole gradient
-    is clipped, so one device and many take the same step. Averages of the weights (`use_ema`) stay
-    beside them: training never overwrites the weights with their averages.
+    Under `tf.distribute`, Keras clips each replica's part of the gradient. Here the whole gradient
+    is clipped, so that one device and many take the same step.
+
+    Averages of the weights (`use_ema`) stay beside them: training never overwrites the weights
+    with their averages.
     """
 
     def __init__(self, *, clip_norm, clip_all, decayed, shares, **kwargs):
@@ -37,8 +47,8 @@ class _Whole:
         """Leaves to `update_step` what Keras does ahead of it, at one rate for all weights."""
 
     def _clip_gradients(self, gradients):
-        whole = keras.backend.backend() != "tensorflow"  # there they are so after the reduction
-        return self._clip_together(gradients) if whole else gradients
+        # On TensorFlow the gradients are whole only after the reduction.
+        return gradients if ON_TENSORFLOW else self._clip_together(gradients)
 
     def _all_reduce_sum_gradients(self, pairs):
         gradients, variables = zip(*super()._all_reduce_sum_gradients(pairs), strict=True)
@@ -65,19 +75,7 @@ class _Whole:
         super().update_step(gradient, variable, learning_rate)
 
     def finalize_variable_values(self, var_list):
-        """Keeps the weights as they are; `fit` asks for the averages when it wants them."""
-
-    @contextlib.contextmanager
-    def averaged(self):
-        """Puts the averages of the weights in their place as long as the block runs."""
-        variables = self._trainable_variables
-        own = [ops.convert_to_numpy(variable) for variable in variables]
-        averages = [ops.convert_to_numpy(each) for each in self._model_variables_moving_average]
-        _assign(variables, averages)
-        try:
-            yield
-        finally:
-            _assign(variables, own)
+        """Keeps the weights as they are; `averaged` gives the averages to who wants them."""
 
     def get_config(self):
         return {
@@ -99,15 +97,21 @@ class AdamW(_Whole, keras.optimizers.AdamW):
         clip_norm: Largest norm of the gradient of each weight. `None` does not clip.
         clip_all: Largest norm of all gradients together. `None` does not clip.
         decayed: Paths of the weights that decay. `None` means all.
-        shares: Path of a weight to the share of the learning rate, and of the decay, that it gets;
-            1 where there is none.
+        shares: Path of a weight to its share of the learning rate and of the decay. Weights that
+            are not named have the share 1.
 
-    Paper: Loshchilov & Hutter 2019, algorithm 2; layer-wise rates: Bao et al. 2022, "BEiT",
-    appendix H; averages: Polyak & Juditsky 1992.
+    Papers:
+
+    - Loshchilov & Hutter 2019, algorithm 2.
+    - Layer-wise rates are those of Bao et al. 2022, "BEiT", appendix H.
+    - Averages are those of Polyak & Juditsky 1992.
     """
 
-    def __init__(self, learning_rate=1e-3, weight_decay=0.0, clip_norm=None, clip_all=None,
-                 decayed=None, shares=None, name="adamw", **kwargs):
+    def __init__(self, learning_rate: Rate = 1e-3, weight_decay: float = 0.0,
+                 clip_norm: float | None = None, clip_all: float | None = None,
+                 decayed: collections.abc.Iterable[str] | None = None,
+                 shares: collections.abc.Mapping[str, float] | None = None, name: str = "adamw",
+                 **kwargs: typing.Any):
         super().__init__(learning_rate=learning_rate, weight_decay=weight_decay, name=name,
                          clip_norm=clip_norm, clip_all=clip_all, decayed=decayed, shares=shares,
                          **kwargs)
@@ -139,14 +143,21 @@ class SGD(_Whole, _Momentum):
     -1.25
     """
 
-    def __init__(self, learning_rate=1e-2, momentum=0.9, weight_decay=0.0, clip_norm=None,
-                 clip_all=None, decayed=None, shares=None, name="sgd", **kwargs):
+    def __init__(self, learning_rate: Rate = 1e-2, momentum: float = 0.9,
+                 weight_decay: float = 0.0, clip_norm: float | None = None,
+                 clip_all: float | None = None,
+                 decayed: collections.abc.Iterable[str] | None = None,
+                 shares: collections.abc.Mapping[str, float] | None = None, name: str = "sgd",
+                 **kwargs: typing.Any):
         super().__init__(learning_rate=learning_rate, momentum=momentum,
                          weight_decay=weight_decay, name=name, clip_norm=clip_norm,
                          clip_all=clip_all, decayed=decayed, shares=shares, **kwargs)
 
 
-def make(model, settings, num_steps):
+OPTIMIZERS: dict[str, type[AdamW] | type[SGD]] = {"adamw": AdamW, "sgd": SGD}
+
+
+def make(model: keras.Model, settings: typing.Any, num_steps: int) -> AdamW | SGD:
     """Makes the optimizer of a recipe.
 
     Args:
@@ -160,23 +171,35 @@ def make(model, settings, num_steps):
     own = ({"beta_2": settings.beta_2} if settings.optimizer == "adamw"
            else {"momentum": settings.momentum})
     return OPTIMIZERS[settings.optimizer](
-        schedules.make(settings, num_steps), weight_decay=settings.weight_decay,
+        learning_rate=schedules.make(settings, num_steps), weight_decay=settings.weight_decay,
         clip_norm=settings.clip_norm, clip_all=settings.clip_all,
         decayed=[w.path for w in model.trainable_weights if w.name not in UNDECAYED],
-        shares=transfer.rate_shares(model, settings.layer_decay),
+        shares=rate_shares(model, settings.layer_decay),
         gradient_accumulation_steps=settings.accumulate,
         use_ema=settings.average is not None, ema_momentum=settings.average or 0.0, **own)
 
 
-OPTIMIZERS = {"adamw": AdamW, "sgd": SGD}
+@contextlib.contextmanager
+def averaged(model: keras.Model) -> collections.abc.Iterator[None]:
+    """Puts the averages of the weights in their place as long as the block runs.
 
-
-def averaged(model):
-    """Context in which a compiled model holds the averages of its weights."""
+    Args:
+        model: `keras.Model`, compiled with an optimizer that keeps averages (`use_ema`).
+    """
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # under loss scaling
-    return optimizer.averaged()
+    weights = model.trainable_weights
+    own = _values(weights)
+    _assign(weights, _values(borrowed.averages_of(optimizer)))
+    try:
+        yield
+    finally:
+        _assign(weights, own)
 
 
-def _assign(variables, values):
+def _values(variables: list[Tensor]) -> list[Tensor]:
+    return [ops.convert_to_numpy(variable) for variable in variables]
+
+
+def _assign(variables: list[Tensor], values: list[Tensor]) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -1,7 +1,12 @@
 """How the learning rate changes from step to step."""
 
+import collections.abc
+import typing
+
 import keras
 from keras import ops
+
+from keras_seqattn.shapes import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
@@ -9,7 +14,7 @@ class InverseSqrt(keras.optimizers.schedules.LearningRateSchedule):
     """Rises in a line to its peak, then falls with one over the square root of the step.
 
     Args:
-        peak: Learning rate at its highest, per step; the paper's is `(D · warmup_steps)^-0.5`.
+        peak: Learning rate at its highest, per step. The paper's is `(D · warmup_steps)^-0.5`.
         warmup_steps: Steps until then.
 
     >>> rate = InverseSqrt(0.5, warmup_steps=4)
@@ -19,17 +24,17 @@ class InverseSqrt(keras.optimizers.schedules.LearningRateSchedule):
     Paper: Vaswani et al. 2017, section 5.3, equation 3.
     """
 
-    def __init__(self, peak, warmup_steps):
+    def __init__(self, peak: float, warmup_steps: int):
         super().__init__()
         self.peak = peak
         self.warmup_steps = warmup_steps
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         step = ops.cast(step, "float32") + 1.0
         warmup_steps = float(max(self.warmup_steps, 1))
         return self.peak * ops.minimum(step / warmup_steps, ops.sqrt(warmup_steps / step))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         return {"peak": self.peak, "warmup_steps": self.warmup_steps}
 
 
@@ -49,13 +54,13 @@ class Staircase(keras.optimizers.schedules.LearningRateSchedule):
     Paper: Kolesnikov et al. 2020, "Big Transfer", section 3.3.
     """
 
-    def __init__(self, peak, warmup_steps, drops):
+    def __init__(self, peak: float, warmup_steps: int, drops: collections.abc.Iterable[int]):
         super().__init__()
         self.peak = peak
         self.warmup_steps = warmup_steps
         self.drops = tuple(drops)
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         step = ops.cast(step, "float32")
         rate = self.peak * ops.minimum(step / float(max(self.warmup_steps, 1)), 1.0)
         if not self.warmup_steps:
@@ -64,17 +69,18 @@ class Staircase(keras.optimizers.schedules.LearningRateSchedule):
             rate = ops.where(step < drop, rate, rate / 10.0)
         return rate
 
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         return {"peak": self.peak, "warmup_steps": self.warmup_steps, "drops": self.drops}
 
 
-def make(settings, num_steps):
+def make(settings: typing.Any, num_steps: int
+         ) -> keras.optimizers.schedules.LearningRateSchedule:
     """Makes the schedule of a recipe.
 
     Args:
         settings: The recipe's `TrainSection`.
-        num_steps: Steps of the whole training: the learning rate rises for their first `warmup`
-            share and then falls as `schedule` says.
+        num_steps: Steps of the whole training. The rate rises during their first `warmup` share
+            and then falls as `schedule` says.
 
     Returns:
         `keras.optimizers.schedules.LearningRateSchedule`.

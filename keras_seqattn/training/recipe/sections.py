@@ -2,37 +2,45 @@
 
 import typing
 
+import keras
 import pydantic
 
 from keras_seqattn import models
 from keras_seqattn.data.augment import AUGMENTATIONS, MIXING
+from keras_seqattn.errors import explain
 from keras_seqattn.models.big_transfer import SIZES as BIT_SIZES
 from keras_seqattn.models.encoder_decoder import SIZES as TRANSFORMER_SIZES
 from keras_seqattn.models.vision_transformer import POSITIONS, SIZES, STEMS
+from keras_seqattn.training.recipe.fields import (
+    Dtype,
+    ModelSection,
+    NotNegative,
+    OneOf,
+    Section,
+    Share,
+    Sides,
+)
 from keras_seqattn.training.tasks import transfer
-
-Share = typing.Annotated[float, pydantic.Field(ge=0, lt=1)]
-
-
-class Section(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+from keras_seqattn.training.tasks.rematerialisation import rematerialise
 
 
-class ViTSection(Section):
-    """Which model: the arguments of `models.vit`, but for the classes, which the data tells.
+class ViTSection(ModelSection):
+    """Which model: the arguments of `models.vit`, but for the classes, which the data tell.
 
-    `rematerialise` computes activations again for the gradient in place of keeping them: less
-    memory for long sequences, about a third more time. It goes without dropout, whose masks the
-    second computation would draw anew.
+    With `rematerialise` activations are computed again for the gradient in place of being kept.
+    Long sequences then take less memory and about a third more time. Dropout must be 0, since the
+    second computation would draw its masks anew.
     """
 
+    IN_CARD = frozenset({"size", "image_shape"})
+
     architecture: typing.Literal["vit"] = "vit"
-    size: typing.Literal[tuple(SIZES)]
+    size: typing.Annotated[str, OneOf(SIZES)]
     patch_size: pydantic.PositiveInt = 16
-    stem: typing.Literal[tuple(STEMS)] = "patch"
-    image_shape: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt]
+    stem: typing.Annotated[str, OneOf(STEMS)] = "patch"
+    image_shape: Sides
     pooling: typing.Literal["token", "mean", "map"] = "token"
-    position: typing.Literal[POSITIONS] = "learned"
+    position: typing.Annotated[str, OneOf(POSITIONS)] = "learned"
     dropout: Share = 0.0
     attention_dropout: Share = 0.0
     drop_path: Share = 0.0
@@ -43,73 +51,92 @@ class ViTSection(Section):
     num_registers: pydantic.NonNegativeInt = 0
     layer_scale: pydantic.PositiveFloat | None = None
     locality: bool = False
-    dtype: typing.Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    dtype: Dtype = "float32"
     rematerialise: bool = False
 
-    def build(self, num_classes, **others):
-        """Builds the model with fresh weights."""
+    def build(self, num_outputs: int, seed: int | None = None, **others: typing.Any
+              ) -> keras.Model:
         arguments = self.model_dump(exclude={"architecture", "rematerialise"})
-        return models.vit(
-            **arguments, num_classes=num_classes, name=self.architecture, **others)
+        model = models.vit(**arguments, num_classes=num_outputs, name=self.architecture, seed=seed,
+                           **others)
+        if self.rematerialise:
+            rematerialise(model)
+        return model
 
 
-class BiTSection(Section):
-    """Which model: the arguments of `models.bit`, but for the classes, which the data tells."""
+class BiTSection(ModelSection):
+    """Which model: the arguments of `models.bit`, but for the classes, which the data tell."""
+
+    IN_CARD = frozenset({"size", "image_shape"})
 
     architecture: typing.Literal["bit"]
-    size: typing.Literal[tuple(BIT_SIZES)]
-    image_shape: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt]
+    size: typing.Annotated[str, OneOf(BIT_SIZES)]
+    image_shape: Sides
     num_layers: typing.Annotated[tuple[pydantic.PositiveInt, ...],
                                  pydantic.Field(min_length=1)] | None = None
     width: pydantic.PositiveInt | None = None
     num_groups: pydantic.PositiveInt = 32
-    dtype: typing.Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    dtype: Dtype = "float32"
 
-    def build(self, num_classes, seed=None, **others):
-        """Builds the model with fresh weights; it has no dropout that a seed would draw."""
-        return models.bit(**self.model_dump(exclude={"architecture"}), num_classes=num_classes,
+    def build(self, num_outputs: int, seed: int | None = None, **others: typing.Any
+              ) -> keras.Model:
+        # A BiT has no dropout that a seed would draw.
+        return models.bit(**self.model_dump(exclude={"architecture"}), num_classes=num_outputs,
                           name=self.architecture, **others)
 
 
-class TrainedSection(Section):
-    """Which trained model goes on learning, at which image size, with a head of its own that starts
-    at zero (Dosovitskiy et al. 2021, appendix B.1.1).
+class TrainedSection(ModelSection):
+    """Which trained model goes on learning, and at which image size.
 
-    `weights` is as for `models.load`, and `sha256` the hash that it must have, if given.
+    `weights` is as for `models.load`, and `sha256` the hash that the weights must have, if given.
+    The head is new and starts at zero (Dosovitskiy et al. 2021, appendix B.1.1).
     """
+
+    IN_CARD = frozenset({"weights", "sha256", "image_shape"})
 
     architecture: typing.Literal["trained"]
     weights: str
     sha256: str | None = None
-    image_shape: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt]
+    image_shape: Sides
     rematerialise: bool = False
 
-    def build(self, num_classes, seed=None):
-        """Builds the model from its weights."""
+    def build(self, num_outputs: int, seed: int | None = None, **others: typing.Any
+              ) -> keras.Model:
+        if others:
+            raise ValueError(explain(
+                "a trained model standardises its images as it has learned to",
+                architecture=self.architecture, given=sorted(others),
+                fix="leave `data.standardise` and `train.start` out"))
         trained = models.load(self.weights, self.sha256)
-        return transfer.with_head(transfer.at_size(trained, self.image_shape), num_classes)
+        model = transfer.with_head(transfer.at_size(trained, self.image_shape), num_outputs)
+        if self.rematerialise:
+            rematerialise(model)
+        return model
 
 
 class ImageSection(Section):
     """Which images: a source, the share of its train split kept for validation, augmentation.
 
-    With `standardise` the model brings each channel to mean 0 and deviation 1 over the training
-    images by itself; what enters it stays in `[-1, 1]`. `validation: split` takes the source's own
-    validation split, `split: train+validation` trains on that too.
+    - With `standardise` the model brings each channel to mean 0 and deviation 1 over the training
+      images by itself. What enters the model stays in `[-1, 1]`.
+    - `validation: split` takes the source's own validation split.
+    - `split: train+validation` trains on the validation split too.
     """
 
     source: str
     split: typing.Literal["train", "train+validation"] = "train"
     standardise: bool = False
     validation: Share | typing.Literal["split"] = 0.1
-    augment: tuple[typing.Literal[tuple(AUGMENTATIONS)], ...] = ()
+    augment: tuple[typing.Annotated[str, OneOf(AUGMENTATIONS)], ...] = ()
 
 
-class TransformerSection(Section):
+class TransformerSection(ModelSection):
     """Which model: the arguments of `models.transformer`, but for the vocabulary."""
 
+    IN_CARD = frozenset({"architecture"})
+
     architecture: typing.Literal["transformer"]
-    size: typing.Literal[tuple(TRANSFORMER_SIZES)]
+    size: typing.Annotated[str, OneOf(TRANSFORMER_SIZES)]
     max_length: pydantic.PositiveInt = 128
     num_layers: pydantic.PositiveInt | None = None
     num_decoder_layers: pydantic.PositiveInt | None = None
@@ -121,14 +148,16 @@ class TransformerSection(Section):
     dropout: Share = 0.1
     attention_dropout: Share = 0.0
 
-    def build(self, vocab_size, **others):
-        """Builds the model with fresh weights."""
+    def build(self, num_outputs: int, seed: int | None = None, **others: typing.Any
+              ) -> keras.Model:
         return models.transformer(**self.model_dump(exclude={"architecture"}),
-                                  vocab_size=vocab_size, **others)
+                                  vocab_size=num_outputs, seed=seed, **others)
 
 
-class Seq2SeqSection(Section):
+class Seq2SeqSection(ModelSection):
     """Which model: the arguments of `models.seq2seq`, but for the vocabulary."""
+
+    IN_CARD = frozenset({"architecture"})
 
     architecture: typing.Literal["seq2seq"]
     max_length: pydantic.PositiveInt = 128
@@ -137,18 +166,20 @@ class Seq2SeqSection(Section):
     num_layers: pydantic.PositiveInt = 1
     dropout: Share = 0.1
 
-    def build(self, vocab_size, **others):
-        """Builds the model with fresh weights."""
+    def build(self, num_outputs: int, seed: int | None = None, **others: typing.Any
+              ) -> keras.Model:
         return models.seq2seq(**self.model_dump(exclude={"architecture"}),
-                              vocab_size=vocab_size, **others)
+                              vocab_size=num_outputs, seed=seed, **others)
 
 
-class CaptionerSection(Section):
+class CaptionerSection(ModelSection):
     """Which model: the arguments of `models.captioner`, but for the vocabulary."""
 
+    IN_CARD = frozenset({"architecture", "encoder", "image_shape"})
+
     architecture: typing.Literal["captioner"]
-    encoder: typing.Literal[("conv", *SIZES)] = "conv"
-    image_shape: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt]
+    encoder: typing.Annotated[str, OneOf(("conv", *SIZES))] = "conv"
+    image_shape: Sides
     patch_size: pydantic.PositiveInt = 16
     max_length: pydantic.PositiveInt = 24
     embed_dim: pydantic.PositiveInt = 256
@@ -156,22 +187,22 @@ class CaptionerSection(Section):
     attention: bool = True
     attention_dim: pydantic.PositiveInt | None = None
     dropout: Share = 0.0
-    attention_penalty: typing.Annotated[float, pydantic.Field(ge=0)] = 0.0
+    attention_penalty: NotNegative = 0.0
     scheduled_sampling: Share = 0.0
 
-    def build(self, vocab_size, **others):
-        """Builds the model with fresh weights."""
+    def build(self, num_outputs: int, seed: int | None = None, **others: typing.Any
+              ) -> keras.Model:
         return models.captioner(**self.model_dump(exclude={"architecture"}),
-                                vocab_size=vocab_size, **others)
+                                vocab_size=num_outputs, seed=seed, **others)
 
 
 class CaptionSection(Section):
-    """Which captioned pictures: a source, the largest vocabulary, augmentation of each picture."""
+    """Which captioned pictures: a source and the largest vocabulary; each picture is augmented."""
 
     source: str
     vocab_size: pydantic.PositiveInt = 10_000
-    augment: tuple[typing.Literal[tuple(
-        name for name in AUGMENTATIONS if name not in MIXING)], ...] = ()
+    augment: tuple[typing.Annotated[str, OneOf(
+        [name for name in AUGMENTATIONS if name not in MIXING])], ...] = ()
 
 
 class PairSection(Section):

@@ -1,1 +1,1 @@
-"""What a run leaves on disk: states, log, curves, card."""
+"""What a run leaves on disk: states and log, curves and card."""

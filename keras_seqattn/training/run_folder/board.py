@@ -1,10 +1,14 @@
 """What TensorBoard shows of a training: curves, and pictures with what the model says of them."""
 
 import importlib.util
+import os
+import typing
 
+import keras
 import numpy as np
 
 from keras_seqattn.data.batches import scale
+from keras_seqattn.training.run_folder.states import Position
 
 SHOWN = 12
 
@@ -16,7 +20,7 @@ class Board:
         folder: Folder of the logs.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: os.PathLike | str):
         self._writer = None
         if importlib.util.find_spec("tensorboard") and importlib.util.find_spec("tensorflow"):
             import tensorflow as tf
@@ -24,13 +28,13 @@ class Board:
             self._summary = tf.summary
             self._writer = tf.summary.create_file_writer(str(folder))
 
-    def write(self, position, model, pictures):
+    def write(self, position: Position, model: keras.Model, pictures: typing.Any) -> None:
         """Writes the epoch that was finished last.
 
         Args:
             position: `states.Position`.
             model: `keras.Model`, whose answers are shown.
-            pictures: Examples to show, or `None`.
+            pictures: Images of classes to show, as of `data.load`, or `None`.
         """
         if self._writer is None:
             return
@@ -42,7 +46,7 @@ class Board:
         self._writer.flush()
 
 
-def _figure(model, validation):
+def _figure(model: keras.Model, validation: typing.Any) -> np.ndarray:
     """Draws the first validation images with their class and the model's answer, as pixels."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

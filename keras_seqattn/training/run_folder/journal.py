@@ -1,11 +1,14 @@
 """What a training leaves in its run folder beside the states."""
 
+import collections.abc
 import csv
 import difflib
 import importlib.util
 import json
+import os
 import platform
 import tempfile
+import typing
 from pathlib import Path
 
 import keras
@@ -16,9 +19,14 @@ import keras_seqattn
 from keras_seqattn.files import whole
 
 CARD = "card.toml"
+History: typing.TypeAlias = collections.abc.Mapping[str, collections.abc.Sequence[float]]
+
+if typing.TYPE_CHECKING:
+    import matplotlib.figure
+    import pydantic
 
 
-def save_model(model, path):
+def save_model(model: keras.Model, path: os.PathLike | str) -> None:
     """Writes a model without its optimizer, as any project can load it.
 
     Products of LoRA are added to the kernels they belong to, and nothing in it is frozen.
@@ -38,19 +46,19 @@ def save_model(model, path):
         bare.save(temporary)
 
 
-def write_recipe(recipe, out):
+def write_recipe(recipe: "pydantic.BaseModel", out: Path) -> None:
     """Writes `recipe.yaml`, with every field."""
     with whole(out / "recipe.yaml") as path:
         path.write_text(text_of(recipe), encoding="utf-8")
 
 
-def text_of(recipe):
-    """The recipe as YAML, with every field."""
+def text_of(recipe: "pydantic.BaseModel") -> str:
+    """Returns the recipe as YAML, with every field."""
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
 
 
-def diff(recipe, out):
-    """Lines in which a recipe differs from the one of a run folder; none if that has none."""
+def diff(recipe: "pydantic.BaseModel", out: Path) -> list[str]:
+    """Returns the lines in which a recipe differs from the one of a run folder, if that has one."""
     path = out / "recipe.yaml"
     if not path.is_file():
         return []
@@ -60,7 +68,7 @@ def diff(recipe, out):
     return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
 
 
-def write_log(history, out):
+def write_log(history: History, out: Path) -> None:
     """Writes `log.csv`, a row per epoch."""
     with whole(out / "log.csv") as path, open(path, "w", newline="") as file:
         writer = csv.writer(file)
@@ -69,14 +77,14 @@ def write_log(history, out):
                          enumerate(zip(*history.values(), strict=True), start=1))
 
 
-def write_curves(history, out):
+def write_curves(history: History, out: Path) -> None:
     """Draws the curves as `curves.png`, where Matplotlib is installed."""
     if importlib.util.find_spec("matplotlib"):
         with whole(out / "curves.png") as path:
             curves(history).savefig(path, dpi=120)
 
 
-def curves(history):
+def curves(history: History) -> "matplotlib.figure.Figure":
     """Draws loss and accuracy over the epochs, for training and validation."""
     from matplotlib.figure import Figure
 
@@ -92,8 +100,8 @@ def curves(history):
     return figure
 
 
-def versions():
-    """Name to version of what the numbers depend on."""
+def versions() -> dict[str, str]:
+    """Returns the versions of what the numbers depend on, by its name."""
     backend = keras.backend.backend()
     found = {"python": platform.python_version(), "keras_seqattn": keras_seqattn.__version__,
              "keras": keras.__version__, "numpy": np.__version__}
@@ -101,8 +109,8 @@ def versions():
     return {**found, backend: module.__version__}
 
 
-def write_card(out, **sections):
-    """Writes `card.toml`: what was trained, on what, with which result.
+def write_card(out: Path, **sections: collections.abc.Mapping[str, typing.Any]) -> None:
+    """Writes `card.toml`: what was trained on what, and with which result.
 
     Args:
         out: Folder.

@@ -1,11 +1,14 @@
 """States of a training on disk, whole or not at all, from which it goes on exactly."""
 
+import collections.abc
 import contextlib
 import dataclasses
 import json
 import os
 import pathlib
+import typing
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -13,6 +16,7 @@ from keras_seqattn.errors import explain
 from keras_seqattn.files import output_folder, whole
 
 KEPT = 2
+Arrays = dict[str, np.ndarray]
 PARTS = ("model", "optimizer", "metrics")
 
 
@@ -22,27 +26,29 @@ class Position:
 
     Attributes:
         epoch: Epochs that are finished, validation included.
-        step: Steps done in the epoch that is not.
+        step: Steps done in the epoch that is not finished.
         history: Name of each curve to its values, one per finished epoch.
-        best: Epoch of the lowest validation loss so far, counted from 0; -1 before the first.
+        best: Epoch of the lowest validation loss so far, counted from 0, and -1 before the first.
         seconds: Time spent training so far.
     """
 
     epoch: int = 0
     step: int = 0
-    history: dict = dataclasses.field(default_factory=dict)
+    history: dict[str, list[float]] = dataclasses.field(default_factory=dict)
     best: int = -1
     seconds: float = 0.0
 
 
-def gather(model, parts=PARTS):
+def gather(model: keras.Model, parts: collections.abc.Iterable[str] = PARTS) -> Arrays:
     """Copies every number a training depends on out of a compiled, built model.
 
     Args:
         model: `keras.Model`.
-        parts: Which of: `"model"`, its weights and the states of its random generators;
-            `"optimizer"`, moments, averages, step count, loss scale; `"metrics"`, the running
-            metrics of the epoch, which across processes needs all of them.
+        parts: Which of these:
+
+            - `"model"`: weights, and states of the random generators.
+            - `"optimizer"`: moments and averages, step count and loss scale.
+            - `"metrics"`: the running metrics of the epoch. Across processes each must take part.
 
     Returns:
         Name to NumPy array.
@@ -50,7 +56,8 @@ def gather(model, parts=PARTS):
     return {name: ops.convert_to_numpy(variable) for name, variable in _variables(model, parts)}
 
 
-def restore(model, arrays, parts=PARTS):
+def restore(model: keras.Model, arrays: Arrays, parts: collections.abc.Iterable[str] = PARTS
+            ) -> None:
     """Puts the numbers of `gather` back, bit for bit.
 
     Args:
@@ -59,7 +66,7 @@ def restore(model, arrays, parts=PARTS):
         parts: Which of them, as for `gather`.
 
     Raises:
-        ValueError: they belong to another model or optimizer.
+        ValueError: the arrays belong to another model or optimizer.
     """
     for name, variable in _variables(model, parts):
         if name not in arrays or arrays[name].shape != tuple(variable.shape):
@@ -71,18 +78,19 @@ def restore(model, arrays, parts=PARTS):
         variable.assign(arrays[name])
 
 
-def _variables(model, parts):
+def _variables(model: keras.Model, parts: collections.abc.Iterable[str]
+               ) -> list[tuple[str, keras.Variable]]:
     variables = {"model": model.variables, "optimizer": model.optimizer.variables,
                  "metrics": model.metrics_variables}
     return [(f"{part}/{index}", variable)
             for part in parts for index, variable in enumerate(variables[part])]
 
 
-def write(folder, position, arrays):
-    """Writes a state; the newest `KEPT` stay.
+def write(folder: os.PathLike | str, position: Position, arrays: Arrays) -> None:
+    """Writes a state; the newest `KEPT` states stay.
 
-    The file is an `.npz`, so that every array has a checksum. It is complete on the disk before it
-    gets its name, and the states before it are removed only then.
+    The file is an `.npz`, so that every array has a checksum. The file is complete on the disk
+    before it gets its name, and only then older states are removed.
 
     Args:
         folder: Folder of the states.
@@ -92,26 +100,27 @@ def write(folder, position, arrays):
     Raises:
         ValueError: the disk is full or the folder cannot be written. Older states stay.
     """
-    folder = output_folder(folder)
-    path = folder / f"state-{position.epoch:06d}-{position.step:09d}.npz"
-    text = json.dumps(dataclasses.asdict(position))
+    place = output_folder(folder)
+    path = place / f"state-{position.epoch:06d}-{position.step:09d}.npz"
+    # A damaged table of contents loses what comes last: what every reader misses.
+    stored: dict[str, typing.Any] = {
+        **arrays, "position": np.array(json.dumps(dataclasses.asdict(position)))}
     try:
         with whole(path) as temporary, open(temporary, "wb") as file:
-            # A damaged table of contents loses what comes last: what every reader misses.
-            np.savez(file, **arrays, position=np.array(text))
+            np.savez(file, **stored)
             file.flush()
             os.fsync(file.fileno())
-        _sync(folder)
+        _sync(place)
     except OSError as error:
         raise ValueError(explain(
             "the checkpoint must be written; the one before it is still there", file=str(path),
             error=error.strerror or str(error),
             fix="make room or mend the folder, then go on with --resume")) from error
-    for old in files(folder)[KEPT:]:
+    for old in files(place)[KEPT:]:
         old.unlink(missing_ok=True)
 
 
-def _sync(folder):
+def _sync(folder: pathlib.Path) -> None:
     """Makes the new name itself survive a power cut, where the system can."""
     with contextlib.suppress(PermissionError):  # Windows does not open folders
         handle = os.open(folder, os.O_RDONLY)
@@ -121,25 +130,28 @@ def _sync(folder):
             os.close(handle)
 
 
-def files(folder):
-    """The states in a folder, newest first."""
+def files(folder: os.PathLike | str) -> list[pathlib.Path]:
+    """Returns the states in a folder, newest first."""
     return sorted(pathlib.Path(folder).glob("state-*.npz"), reverse=True)
 
 
-def read(folder):
+def read(folder: os.PathLike | str) -> tuple[Position | None, Arrays | None, list[str]]:
     """Reads the newest state that is whole.
 
     Args:
         folder: Folder of the states.
 
     Returns:
-        `Position`, arrays, and the names of damaged files that were passed over; `None` in place
-        of the first two if there is no state at all.
+        Three items, of which the first two are `None` if there is no state at all:
+
+        - `Position`.
+        - Name to NumPy array.
+        - Names of damaged files that were passed over.
 
     Raises:
         ValueError: there are states, but every one is damaged.
     """
-    damaged = []
+    damaged: list[str] = []
     for path in files(folder):
         try:
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
@@ -151,6 +163,6 @@ def read(folder):
         return position, arrays, damaged
     if damaged:
         raise ValueError(explain(
-            "a checkpoint must be whole", folder=str(folder), damaged=damaged,
+            "one checkpoint at least must be whole", folder=str(folder), damaged=damaged,
             fix="start anew without --resume, in another folder"))
     return None, None, damaged

@@ -1,1 +1,1 @@
-"""How good a trained model is: BLEU, captions' scores, linear probes."""
+"""How good a trained model is: scores of what it writes, and linear probes."""

@@ -1,46 +1,47 @@
 """How near written captions and translations come to those of people: BLEU, ROUGE-L, CIDEr-D.
 
 Pure Python and sacrebleu. Every metric takes one hypothesis and a list of references for each item
-and returns `Scores`: one number for the data set and one for each item. Except for `bleu`, which
-has sacrebleu's tokenisers, words are what spaces separate: lower-case and strip punctuation first,
-in hypotheses and references alike.
+and returns `Scores`: one number for the data set and one for each item.
+
+Only `bleu` has tokenisers, which are sacrebleu's. For all others words are what spaces separate.
+Lower-case and strip punctuation first, in hypotheses and references alike.
 """
 
 import collections
 import math
 import statistics
-from typing import NamedTuple
+import typing
 
-from keras_seqattn.errors import explain
+from keras_seqattn.training.scores.sentences import Hypotheses, References, formed, ngrams, words
 
 _ORDERS = (1, 2, 3, 4)
 
 
-class Scores(NamedTuple):
+class Scores(typing.NamedTuple):
     """A metric's value for the data set and for each item.
 
     Args:
         corpus: Value for the data set.
         items: Value for each item, in order.
-        signature: How sacrebleu computed it, to be printed beside the value; else `None`.
+        signature: How sacrebleu computed the value, to be printed beside it; else `None`.
     """
 
     corpus: float
-    items: list
+    items: list[float]
     signature: str | None = None
 
 
-def bleu(hypotheses, references, **options):
-    """Computes BLEU in `[0, 100]` by sacrebleu, as translations are compared by.
+def bleu(hypotheses: Hypotheses, references: References, **options: typing.Any) -> Scores:
+    """Computes BLEU in `[0, 100]` by sacrebleu, by which translations are compared.
 
     Args:
         hypotheses: One sentence per item: a string, or a list of words.
         references: One list of sentences per item; `None` stands for a missing one.
-        **options: Arguments of `sacrebleu.BLEU`, such as `lowercase`, `tokenize`, `smooth_method`
-            and `max_ngram_order`. With `tokenize="none"` the sentences are taken as tokenised.
+        **options: Arguments of `sacrebleu.BLEU`, such as `lowercase` or `tokenize`. With
+            `tokenize="none"` the sentences are taken as tokenised.
 
     Returns:
-        `Scores`; items are smoothed and skip orders of which they have no n-gram.
+        `Scores`. Items are smoothed, and skip orders of which they have no n-gram.
 
     Raises:
         ValueError: numbers of hypotheses and references differ, or are 0; an item has no reference.
@@ -51,30 +52,33 @@ def bleu(hypotheses, references, **options):
     """
     from sacrebleu import BLEU
 
-    hypotheses, references = _words(hypotheses, references, lambda text: text)
+    texts, known = formed(hypotheses, references, lambda text: text)
     if options.get("tokenize") == "none":
         options.setdefault("force", True)  # else it warns of sentences that are tokenised
     metric = BLEU(**options)
     each = BLEU(**{**options, "effective_order": True})
-    most = max(map(len, references))
-    streams = [[item[i] if i < len(item) else None for item in references] for i in range(most)]
-    corpus = metric.corpus_score(hypotheses, streams)
-    items = [each.sentence_score(hypothesis, item).score
-             for hypothesis, item in zip(hypotheses, references, strict=True)]
+    most = max(map(len, known))
+    # sacrebleu takes `None` where an item has fewer references, though its hints do not say so.
+    streams: list[typing.Any] = [
+        [item[i] if i < len(item) else None for item in known] for i in range(most)]
+    corpus = metric.corpus_score(texts, streams)
+    items = [each.sentence_score(text, item).score
+             for text, item in zip(texts, known, strict=True)]
     return Scores(corpus.score, items, str(metric.get_signature()))
 
 
-def bleu_n(hypotheses, references):
-    """Computes BLEU-1 to BLEU-4 in `[0, 1]`, as captions are compared by.
+def bleu_n(hypotheses: Hypotheses, references: References) -> list[Scores]:
+    """Computes BLEU-1 to BLEU-4 in `[0, 1]`, by which captions are compared.
 
     Args:
         hypotheses: One caption per item: a string, or a list of words.
         references: One list of captions per item; `None` stands for a missing one.
 
     Returns:
-        List of four `Scores`. Unlike `bleu`, a caption without a match of some order scores
-        nearly 0 instead of being smoothed, and of two references as near in length the shorter
-        counts.
+        List of four `Scores`, which differ from `bleu` in two ways:
+
+        - A caption without a match of some order is not smoothed and scores nearly 0.
+        - Of two references that are as near in length the shorter counts.
 
     Raises:
         ValueError: numbers of hypotheses and references differ, or are 0; an item has no reference.
@@ -84,27 +88,27 @@ def bleu_n(hypotheses, references):
     >>> [round(scores.corpus, 3) for scores in bleu_n(["a dog runs"], [["a dog sleeps"]])]
     [0.667, 0.577, 0.0, 0.0]
     """
-    counted = [_matches(*item) for item in zip(*_words(hypotheses, references), strict=True)]
+    counted = [_matches(*item) for item in zip(*words(hypotheses, references), strict=True)]
     total = [sum(column) for column in zip(*counted, strict=True)]
     items = [_bleu_of(*counts) for counts in counted]
     return [Scores(corpus, list(column)) for corpus, column in zip(
         _bleu_of(*total), zip(*items, strict=True), strict=True)]
 
 
-def _matches(hypothesis, references):
+def _matches(hypothesis: list[str], references: list[list[str]]) -> tuple[int, ...]:
     """Words, words of the reference nearest in length, then matches and n-grams of each order."""
     length = len(hypothesis)
     nearest = min((abs(len(each) - length), len(each)) for each in references)[1]
     counts = []
     for order in _ORDERS:
-        found, allowed = _ngrams(hypothesis, order), collections.Counter()
+        found, allowed = ngrams(hypothesis, order), ngrams([], order)
         for reference in references:
-            allowed |= _ngrams(reference, order)
+            allowed |= ngrams(reference, order)
         counts += [(found & allowed).total(), found.total()]
     return length, nearest, *counts
 
 
-def _bleu_of(length, nearest, *counts):
+def _bleu_of(length: int, nearest: int, *counts: int) -> list[float]:
     tiny, small = 1e-15, 1e-9
     brevity = math.exp(min(0.0, 1 - (nearest + small) / (length + tiny)))
     product, values = 1.0, []
@@ -114,7 +118,7 @@ def _bleu_of(length, nearest, *counts):
     return values
 
 
-def rouge_l(hypotheses, references, beta=1.2):
+def rouge_l(hypotheses: Hypotheses, references: References, beta: float = 1.2) -> Scores:
     """Computes ROUGE-L in `[0, 1]`: how much of a reference comes in the same order.
 
     Args:
@@ -122,8 +126,8 @@ def rouge_l(hypotheses, references, beta=1.2):
         beta: Weight of recall against precision.
 
     Returns:
-        `Scores`: the F-measure of the best precision and the best recall over the references,
-        which may come from two of them, and its mean.
+        `Scores`. An item's value is the F-measure of the best precision and the best recall over
+        the references, which may come from two of them. The value of the data set is the mean.
 
     Raises:
         ValueError: numbers of hypotheses and references differ, or are 0; an item has no reference.
@@ -134,7 +138,7 @@ def rouge_l(hypotheses, references, beta=1.2):
     1.0
     """
     items = []
-    for hypothesis, item in zip(*_words(hypotheses, references), strict=True):
+    for hypothesis, item in zip(*words(hypotheses, references), strict=True):
         common = [_longest_common(hypothesis, reference) for reference in item]
         precision = max(common) / max(len(hypothesis), 1)
         recall = max(number / max(len(reference), 1)
@@ -144,7 +148,7 @@ def rouge_l(hypotheses, references, beta=1.2):
     return Scores(statistics.fmean(items), items)
 
 
-def _longest_common(left, right):
+def _longest_common(left: list[str], right: list[str]) -> int:
     """Length of the longest sequence of words that both have in this order, gaps allowed."""
     row = [0] * (len(right) + 1)
     for word in left:
@@ -154,10 +158,10 @@ def _longest_common(left, right):
     return row[-1]
 
 
-def cider_d(hypotheses, references, sigma=6.0):
+def cider_d(hypotheses: Hypotheses, references: References, sigma: float = 6.0) -> Scores:
     """Computes CIDEr-D in `[0, 10]`: shared n-grams, each worth the more the rarer it is.
 
-    How rare an n-gram is comes from the references given: a value holds for its data set alone,
+    How rare an n-gram is comes from the references given. So a value holds for its data set alone,
     and a data set of one item scores 0.
 
     Args:
@@ -170,26 +174,26 @@ def cider_d(hypotheses, references, sigma=6.0):
     Raises:
         ValueError: numbers of hypotheses and references differ, or are 0; an item has no reference.
 
-    Source: Vedantam et al. 2015, section 6, equations 3 and 4; as in pycocoevalcap, lengths are
+    Source: Vedantam et al. 2015, section 6, equations 3 and 4. As in pycocoevalcap, lengths are
     counted in pairs of words.
 
     >>> round(cider_d(["a dog runs off", "two red cars go"],
     ...               [["a dog runs off"], ["two red cars go"]]).corpus, 3)
     10.0
     """
-    hypotheses, references = _words(hypotheses, references)
+    written, known = words(hypotheses, references)
     known_in = collections.Counter(
-        ngram for item in references
-        for ngram in {each for words in item for n in _ORDERS for each in _ngrams(words, n)})
-    unknown = math.log(len(references))
+        ngram for item in known
+        for ngram in {each for one in item for n in _ORDERS for each in ngrams(one, n)})
+    unknown = math.log(len(known))
 
-    def vector(words, order):
-        counts = _ngrams(words, order)
+    def vector(sentence: list[str], order: int) -> tuple[dict, float]:
+        counts = ngrams(sentence, order)
         weights = {ngram: number * (unknown - math.log(max(1, known_in[ngram])))
                    for ngram, number in counts.items()}
         return weights, math.sqrt(sum(weight ** 2 for weight in weights.values()))
 
-    def similarity(hypothesis, reference):
+    def similarity(hypothesis: list[str], reference: list[str]) -> float:
         value = 0.0
         for order in _ORDERS:
             (here, norm), (there, other) = vector(hypothesis, order), vector(reference, order)
@@ -200,11 +204,11 @@ def cider_d(hypotheses, references, sigma=6.0):
         return value * math.exp(-pairs ** 2 / (2 * sigma ** 2))
 
     items = [10 / len(_ORDERS) * statistics.fmean(similarity(hypothesis, each) for each in item)
-             for hypothesis, item in zip(hypotheses, references, strict=True)]
+             for hypothesis, item in zip(written, known, strict=True)]
     return Scores(statistics.fmean(items), items)
 
 
-def exact_match(hypotheses, references):
+def exact_match(hypotheses: Hypotheses, references: References) -> Scores:
     """Computes the share of items whose hypothesis is one of the references, word by word.
 
     Args:
@@ -219,31 +223,6 @@ def exact_match(hypotheses, references):
     >>> exact_match(["a dog", "a cat"], [["the dog", "a dog"], ["the cat"]]).corpus
     0.5
     """
-    pairs = zip(*_words(hypotheses, references), strict=True)
+    pairs = zip(*words(hypotheses, references), strict=True)
     items = [float(hypothesis in item) for hypothesis, item in pairs]
     return Scores(statistics.fmean(items), items)
-
-
-def _words(hypotheses, references, form=str.split):
-    """Checks hypotheses and references and brings every sentence into one form."""
-    if len(hypotheses) != len(references) or not len(references):
-        raise ValueError(explain(
-            "`hypotheses` and `references` must have one entry for each of at least 1 item",
-            hypotheses=len(hypotheses), references=len(references),
-            fix="pass one sentence and one list of sentences for each item"))
-
-    def formed(sentence):
-        return form(sentence if isinstance(sentence, str) else " ".join(sentence))
-
-    given = []
-    for number, item in enumerate(references):
-        if isinstance(item, str) or not any(each is not None for each in item or ()):
-            raise ValueError(explain(
-                "every item of `references` must be a list with at least 1 sentence", item=number,
-                received=references[number], fix='pass a list such as ["a dog runs"]'))
-        given.append([formed(each) for each in item if each is not None])
-    return [formed(each) for each in hypotheses], given
-
-
-def _ngrams(words, order):
-    return collections.Counter(zip(*(words[i:] for i in range(order)), strict=False))

@@ -1,5 +1,9 @@
 """The linear probe: how far frozen features tell classes apart, by least squares in closed form."""
 
+import collections.abc
+import typing
+
+import keras
 import numpy as np
 
 from keras_seqattn.data.batches import scale
@@ -7,8 +11,9 @@ from keras_seqattn.data.batches import scale
 PENALTIES = tuple(2.0 ** power for power in range(-10, 21, 2))
 
 
-def features(model, examples, batch_size=64):
-    """What a model makes of images.
+def features(model: keras.Model, examples: typing.Any, batch_size: int = 64
+             ) -> tuple[np.ndarray, np.ndarray]:
+    """Computes what a model makes of images.
 
     Args:
         model: `keras.Model` from images to features, `(B, D)`.
@@ -30,8 +35,8 @@ def features(model, examples, batch_size=64):
 class Ridge:
     """Regularised least squares from features to -1 and 1, for any penalty.
 
-    Each feature is brought to mean 0 and deviation 1. The squares of the errors and, times the
-    penalty, those of the weights are least; the intercept has no penalty.
+    Each feature is brought to mean 0 and deviation 1. What is least is the sum of two: the squares
+    of the errors, and the penalty times the squares of the weights. The intercept has no penalty.
 
     Args:
         rows: NumPy, `(n, D)`.
@@ -46,7 +51,7 @@ class Ridge:
     Paper: Dosovitskiy et al. 2021, section 4.1, "few-shot accuracy".
     """
 
-    def __init__(self, rows, labels, num_classes):
+    def __init__(self, rows: np.ndarray, labels: np.ndarray, num_classes: int):
         self._mean = rows.mean(axis=0)
         self._std = np.maximum(rows.std(axis=0), 1e-5)
         rows = (rows - self._mean) / self._std
@@ -56,26 +61,27 @@ class Ridge:
         self._products = self._vectors.T @ (rows.T @ (targets - self._intercept))
         self._least = np.finfo(float).eps * len(rows) * max(float(self._values[-1]), 1.0)
 
-    def weights(self, penalty):
-        """NumPy, `(D, K)`: of the features after they were brought to mean 0 and deviation 1."""
+    def weights(self, penalty: float) -> np.ndarray:
+        """Returns `(D, K)`: weights of the features that have mean 0 and deviation 1."""
         values = self._values + penalty
         known = values > self._least  # directions that no example has stay at 0
         return self._vectors[:, known] @ (self._products[known] / values[known, None])
 
-    def logits(self, rows, penalty):
-        """NumPy, `(m, K)`, of other examples' features."""
+    def logits(self, rows: np.ndarray, penalty: float) -> np.ndarray:
+        """Returns `(m, K)` for the features of `m` other examples, `(m, D)`."""
         return ((rows - self._mean) / self._std) @ self.weights(penalty) + self._intercept
 
 
-def choose(ridge, rows, labels, penalties=PENALTIES):
-    """The penalty of the highest accuracy on validation examples; of equals the largest."""
+def choose(ridge: Ridge, rows: np.ndarray, labels: np.ndarray,
+           penalties: collections.abc.Iterable[float] = PENALTIES) -> float:
+    """Returns the penalty of the highest accuracy on validation examples; of equals the largest."""
     accuracies = [np.mean(ridge.logits(rows, penalty).argmax(-1) == labels)
                   for penalty in penalties]
     return max(zip(accuracies, penalties, strict=True))[1]
 
 
-def few(labels, shots, rng):
-    """Places of `shots` examples of each class, in random order, or of all that it has.
+def few(labels: np.ndarray, shots: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws the places of `shots` examples of each class, or of all that the class has.
 
     >>> few(np.array([0, 1, 0, 1, 0]), 1, np.random.default_rng(7)).size
     2

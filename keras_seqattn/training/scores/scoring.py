@@ -1,17 +1,22 @@
 """What a translator or a captioner writes, and how good it is."""
 
+import collections.abc
+import typing
+
 import numpy as np
 
 from keras_seqattn.data import pairs
 from keras_seqattn.data.batches import scale
-from keras_seqattn.data.tokenizer import SPACE, pieces
+from keras_seqattn.data.stored import StoredImages
+from keras_seqattn.data.tokenizer import SPACE, Tokenizer, pieces
 from keras_seqattn.training.scores import metrics
 from keras_seqattn.training.tasks import captioning
 
 PUNCTUATION = set("'`(){}.?!,:-;\u201c\u201d\u2018\u2019")
 
 
-def translations(model, tokenizer, texts, beam=1, batch_size=64):
+def translations(model: typing.Any, tokenizer: Tokenizer, texts: collections.abc.Sequence[str],
+                 beam: int = 1, batch_size: int = 64) -> list[str]:
     """Translates texts.
 
     Args:
@@ -19,7 +24,7 @@ def translations(model, tokenizer, texts, beam=1, batch_size=64):
         tokenizer: `data.tokenizer.Tokenizer`.
         texts: Source sentences.
         beam: Number of beginnings that are followed; 1 is greedy decoding.
-        batch_size: Sentences at a time; a file takes one at a time anyway.
+        batch_size: Sentences at a time. A file takes one at a time anyway.
 
     Returns:
         List of texts, one for each.
@@ -37,17 +42,23 @@ def translations(model, tokenizer, texts, beam=1, batch_size=64):
     return written
 
 
-def bleu_scores(written, examples):
-    """Corpus BLEU of translations, by sacrebleu, and how many are right word by word.
+def bleu_scores(written: collections.abc.Sequence[str], examples: pairs.Pairs
+                ) -> dict[str, typing.Any]:
+    """Computes the corpus BLEU of translations, and how many are right word by word.
 
     Args:
         written: Text for each distinct source, in the order of `examples.references()`.
         examples: `data.pairs.Pairs`.
 
     Returns:
-        `bleu`: each pair is an example of its own, so a source with several translations counts
-        as often, with one reference each; `bleu_all_references`: each distinct source once, against
-        all its translations; `sentences`, `pairs`: how many; `signature`: sacrebleu's.
+        Name to value:
+
+        - `bleu`: of pairs. A source with several translations counts as often, each time with one
+          reference.
+        - `bleu_all_references`: of each distinct source once, against all its translations.
+        - `exact_match`: share of the distinct sources that are right word by word.
+        - `sentences` and `pairs`: numbers of distinct sources and of pairs.
+        - `signature`: how sacrebleu computed `bleu`.
     """
     references = list(examples.references().values())
     repeated = [text for text, known in zip(written, references, strict=True) for _ in known]
@@ -59,7 +70,8 @@ def bleu_scores(written, examples):
             "sentences": len(written), "pairs": len(repeated)}
 
 
-def captions(model, tokenizer, examples, beam=1, batch_size=64):
+def captions(model: typing.Any, tokenizer: Tokenizer, examples: StoredImages, beam: int = 1,
+             batch_size: int = 64) -> list[str]:
     """Writes a caption for each picture.
 
     Args:
@@ -72,7 +84,8 @@ def captions(model, tokenizer, examples, beam=1, batch_size=64):
     Returns:
         List of texts, one for each.
     """
-    prepare, written = getattr(model, "normalise", scale), []
+    prepare = getattr(model, "normalise", scale)
+    written: list[str] = []
     for first in range(0, len(examples), batch_size):
         # Full batches only, so that one compiled loop serves all.
         images, _ = examples.read(np.arange(first, first + batch_size) % len(examples))
@@ -80,7 +93,8 @@ def captions(model, tokenizer, examples, beam=1, batch_size=64):
     return written[:len(examples)]
 
 
-def caption_scores(written, examples):
+def caption_scores(written: collections.abc.Sequence[str], examples: StoredImages
+                   ) -> dict[str, float]:
     """Compares captions with those of the examples, in lower case and without punctuation.
 
     Args:
@@ -88,7 +102,8 @@ def caption_scores(written, examples):
         examples: `data.captions.load`'s.
 
     Returns:
-        `bleu_1` to `bleu_4`, `rouge_l`, `cider_d` and `exact_match`, as of `metrics`.
+        Value of each metric for the data set: four of `bleu_1` … `bleu_4`, and one each of
+        `rouge_l` and `cider_d` and `exact_match`.
     """
     hypotheses = [_words(text) for text in written]
     references = [[_words(text) for text in texts] for texts in captioning.texts_of(examples)]
@@ -98,6 +113,6 @@ def caption_scores(written, examples):
                 metrics.rouge_l, metrics.cider_d, metrics.exact_match)}}
 
 
-def _words(text):
+def _words(text: str) -> list[str]:
     found = (piece.lstrip(SPACE) for piece in pieces(text.lower()))
     return [word for word in found if word not in PUNCTUATION]

@@ -1,1 +1,1 @@
-"""Kinds of training: each knows its data, model, loss and card."""
+"""Kinds of training: one task each, from data to files."""

@@ -1,7 +1,11 @@
 """Loss and accuracy of predicted tokens, padding left out."""
 
+import typing
+
 import keras
 from keras import ops
+
+from keras_seqattn.shapes import Tensor
 
 PAD = 0
 
@@ -16,24 +20,26 @@ class TokenCrossentropy(keras.losses.Loss):
     Call arguments:
         y_true: Integer, `(B, T)`; 0 is padding.
         y_pred: Logits, `(B, T, V)`.
-        sample_weight: Float, `(B, T)`. By default padding weighs 0 and every other token the same,
-            so that the result is the mean over the real tokens, and 0 where there is none.
+        sample_weight: Float, `(B, T)`. By default padding weighs 0 and every other token the same.
+            The result is then the mean over the real tokens, or 0 where there is none.
 
     Paper: Szegedy et al. 2016, section 7 (label smoothing).
     """
 
-    def __init__(self, label_smoothing=0.0, name="token_crossentropy", **kwargs):
+    def __init__(self, label_smoothing: float = 0.0, name: str = "token_crossentropy",
+                 **kwargs: typing.Any):
         super().__init__(name=name, **kwargs)
         self.label_smoothing = label_smoothing
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+                 ) -> Tensor:
         if sample_weight is None:
             real = ops.cast(ops.not_equal(y_true, PAD), "float32")
             count = ops.sum(real)
             sample_weight = real * (ops.sum(ops.ones_like(real)) / ops.maximum(count, 1.0))
         return super().__call__(y_true, y_pred, sample_weight)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         y_pred = ops.cast(y_pred, "float32")
         right = ops.take_along_axis(
             y_pred, ops.expand_dims(ops.cast(y_true, "int32"), -1), axis=-1)     # (B, T, 1)
@@ -42,7 +48,7 @@ class TokenCrossentropy(keras.losses.Loss):
             target = target + self.label_smoothing * ops.mean(y_pred, axis=-1)
         return ops.logsumexp(y_pred, axis=-1) - target
 
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
 
 
@@ -50,9 +56,10 @@ class TokenCrossentropy(keras.losses.Loss):
 class TokenAccuracy(keras.metrics.SparseCategoricalAccuracy):
     """Share of tokens that were predicted right, each real one counted once."""
 
-    def __init__(self, name="accuracy", **kwargs):
+    def __init__(self, name: str = "accuracy", **kwargs: typing.Any):
         super().__init__(name=name, **kwargs)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+                     ) -> None:
         real = ops.not_equal(y_true, PAD) if sample_weight is None else sample_weight > 0
-        return super().update_state(y_true, y_pred, ops.cast(real, self.dtype))
+        super().update_state(y_true, y_pred, ops.cast(real, self.dtype))

@@ -1,10 +1,12 @@
-"""Starting from trained weights: other classes, another resolution, parts frozen, LoRA."""
+"""Starting from trained weights: for other classes or sizes, with frozen parts or LoRA."""
 
+import collections.abc
 import fnmatch
 
 import keras
+import numpy as np
 
-from keras_seqattn import models
+from keras_seqattn import borrowed, models
 from keras_seqattn.errors import explain, nearest
 from keras_seqattn.layers import LearnedPositionEmbedding, PositionalEncoding
 from keras_seqattn.layers.grid import resize_grid
@@ -13,12 +15,12 @@ HEAD = "logits"
 REPRESENTATION = "pre_logits"
 
 
-def transfer(source, target):
+def transfer(source: keras.Model, target: keras.Model) -> None:
     """Copies the weights of a trained model into a fresh one of the same architecture.
 
     The head stays fresh where the classes differ in number. Learned positions of another grid are
-    resized as an image is (Dosovitskiy et al. 2021, section 3.2), those of tokens in front of the
-    grid are kept.
+    resized as an image is (Dosovitskiy et al. 2021, section 3.2). Positions of tokens in front of
+    the grid are kept.
 
     Args:
         source: Trained `keras.Model`.
@@ -48,7 +50,8 @@ def transfer(source, target):
         layer.set_weights(stored)
 
 
-def _resized(table, layer, source, target):
+def _resized(table: np.ndarray, layer: keras.Layer, source: keras.Model, target: keras.Model
+             ) -> np.ndarray:
     old, new = (models.vit_geometry(model).grid for model in (source, target))
     num_prefix = len(table) - old[0] * old[1]
     if layer.weights[0].shape[0] != num_prefix + new[0] * new[1]:
@@ -59,16 +62,16 @@ def _resized(table, layer, source, target):
     return resize_grid(table, old, new, num_prefix, layer.interpolation)
 
 
-def at_size(model, image_shape):
-    """The same model for images of another size.
+def at_size(model: keras.Model, image_shape: tuple[int, ...]) -> keras.Model:
+    """Returns the same model for images of another size.
 
     Args:
-        model: A Vision Transformer, whose positions are resized (`models.resize`), or a model that
-            takes images of any size, as convolutions do.
+        model: A Vision Transformer or a model of convolutions. The positions of the former are
+            resized (`models.resize`), and the latter takes images of any size.
         image_shape: `(height, width, channels)`, in pixels.
 
     Returns:
-        `keras.Model`; `model` itself where the size is its own.
+        `keras.Model`, which is `model` itself where the size is its own.
     """
     if tuple(model.input_shape[1:]) == tuple(image_shape):
         return model
@@ -81,8 +84,8 @@ def at_size(model, image_shape):
     return resized
 
 
-def without_head(model):
-    """The model up to its features: what its head, and a `pre_logits` layer before it, reads.
+def without_head(model: keras.Model) -> keras.Model:
+    """Returns the model up to its features, which its head or a `pre_logits` layer reads.
 
     Args:
         model: Functional `keras.Model`.
@@ -104,8 +107,8 @@ def without_head(model):
     return model
 
 
-def with_head(model, num_classes):
-    """The model with another head, which starts at zero, for other classes.
+def with_head(model: keras.Model, num_classes: int) -> keras.Model:
+    """Returns the model with a head for other classes, which starts at zero.
 
     Args:
         model: As for `without_head`.
@@ -122,7 +125,7 @@ def with_head(model, num_classes):
     return keras.Model(features.input, logits, name=model.name)
 
 
-def freeze(model, patterns):
+def freeze(model: keras.Model, patterns: collections.abc.Iterable[str]) -> None:
     """Keeps the layers whose names match from training.
 
     Args:
@@ -143,11 +146,13 @@ def freeze(model, patterns):
             model.get_layer(name).trainable = False
 
 
-def enable_lora(model, rank):
+def enable_lora(model: keras.Model, rank: int) -> None:
     """Freezes the dense layers of all blocks and gives each a trainable product of low rank.
 
-    Paper: Hu et al. 2021, "LoRA". Only the head and the products train; saving adds the products
-    to the kernels, so the saved model is an ordinary one.
+    Only the head and the products train. Saving adds the products to the kernels, so the saved
+    model is an ordinary one.
+
+    Paper: Hu et al. 2021, "LoRA".
 
     Args:
         model: `keras.Model`.
@@ -157,43 +162,20 @@ def enable_lora(model, rank):
         ValueError: there is no dense layer but the head.
     """
     inside = [layer for layer in model.layers if layer.name != HEAD]
-    if not any(map(_is_dense, (part for layer in inside for part in layer._flatten_layers()))):
+    parts = [part for layer in inside for part in borrowed.all_layers(layer)]
+    if not any(map(_is_dense, parts)):
         raise ValueError(explain(
             "LoRA needs dense layers, and the model has none but its head", model=model.name,
             lora_rank=rank, fix="leave `lora_rank` out, and freeze layers by name if some are to "
             "stay as they are"))
-    for layer in inside:
-        for part in layer._flatten_layers():
-            if _is_dense(part):
-                part.enable_lora(rank)
-                if part.bias is not None:  # Keras freezes the kernel alone
-                    part.bias.trainable = False
-            elif not any(_is_dense(inner) for inner in part._flatten_layers()):
-                part.trainable = False
+    for part in parts:
+        if _is_dense(part):
+            part.enable_lora(rank)
+            if part.bias is not None:  # Keras freezes the kernel alone
+                part.bias.trainable = False
+        elif not any(map(_is_dense, borrowed.all_layers(part))):
+            part.trainable = False
 
 
-def _is_dense(layer):
+def _is_dense(layer: keras.Layer) -> bool:
     return isinstance(layer, (keras.layers.Dense, keras.layers.EinsumDense))
-
-
-def rate_shares(model, decay):
-    """Shares of the learning rate that fall from the head to the pixels.
-
-    Args:
-        model: `keras.Model` with layers `block_0` … `block_{L-1}`.
-        decay: Factor from one block to the one before it, in `(0, 1]`.
-
-    Returns:
-        Path of each trainable weight to its share: 1 for the head and the last norm, `decay` for
-        the last block, `decay^L` for the first, `decay^(L+1)` for what comes before it.
-    """
-    blocks = sum(layer.name.startswith("block_") for layer in model.layers)
-    shares, height = {}, 0
-    for layer in model.layers:
-        if layer.name.startswith("block_"):
-            height += 1
-        # After the last block the height stays at L, but the norm and the head stand above it.
-        above = height == blocks and not layer.name.startswith("block_")
-        for weight in layer.trainable_weights:
-            shares[weight.path] = 1.0 if above else decay ** (blocks + 1 - height)
-    return shares

@@ -1,18 +1,21 @@
 """Table 2 of the ViT paper, cell by cell: how each was made.
 
-Paper: Dosovitskiy et al. 2021, section 4.1 and appendix B.1.1. The numbers, published ones and
-settings, lie in `published.yaml` with their sources.
+Paper: Dosovitskiy et al. 2021, section 4.1 and appendix B.1.1. The published numbers and the
+settings lie in `published.yaml` with their sources.
 """
 
+import collections.abc
 import dataclasses
 import pathlib
+import typing
 
 import yaml
 
 from keras_seqattn.data.catalogue import CATALOGUE
 from keras_seqattn.errors import explain, nearest
 
-PUBLISHED = yaml.safe_load(pathlib.Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+FILE = pathlib.Path(__file__).with_suffix(".yaml")
+PUBLISHED: dict[str, typing.Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 MODELS, DATASETS = PUBLISHED["models"], PUBLISHED["datasets"]
 OWN_VALIDATION = 0.1  # share of the training images of a source without a validation split
 
@@ -24,7 +27,7 @@ class Plan:
     Attributes:
         source: Source of the training images, as of `data.load`.
         test_source: Source of the test images.
-        side: Of the square images, in pixels; `None` for the model's own.
+        side: Side of the square images, in pixels, or `None` for the model's own size.
         augment: Names of augmentations.
         learning_rates: Those that the validation images choose among.
         train: Fields of the recipe's `train` section.
@@ -32,30 +35,32 @@ class Plan:
 
     source: str
     test_source: str
-    side: int
-    augment: tuple
-    learning_rates: tuple
-    train: dict
+    side: int | None
+    augment: tuple[str, ...]
+    learning_rates: tuple[float, ...]
+    train: dict[str, typing.Any]
 
-    def data(self, last):
-        """Fields of the recipe's `data` section.
+    def data(self, last: bool) -> dict[str, typing.Any]:
+        """Returns the fields of the recipe's `data` section.
 
         Args:
             last: Whether to train on all images and choose no more.
         """
         own = self.source.startswith("tfds:")
         split = "train+validation" if own and last else "train"
-        validation = 0.0 if last else "split" if own else OWN_VALIDATION
+        validation: float | str = 0.0 if last else "split" if own else OWN_VALIDATION
         return {"source": self.source, "split": split, "validation": validation,
                 "augment": self.augment}
 
 
-def plans(dataset, model=None, steps=None, side=None, learning_rates=(), **train):
-    """The plans of one cell: one for each task of VTAB, otherwise one.
+def plans(dataset: str, model: str | None = None, steps: int | None = None,
+          side: int | None = None, learning_rates: collections.abc.Iterable[float] = (),
+          **train: typing.Any) -> dict[str, Plan]:
+    """Makes the plans of one cell: one for each task of VTAB, otherwise one.
 
     Args:
         dataset: A key of `DATASETS`, one task such as `"vtab/dtd"`, or a source as of `data.load`.
-        model: A key of `MODELS`; `None` for another model, which is treated as a ViT.
+        model: A key of `MODELS`, or `None` for another model, which is treated as a ViT.
         steps: Number of steps in place of the paper's.
         side: Side of the images in place of the paper's, in pixels.
         learning_rates: Those to choose among in place of the paper's.
@@ -82,12 +87,13 @@ def plans(dataset, model=None, steps=None, side=None, learning_rates=(), **train
             dataset=dataset, fix=nearest(dataset, [*DATASETS, *tasks])))
     chosen = tasks if dataset == "vtab" else [dataset]
     changes = {"steps": steps, **train}
-    return {task: _plan(task, MODELS.get(model), side, learning_rates,
+    return {task: _plan(task, None if model is None else MODELS[model], side, learning_rates,
                         {name: value for name, value in changes.items() if value is not None})
             for task in chosen}
 
 
-def _plan(task, model, side, learning_rates, changes):
+def _plan(task: str, model: dict | None, side: int | None,
+          learning_rates: collections.abc.Iterable[float], changes: dict) -> Plan:
     row = _row(task)
     protocol = "vit" if model is None else model["protocol"]
     train = {**PUBLISHED["protocols"][protocol]}
@@ -118,22 +124,22 @@ def _plan(task, model, side, learning_rates, changes):
         side = model["imagenet_side"] if imagenet else model["side"]
         side = model.get("small_side", side) if _is_small(task, row) else side
     return Plan(task if ":" in task else f"tfds:{trained_on}", test_source, side,
-                _augment(task, row, protocol, model), tuple(learning_rates) or tuple(rates), train)
+                _augment(task, row, protocol), tuple(learning_rates) or tuple(rates), train)
 
 
-def _row(task):
+def _row(task: str) -> dict[str, typing.Any]:
     """What the paper's table says of a task."""
     if task in DATASETS:
         return {**DATASETS.get(DATASETS[task].get("trained_on"), {}), **DATASETS[task]}
     return DATASETS["vtab"] if task.startswith("vtab/") else PUBLISHED["other"]
 
 
-def _is_small(task, row):
+def _is_small(task: str, row: dict) -> bool:
     return task.removeprefix("vtab/") in PUBLISHED["vtab"]["small_images"] or (
         row.get("small_images", False))
 
 
-def _augment(task, row, protocol, model):
+def _augment(task: str, row: dict, protocol: str) -> tuple[str, ...]:
     special, name = PUBLISHED["vtab"], task.removeprefix("vtab/")
     crop = "resized_crop"
     if protocol == "bit":

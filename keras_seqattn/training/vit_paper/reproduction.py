@@ -1,8 +1,10 @@
-"""Cells of a published table: a rate that validation chose, several runs, a line of one table."""
+"""Cells of a published table: how each is trained several times, and written as its line."""
 
+import collections.abc
 import json
 import pathlib
 import statistics
+import typing
 
 import numpy as np
 
@@ -10,17 +12,21 @@ from keras_seqattn import data, models
 from keras_seqattn.data.batches import scale
 from keras_seqattn.data.evaluate import right
 from keras_seqattn.files import whole
-from keras_seqattn.training.loop.fit import fit
-from keras_seqattn.training.recipe.recipe import FineTuningRecipe
+from keras_seqattn.training.loop.fit import Run, fit
+from keras_seqattn.training.recipe import reading
+from keras_seqattn.training.recipe.recipe import AnyRecipe
 from keras_seqattn.training.run_folder import journal
 from keras_seqattn.training.scores import probe
 from keras_seqattn.training.tasks import transfer
-from keras_seqattn.training.vit_paper.published import DATASETS, MODELS, OWN_VALIDATION, PUBLISHED
+from keras_seqattn.training.vit_paper import table
+from keras_seqattn.training.vit_paper.published import DATASETS, OWN_VALIDATION, PUBLISHED, Plan
 
+Results: typing.TypeAlias = dict[str, typing.Any]
 RESULTS, CELL, TABLE = "results.json", "cell.json", "table"
 
 
-def fine_tune(plan, model, image_shape, out, runs=3, **how):
+def fine_tune(plan: Plan, model: dict[str, str], image_shape: tuple[int, ...],
+              out: pathlib.Path | str, runs: int = 3, **how: typing.Any) -> Results:
     """Fine-tunes a model as planned and measures it on the test images.
 
     The learning rate is the one of `choose`. Then each run trains on all training images, from its
@@ -32,24 +38,29 @@ def fine_tune(plan, model, image_shape, out, runs=3, **how):
         model: `weights` and `sha256` of a recipe's `model` section.
         image_shape: `(height, width, channels)`, in pixels.
         out: Folder of the runs.
-        runs: Number of runs, with seeds 0, 1, …
+        runs: Number of runs. Their seeds are 0 and up.
         **how: `strategy` (of one process), `skip_bad` and `quiet`, as for `training.fit`.
 
     Returns:
-        `accuracies` in percent, one for each run; `examples` they are of; `chosen`, the learning
-        rate; `validation`, the accuracy of each rate, empty where there was nothing to choose.
+        Name to value:
+
+        - `accuracies`: in percent, one for each run.
+        - `examples`: how many test images they are of.
+        - `chosen`: the learning rate.
+        - `validation`: the accuracy of each rate. Empty where there was nothing to choose.
 
     Raises:
-        ValueError: as of `training.fit`; a run in the folder is another recipe's.
+        ValueError: as of `training.fit`, or a run in the folder is another recipe's.
     """
-    def tested(run):
+    def tested(run: Run) -> tuple[float, int]:
         examples = data.load(plan.test_source, "test", image_shape, how.get("skip_bad", False))
         return data.accuracy(lambda images: run.model.predict_on_batch(scale(images)), examples,
                              plan.train["batch_size"])
 
-    validation = {} if len(plan.learning_rates) == 1 else choose(
-        plan, model, image_shape, out, **how)
-    rate = max(validation, key=validation.get, default=plan.learning_rates[0])
+    rate, validation = plan.learning_rates[0], {}
+    if len(plan.learning_rates) > 1:
+        validation = choose(plan, model, image_shape, out, **how)
+        rate = max(validation, key=validation.__getitem__)
     results = [_once(_recipe(plan, model, image_shape, rate, seed, True),
                      pathlib.Path(out) / f"run_{seed}", plan.test_source, tested, how)
                for seed in range(runs)]
@@ -57,7 +68,8 @@ def fine_tune(plan, model, image_shape, out, runs=3, **how):
             "chosen": rate, "validation": validation}
 
 
-def choose(plan, model, image_shape, out, **how):
+def choose(plan: Plan, model: dict[str, str], image_shape: tuple[int, ...],
+           out: pathlib.Path | str, **how: typing.Any) -> dict[float, float]:
     """Fine-tunes once with each learning rate on a part of the training images.
 
     Args:
@@ -80,13 +92,15 @@ def choose(plan, model, image_shape, out, **how):
         for rate in plan.learning_rates}
 
 
-def _recipe(plan, model, image_shape, rate, seed, last):
-    return FineTuningRecipe.model_validate({
+def _recipe(plan: Plan, model: dict[str, str], image_shape: tuple[int, ...], rate: float,
+            seed: int, last: bool) -> AnyRecipe:
+    return reading.check({
         "model": {"architecture": "trained", **model, "image_shape": image_shape},
         "data": plan.data(last), "train": {**plan.train, "learning_rate": rate, "seed": seed}})
 
 
-def _once(recipe, folder, name, measure, how):
+def _once(recipe: AnyRecipe, folder: pathlib.Path, name: str,
+          measure: collections.abc.Callable[[Run], typing.Any], how: dict) -> typing.Any:
     """A run's result, `measure(Run)`, which is read where it is known."""
     path = folder / RESULTS
     known = {}
@@ -98,26 +112,28 @@ def _once(recipe, folder, name, measure, how):
     return known[name]
 
 
-def linear_probe(plan, model, image_shape, runs=3, shots=None, skip_bad=False):
+def linear_probe(plan: Plan, model: dict[str, str], image_shape: tuple[int, ...], runs: int = 3,
+                 shots: int | None = None, skip_bad: bool = False) -> Results:
     """Fits a linear map to the frozen features and measures it on the test images.
 
     The penalty is chosen on validation images; then the map is fitted to these too.
 
     Args:
-        plan: `vit_paper.Plan`; of its `train` only the batch size counts.
+        plan: `vit_paper.Plan`. Of its `train` only the batch size counts.
         model: As for `fine_tune`.
         image_shape: `(height, width, channels)`, in pixels.
-        runs: Number of runs, which differ in the validation images, if the source has none of its
-            own, and in the training images, with `shots`.
-        shots: Training images of each class; `None` takes all. Validation images then choose only.
+        runs: Number of runs. They differ in the validation images, if the source has none of its
+            own. With `shots` they differ in the training images too.
+        shots: Training images of each class, or `None` for all. With `shots` the map is not fitted
+            to the validation images.
         skip_bad: Whether to leave unreadable pictures out.
 
     Returns:
-        As of `fine_tune`; `chosen` has the penalty of each run.
+        As of `fine_tune`, but `chosen` has the penalty of each run.
     """
     network = transfer.without_head(transfer.at_size(models.load(**_named(model)), image_shape))
 
-    def read(source, split):
+    def read(source: str, split: str) -> tuple:
         examples = data.load(source, split, image_shape, skip_bad)
         return examples, *probe.features(network, examples, min(plan.train["batch_size"], 64))
 
@@ -147,22 +163,23 @@ def linear_probe(plan, model, image_shape, runs=3, shots=None, skip_bad=False):
             "validation": {}}
 
 
-def _named(model):
+def _named(model: dict[str, str]) -> dict[str, str | None]:
     return {"model": model["weights"], "sha256": model.get("sha256")}
 
 
-def cell(dataset, model, by_task, **facts):
-    """One cell of the table: mean and deviation over the runs, beside the published ones.
+def cell(dataset: str, model: str, by_task: dict[str, Results], **facts: typing.Any) -> Results:
+    """Makes one cell of the table: mean and deviation over the runs, beside the published ones.
 
     Args:
         dataset: As for `vit_paper.plans`.
         model: A key of `vit_paper.MODELS`, or another name.
         by_task: Name of each task to what `fine_tune` or `linear_probe` returned. The accuracy of
             a run is its mean over the tasks.
-        **facts: What else is known, such as `method`, `steps`, `changes`.
+        **facts: What else is known, such as `method` and `steps`.
 
     Returns:
-        Dictionary for JSON. The deviation is that of a sample, over `runs - 1`; `None` for one run.
+        Dictionary for JSON. The deviation is that of a sample, over `runs - 1`, and `None` for one
+        run.
     """
     runs = [statistics.fmean(each) for each in zip(
         *(results["accuracies"] for results in by_task.values()), strict=True)]
@@ -176,7 +193,7 @@ def cell(dataset, model, by_task, **facts):
         "published": mean, "published_deviation": deviation, "tasks": by_task}
 
 
-def write(entry, folder, out):
+def write(entry: Results, folder: pathlib.Path, out: pathlib.Path | str) -> str:
     """Writes a cell to its folder, and the table of all cells in `out` as JSON and Markdown.
 
     Returns:
@@ -187,48 +204,12 @@ def write(entry, folder, out):
     cells = [json.loads(path.read_text(encoding="utf-8"))
              for path in sorted(out.glob(f"*/*/{CELL}"))]
     _write_json(out / f"{TABLE}.json", {"source": PUBLISHED["source"], "cells": cells})
-    text = markdown(cells)
+    text = table.markdown(cells)
     with whole(out / f"{TABLE}.md") as path:
         path.write_text(text, encoding="utf-8")
     return text
 
 
-def markdown(cells):
-    """The table of cells, a line each, as Markdown."""
-    lines = ["| data set | model | method | accuracy, % | published, % | chosen | runs | steps "
-             "| pixels | parameters | changed |", "|---|---|---|---|---|---|---|---|---|---|---|"]
-    for each in cells:
-        title = DATASETS.get(each["dataset"], {}).get("title", each["dataset"])
-        name = MODELS.get(each["model"], {}).get("title", each["model"])
-        chosen = "; ".join(_chosen(task["chosen"]) for task in each["tasks"].values())
-        lines.append(" | ".join((
-            f"| {title}", name, each["method"], _spread(each["mean"], each["deviation"]),
-            _spread(each["published"], each["published_deviation"]),
-            chosen if len(each["tasks"]) == 1 else "per task", str(len(each["accuracies"])),
-            f"{each['steps']:,}" if each["steps"] else "–",
-            ", ".join(f"{height}×{width}" for height, width, _ in each["image_shapes"]),
-            f"{each['parameters']:,}",
-            ", ".join(each["changes"]) or "–")) + " |")
-    days = [f"{MODELS[name]['title']} {MODELS[name]['core_days']:,}"
-            for name in dict.fromkeys(each["model"] for each in cells) if name in MODELS]
-    lines += ["", f"Published: {PUBLISHED['source']}. Mean and deviation over the runs; *changed* "
-              "are settings that differ from the paper's.", *(
-                  [f"TPUv3-core-days of pre-training, published: {', '.join(days)}."]
-                  if days else [])]
-    return "\n".join(lines) + "\n"
-
-
-def _spread(mean, deviation):
-    if mean is None:
-        return "–"
-    return f"{mean:.2f}" if deviation is None else f"{mean:.2f} ± {deviation:.2f}"
-
-
-def _chosen(value):
-    values = value if isinstance(value, list) else [value]
-    return ", ".join(f"{each:g}" for each in dict.fromkeys(values))
-
-
-def _write_json(path, content):
+def _write_json(path: pathlib.Path, content: typing.Any) -> None:
     with whole(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

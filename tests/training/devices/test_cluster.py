@@ -7,7 +7,12 @@ import pytest
 
 from keras_seqattn.testing import check_error
 from keras_seqattn.training.devices import cluster
-from keras_seqattn.training.devices.cluster import scheduler, wait_for_workers, worker_addresses
+from keras_seqattn.training.devices.cluster import (
+    own_addresses,
+    scheduler,
+    wait_for_workers,
+    worker_addresses,
+)
 
 WORKERS = ["host0:12345", "10.0.0.2:23456"]
 
@@ -66,6 +71,11 @@ def test_addresses_without_a_port(address):
      "kubernetes")])
 def test_schedulers_that_started_several_processes(environment, name):
     assert scheduler(environment) == name
+
+
+def test_where_there_must_be_workers():
+    check_error(lambda: own_addresses({}), TF_CONFIG=None)
+    assert own_addresses({"TF_CONFIG": _config(index=1)}) == (WORKERS, 1)
 
 
 def test_what_slurm_says_becomes_a_cluster(monkeypatch):

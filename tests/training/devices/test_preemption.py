@@ -72,7 +72,7 @@ def test_other_signals_do_not_ask():
 def test_a_step_that_does_not_end_in_time_ends_the_process(run):
     done = run("""
         import os, signal, threading
-        from keras_seqattn.training import preemption
+        from keras_seqattn.training.devices import preemption
         preemption.GRACE_S = 0.05
         with preemption.Preemption() as asked:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -87,7 +87,7 @@ def test_a_step_that_does_not_end_in_time_ends_the_process(run):
 def test_a_step_that_ends_in_time_goes_on_to_save(run):
     done = run("""
         import os, signal
-        from keras_seqattn.training import preemption
+        from keras_seqattn.training.devices import preemption
         preemption.GRACE_S = 60
         with preemption.Preemption() as preemption:
             os.kill(os.getpid(), signal.SIGTERM)

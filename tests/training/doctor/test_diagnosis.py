@@ -8,7 +8,9 @@ from keras_seqattn import data
 from keras_seqattn.data.batches import Batches
 from keras_seqattn.testing import check_error
 from keras_seqattn.training.doctor import diagnosis
+from keras_seqattn.training.recipe.reading import check
 from keras_seqattn.training.recipe.recipe import Recipe
+from keras_seqattn.training.tasks import classifier
 
 PIL = pytest.importorskip("PIL.Image")
 BACKEND = keras.backend.backend()
@@ -61,8 +63,7 @@ def _check(function, training=True):
     model = keras.Model(inputs, keras.layers.Dense(3, name="after")(_Faulty(function)(x)))
     model.compile("sgd", "mse", jit_compile=True)
     batch = (np.ones((7, 5), "float32"), np.ones((7, 3), "float32"), np.ones(7, "float32"))
-    model._symbolic_build(data_batch=batch)
-    model.optimizer.build(model.trainable_variables)
+    classifier.CLASSIFIER.build_state(model, batch)
     return diagnosis.check_step(model, batch, training)
 
 
@@ -93,6 +94,23 @@ def test_a_batch_that_the_replicas_do_not_divide(source):
 def test_float16_is_told_to_be_bfloat16(source):
     findings = _errors(diagnosis.examine(_recipe(source, "mixed_float16"), replicas=2))
     assert [finding.fix for finding in findings] == ["use model.dtype=mixed_bfloat16"]
+
+
+def test_a_trained_model_is_examined_too(source, tmp_path):
+    recipe = _recipe(source)
+    recipe.model.build(5).save(tmp_path / "start.keras")
+    findings = diagnosis.examine(check({
+        "model": {"architecture": "trained", "weights": str(tmp_path / "start.keras"),
+                  "image_shape": (16, 16, 3)},
+        "data": {"source": source}, "train": {"epochs": 2, "batch_size": 16}}), replicas=2)
+    assert findings == []
+
+
+def test_batches_of_many_shapes_are_refused():
+    recipe = check({
+        "model": {"architecture": "transformer", "size": "nano"},
+        "data": {"source": "pairs:none.tsv"}, "train": {"epochs": 2}})
+    check_error(lambda: diagnosis.examine(recipe), architecture="transformer")
 
 
 def test_a_clean_step_has_no_finding():
@@ -134,7 +152,7 @@ def test_an_op_that_runs_on_the_host(function, op, training):
     finding = _check(function, training)[0]
     assert finding.what.startswith(op)
     assert "layer faulty" in finding.where
-    assert "test_doctor.py" in finding.where
+    assert "test_diagnosis.py" in finding.where
 
 
 def _boolean_mask(x):
@@ -186,7 +204,7 @@ def test_a_callback_on_jax():
 
     finding, = _check(function)
     assert finding.what.startswith("pure_callback")
-    assert "test_doctor.py" in finding.where
+    assert "test_diagnosis.py" in finding.where
 
 
 class _Uneven(Batches):
@@ -213,7 +231,7 @@ def test_batches_of_uneven_shape(source):
 
 
 def test_validation_batches_are_looked_at_too(source, monkeypatch):
-    monkeypatch.setattr(diagnosis, "Batches", lambda *arguments, **others: (
+    monkeypatch.setattr(classifier, "Batches", lambda *arguments, **others: (
         Batches if len(arguments) > 2 else _Uneven)(*arguments, **others))
     findings = _errors(diagnosis.examine(_recipe(source, batch_size=4), replicas=2))
     assert [finding.where for finding in findings] == ["validation batch 1 of 2"]

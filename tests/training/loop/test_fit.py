@@ -11,9 +11,9 @@ from keras_seqattn import data, models, training
 from keras_seqattn.data.batches import scale
 from keras_seqattn.models.download import digest
 from keras_seqattn.testing import check_error
-from keras_seqattn.training.recipe.recipe import FineTuningRecipe
+from keras_seqattn.training.recipe.reading import check
 from keras_seqattn.training.run_folder import journal, states
-from keras_seqattn.training.tasks import classifier
+from keras_seqattn.training.tasks.classifier import CLASSIFIER
 
 pytest.importorskip("PIL.Image")
 
@@ -65,7 +65,7 @@ def test_the_weights_of_the_best_epoch_are_kept(make_recipe, tmp_path):
     """A learning rate that destroys the model later must not destroy what was best."""
     recipe = make_recipe({"learning_rate": 1.0, "warmup": 0.99, "clip_norm": None, "epochs": 6})
     run = _fit(recipe, tmp_path / "run")
-    _, validation = classifier.load(recipe)
+    _, validation = CLASSIFIER.load(recipe)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)(
         keras.utils.to_categorical(validation.labels, 2), run.model(scale(validation.images)))
     assert float(loss) == pytest.approx(min(run.history["val_loss"]), rel=1e-4)
@@ -165,7 +165,7 @@ def test_any_trained_model_goes_on_with_a_new_head_at_another_size(source, tmp_p
                        representation_dim=7)
     start.set_weights([normal(rng, *weight.shape) for weight in start.weights])
     start.save(tmp_path / "start.keras")
-    recipe = FineTuningRecipe.model_validate({
+    recipe = check({
         "model": {"architecture": "trained", "weights": str(tmp_path / "start.keras"),
                   "sha256": digest(tmp_path / "start.keras"), "image_shape": (16, 16, 3)},
         "data": {"source": source, "split": "train+validation", "validation": 0},

@@ -9,8 +9,7 @@ from PIL import Image
 
 from keras_seqattn import training
 from keras_seqattn.data.tokenizer import Tokenizer
-from keras_seqattn.testing import check_error
-from keras_seqattn.training.tasks import captioning
+from keras_seqattn.training.tasks.captioning import CAPTIONING
 
 RECIPE = pathlib.Path(__file__).parents[3] / "models" / "captioner_emoji" / "recipe.yaml"
 SMALL = ("model.image_shape=[16, 16, 3]", "model.embed_dim=3", "model.units=5",
@@ -35,12 +34,12 @@ def recipe(tmp_path):
 
 
 def test_the_shipped_recipe_takes_a_step_and_leaves_its_words(recipe, tmp_path):
-    examples, _ = captioning.load(recipe)
-    model = captioning.build(recipe, examples)
-    captioning.compile_model(model, recipe.train, 3)
-    loss, _ = model.train_on_batch(*captioning.batches(recipe, examples)[0])
+    examples, _ = CAPTIONING.load(recipe)
+    model = CAPTIONING.build(recipe, examples)
+    CAPTIONING.compile_model(model, recipe.train, 3)
+    loss, _ = model.train_on_batch(*CAPTIONING.batches(recipe, examples)[0])
     assert np.isfinite(loss)
-    card = captioning.finish(recipe, examples, model, tmp_path)
+    card = CAPTIONING.finish(recipe, examples, model, tmp_path)
     assert card["data"]["training_examples"] == len(examples)
     known = Tokenizer.from_json((tmp_path / "tokenizer.json").read_text("utf-8"))
     assert known.vocab_size == card["data"]["vocab_size"] == model.vocab_size
@@ -49,13 +48,7 @@ def test_the_shipped_recipe_takes_a_step_and_leaves_its_words(recipe, tmp_path):
 def test_words_come_from_the_training_split_and_captions_are_cut(recipe):
     short = recipe.model_copy(update={"model": recipe.model.model_copy(update={"max_length": 3})})
     with pytest.warns(UserWarning, match="cut to 3 tokens"):
-        examples, validation = captioning.load(short)
+        examples, validation = CAPTIONING.load(short)
     assert set(examples.tokenizer.tokens[4:]) == {"▁red", "▁blue", "▁dot"}
     assert all(len(ids) == 3 for each in validation.captions for ids in each)
     assert len(examples) + len(validation) <= 80
-
-
-@pytest.mark.parametrize("change", [{"start": "vit"}, {"freeze": ("encoder",)}, {"lora_rank": 3}])
-def test_what_only_classifiers_do(recipe, change):
-    asked = recipe.model_copy(update={"train": recipe.train.model_copy(update=change)})
-    check_error(lambda: captioning.build(asked, None), **change)

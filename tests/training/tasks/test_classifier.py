@@ -8,9 +8,8 @@ from arrays import array, normal
 from keras_seqattn import data, models, training
 from keras_seqattn.data.batches import Batches, scale
 from keras_seqattn.training.optimizer.optimizer import UNDECAYED
-from keras_seqattn.training.recipe.recipe import BiTRecipe
-from keras_seqattn.training.tasks import classifier
-from keras_seqattn.training.tasks.classifier import Accuracy, compile_model, pixel_statistics, split
+from keras_seqattn.training.recipe.reading import check
+from keras_seqattn.training.tasks.classifier import CLASSIFIER, Accuracy, pixel_statistics, split
 
 CLASSES = ("dark", "light")
 
@@ -21,12 +20,12 @@ def _examples(rng, count):
 
 
 def test_a_share_of_the_training_images_is_kept_for_validation(make_recipe):
-    training, validation = classifier.load(make_recipe(data={"validation": 0.2}))
+    training, validation = CLASSIFIER.load(make_recipe(data={"validation": 0.2}))
     assert (len(training), len(validation)) == (32, 8)
 
 
 def test_validation_on_the_split_of_the_source(make_recipe, source):
-    training, validation = classifier.load(make_recipe(data={"validation": "split"}))
+    training, validation = CLASSIFIER.load(make_recipe(data={"validation": "split"}))
     assert (len(training), len(validation)) == (40, 6)
     expected = data.load(source, "validation", (16, 16, 3))
     np.testing.assert_array_equal(validation.images, expected.images)
@@ -35,10 +34,10 @@ def test_validation_on_the_split_of_the_source(make_recipe, source):
 def test_unreadable_pictures_are_left_out_when_asked(make_recipe, tmp_path):
     (tmp_path / "data/train/dark/0.png").write_bytes(b"no picture")
     recipe = make_recipe(data={"validation": 0.0})
-    training, validation = classifier.load(recipe, skip_bad=True)
+    training, validation = CLASSIFIER.load(recipe, skip_bad=True)
     assert (len(training), training.skipped, validation) == (39, 1, None)
     with pytest.raises(data.images.Unreadable, match="--skip-bad"):
-        classifier.load(recipe)
+        CLASSIFIER.load(recipe)
 
 
 def test_split_keeps_every_example_once(rng):
@@ -93,8 +92,8 @@ def test_a_channel_of_one_value_can_be_divided_by(rng):
 def test_a_standardised_model_takes_the_usual_scale(make_recipe):
     """Its first layer brings the training images to mean 0 and deviation 1, channel by channel."""
     recipe = make_recipe(data={"validation": 0.0})
-    examples, _ = classifier.load(recipe)
-    model = classifier.build(recipe, examples)
+    examples, _ = CLASSIFIER.load(recipe)
+    model = CLASSIFIER.build(recipe, examples)
     inner = keras.Model(model.input, model.get_layer("standardise").output)
     standard = array(inner(scale(examples.images)))
     np.testing.assert_allclose(standard.mean(axis=(0, 1, 2)), np.zeros(3), atol=1e-4)
@@ -108,7 +107,7 @@ def test_a_model_that_starts_from_another_standardises_as_that_one_does(
     start = recipe.model.build(7, **given)
     start.set_weights([normal(rng, *weight.shape) for weight in start.weights])
     start.save(tmp_path / "start.keras")
-    model = classifier.build(recipe, classifier.load(recipe)[0])
+    model = CLASSIFIER.build(recipe, CLASSIFIER.load(recipe)[0])
     found = models.pixel_statistics(model)
     for name, values in given.items():
         assert found[name] == pytest.approx(values)
@@ -122,17 +121,19 @@ def _dense():
     return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
 
 
+def _rate_at(optimizer, step):
+    next(each for each in optimizer.variables if each.name == "iteration").assign(step)
+    return float(optimizer.learning_rate)
+
+
 @pytest.mark.parametrize("accumulate", [None, 4])
 def test_learning_rate_rises_then_falls_to_zero(make_recipe, accumulate):
     """Also where 4 steps make one update: Keras counts steps."""
     settings = make_recipe(
         train={"warmup": 0.2, "learning_rate": 0.5, "accumulate": accumulate}).train
     model = _dense()
-    compile_model(model, settings, num_steps=100 * (accumulate or 1))
-    rate = []
-    for step in range(101):
-        model.optimizer._iterations.assign(step * (accumulate or 1))
-        rate.append(float(model.optimizer.learning_rate))
+    CLASSIFIER.compile_model(model, settings, num_steps=100 * (accumulate or 1))
+    rate = [_rate_at(model.optimizer, step * (accumulate or 1)) for step in range(101)]
     assert rate[0] == 0.0
     assert rate[10] == pytest.approx(0.25)
     assert rate[20] == pytest.approx(0.5)
@@ -142,8 +143,9 @@ def test_learning_rate_rises_then_falls_to_zero(make_recipe, accumulate):
 
 def test_without_warmup_the_rate_begins_at_its_peak(make_recipe):
     model = _dense()
-    compile_model(model, make_recipe(train={"warmup": 0.0, "learning_rate": 0.5}).train, 100)
-    assert [float(model.optimizer._learning_rate(step)) for step in (0, 50)] == [
+    settings = make_recipe(train={"warmup": 0.0, "learning_rate": 0.5}).train
+    CLASSIFIER.compile_model(model, settings, 100)
+    assert [_rate_at(model.optimizer, step) for step in (0, 50)] == [
         pytest.approx(0.5), pytest.approx(0.25)]
 
 
@@ -152,7 +154,7 @@ def test_settings_reach_the_optimizer_and_the_loss(make_recipe):
         "weight_decay": 0.3, "beta_2": 0.9, "clip_norm": None, "average": 0.75,
         "accumulate": 3, "label_smoothing": 0.2}).train
     model = _dense()
-    compile_model(model, settings, 30)
+    CLASSIFIER.compile_model(model, settings, 30)
     optimizer = model.optimizer
     assert (optimizer.weight_decay, optimizer.beta_2, optimizer.clip_norm) == (0.3, 0.9, None)
     assert (optimizer.use_ema, optimizer.ema_momentum) == (True, 0.75)
@@ -165,7 +167,7 @@ def test_settings_reach_the_optimizer_and_the_loss(make_recipe):
 @pytest.mark.parametrize("settings", [{"pooling": "token"}, {"stem": "conv", "pooling": "mean"}])
 def test_only_matrices_decay(make_recipe, settings):
     model = models.vit("nano", 8, (16, 16, 3), 2, num_layers=1, **settings)
-    compile_model(model, make_recipe().train, num_steps=10)
+    CLASSIFIER.compile_model(model, make_recipe().train, num_steps=10)
     assert model.optimizer.decayed == {weight.path for weight in model.trainable_weights
                                        if weight.path.endswith("kernel")}
     assert {w.name for w in model.trainable_weights} - {"kernel"} <= UNDECAYED
@@ -173,7 +175,7 @@ def test_only_matrices_decay(make_recipe, settings):
 
 def test_rates_fall_from_the_head_to_the_pixels_when_asked(make_recipe):
     model = models.vit("nano", 8, (16, 16, 3), 2, num_layers=1)
-    compile_model(model, make_recipe(train={"layer_decay": 0.5}).train, num_steps=10)
+    CLASSIFIER.compile_model(model, make_recipe(train={"layer_decay": 0.5}).train, num_steps=10)
     assert model.optimizer.shares["patches/projection/kernel"] == 0.25
     assert model.optimizer.shares["logits/kernel"] == 1.0
 
@@ -195,7 +197,7 @@ def test_evaluation_is_over_examples_whatever_the_batch(rng, make_recipe):
     examples = _examples(rng, 13)
     model = keras.Sequential([
         keras.Input((5, 7, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
-    compile_model(model, make_recipe(train={"label_smoothing": 0.0}).train, 10)
+    CLASSIFIER.compile_model(model, make_recipe(train={"label_smoothing": 0.0}).train, 10)
     batches = Batches(examples, 5)
     result = model.evaluate(batches, steps=3, return_dict=True, verbose=0)
     logits = array(model(scale(examples.images))).astype("float64")
@@ -206,11 +208,11 @@ def test_evaluation_is_over_examples_whatever_the_batch(rng, make_recipe):
 
 def test_a_built_state_has_every_variable_before_the_first_step(make_recipe):
     recipe = make_recipe()
-    examples, _ = classifier.load(recipe)
-    model = classifier.build(recipe, examples)
-    compile_model(model, recipe.train, 10)
+    examples, _ = CLASSIFIER.load(recipe)
+    model = CLASSIFIER.build(recipe, examples)
+    CLASSIFIER.compile_model(model, recipe.train, 10)
     batch = Batches(examples, 8)[0]
-    classifier.build_state(model, batch)
+    CLASSIFIER.build_state(model, batch)
     before = [variable.path for part in (model.optimizer.variables, model.metrics_variables)
               for variable in part]
     model.train_on_batch(*batch)
@@ -220,7 +222,7 @@ def test_a_built_state_has_every_variable_before_the_first_step(make_recipe):
 
 
 def test_a_residual_network_trains_by_the_same_recipe(source, tmp_path):
-    recipe = BiTRecipe.model_validate({
+    recipe = check({
         "model": {"architecture": "bit", "size": "r50x1", "image_shape": (16, 16, 3),
                   "num_layers": (1,), "width": 8, "num_groups": 2},
         "data": {"source": source, "validation": 0.2, "standardise": True},

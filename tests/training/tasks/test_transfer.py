@@ -137,28 +137,6 @@ def test_a_step_with_lora_moves_nothing_else(rng, trained):
         path.endswith("lora_kernel_b"))}  # the first step moves b alone, since b was zero
 
 
-def test_rate_shares_by_hand():
-    model = _vit(num_layers=3)
-    shares = transfer.rate_shares(model, 0.5)
-    assert shares.keys() == _moving(model)
-    by_layer = {path.split("/")[0]: set() for path in shares}
-    for path, share in shares.items():
-        by_layer[path.split("/")[0]].add(share)
-    assert by_layer == {
-        "patches": {1 / 16}, "class_token": {1 / 16}, "positions": {1 / 16}, "block_0": {1 / 8},
-        "block_1": {1 / 4}, "block_2": {1 / 2}, "norm": {1.0}, "logits": {1.0}}
-
-
-def test_without_decay_every_weight_has_the_whole_rate():
-    assert set(transfer.rate_shares(_vit(), 1.0).values()) == {1.0}
-
-
-def test_what_is_frozen_has_no_share():
-    model = _vit()
-    model.get_layer("patches").trainable = False
-    assert not any(path.startswith("patches/") for path in transfer.rate_shares(model, 0.5))
-
-
 def test_a_source_of_other_layers_names_the_first_that_is_missing():
     other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="logits")], name="mlp")
     check_error(lambda: transfer.transfer(other, _vit()), missing="patches", source_model="mlp")

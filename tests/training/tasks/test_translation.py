@@ -8,9 +8,9 @@ from keras_seqattn import models, training
 from keras_seqattn.data import pairs
 from keras_seqattn.data.tokenizer import Tokenizer
 from keras_seqattn.testing import check_error
-from keras_seqattn.training.recipe import recipe
+from keras_seqattn.training.recipe.reading import check
 from keras_seqattn.training.scores import scoring
-from keras_seqattn.training.tasks import translation
+from keras_seqattn.training.tasks.translation import TRANSLATION
 
 WORDS = ["un", "deux", "trois", "quatre", "cinq", "six", "sept"]
 
@@ -32,7 +32,7 @@ def make(file, **overrides):
         "train": {"epochs": 2, "batch_size": 16, "learning_rate": 0.01, "seed": 3}}
     for section, values in overrides.items():
         fields[section] = {**fields[section], **values}
-    return recipe.TranslationRecipe.model_validate(fields)
+    return check(fields)
 
 
 @pytest.mark.parametrize("model", [
@@ -42,8 +42,7 @@ def test_a_recipe_trains_to_a_folder_that_translates(file, tmp_path, model):
         "architecture": "transformer", "size": "nano", "max_length": 7, **model}.items()
         if value is not None}
     fields = make(file).model_dump(mode="json") | {"model": chosen}
-    run = training.fit(recipe.TranslationRecipe.model_validate(fields), tmp_path / "run",
-                       quiet=True)
+    run = training.fit(check(fields), tmp_path / "run", quiet=True)
     assert run.history["loss"][1] < run.history["loss"][0]
     assert run.classes == ()
     assert {"model.keras", "best.keras", "tokenizer.json", "card.toml", "log.csv"} <= {
@@ -65,10 +64,10 @@ def test_recipes_that_come_with_the_project_are_read():
 
 def test_the_validation_loss_is_the_mean_over_all_tokens(file):
     chosen = make(file, train={"label_smoothing": 0.0})
-    _, validation = translation.load(chosen)
-    model = translation.build(chosen, validation)
-    translation.compile_model(model, chosen.train, 10)
-    batches = translation.batches(chosen, validation, training=False)
+    _, validation = TRANSLATION.load(chosen)
+    model = TRANSLATION.build(chosen, validation)
+    TRANSLATION.compile_model(model, chosen.train, 10)
+    batches = TRANSLATION.batches(chosen, validation, training=False)
     loss = model.evaluate((batches[i] for i in range(batches.num_batches)),
                           steps=batches.num_batches, verbose=0, return_dict=True)["loss"]
     total, count = 0.0, 0
@@ -78,12 +77,6 @@ def test_the_validation_loss_is_the_mean_over_all_tokens(file):
             target[None, 1:], logits, from_logits=True)
         total, count = total + float(keras.ops.sum(losses)), count + len(target) - 1
     assert loss == pytest.approx(total / count, rel=1e-4)
-
-
-def test_what_is_for_images_only_is_refused(file):
-    chosen = make(file, train={"freeze": ["embedding"]})
-    examples, _ = translation.load(chosen)
-    check_error(lambda: translation.build(chosen, examples), freeze=("embedding",))
 
 
 def test_scores_by_hand():

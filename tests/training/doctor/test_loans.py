@@ -1,0 +1,38 @@
+"""`keras_seqattn.training.doctor.loans`: each loan still means what the doctor takes it for."""
+
+import types
+
+import pytest
+
+from keras_seqattn.borrowed import LoanError
+from keras_seqattn.training.doctor import loans
+
+tf = pytest.importorskip("tensorflow")
+
+
+def test_ops_that_xla_has():
+    kernels = loans.xla_kernels()
+    assert {"MatMul", "AddV2", "While"} <= kernels
+    assert not {"PyFunc", "AsString"} & kernels
+
+
+def test_functions_that_a_loop_calls():
+    @tf.function
+    def step(x):
+        return tf.while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, tf.tanh(x)), (0, x))[1]
+
+    graph = step.get_concrete_function(tf.ones(5)).graph
+    assert "Tanh" not in {op.type for op in graph.get_operations()}
+    inside = {op.type for function in loans.functions_of(graph)
+              for op in function.graph.get_operations()}
+    assert {"Tanh", "Less"} <= inside
+
+
+def test_a_missing_loan_is_told_by_its_name(monkeypatch):
+    from tensorflow.python.util import pywrap_xla_ops
+
+    with pytest.raises(LoanError, match=r"loan='Graph\._functions'.*To fix:"):
+        loans.functions_of(types.SimpleNamespace())
+    monkeypatch.delattr(pywrap_xla_ops, "get_cpu_kernel_names")
+    with pytest.raises(LoanError, match=r"loan='pywrap_xla_ops\.get_cpu_kernel_names'"):
+        loans.xla_kernels()
