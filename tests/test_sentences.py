@@ -2,6 +2,7 @@
 
 import pytest
 import sentences
+from sentences import GUIDES, PACKAGE, ROOT
 
 HARD = "One, two, three, four five six seven eight."
 EASY = "One, two, three four five six seven eight."
@@ -106,3 +107,15 @@ def test_american_words(tmp_path, word):
     "    optimizer: A name."])
 def test_british_words_and_names(tmp_path, text):
     assert not sentences.misspelt(write(tmp_path, text))
+
+
+def test_at_most_8_percent_of_the_package_is_hard():
+    share = sentences.hard_share(sentences.sentences(PACKAGE))
+    assert share <= 0.08, "`python tests/sentences.py --list keras_seqattn` shows the sentences"
+
+
+@pytest.mark.parametrize(
+    "path", [PACKAGE, *GUIDES, ROOT / "CHANGELOG.md", ROOT / "tests", ROOT / "benchmarks"],
+    ids=lambda path: path.name)
+def test_spelling_is_british(path):
+    assert not [str(word) for word in sentences.misspelt(path)]

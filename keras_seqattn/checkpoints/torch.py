@@ -162,8 +162,9 @@ def transformer(state: Source, num_heads: int, norm: str = "post", activation: s
     mlp_dim, embed_dim = arrays.shape("encoder.layers.0.linear1.weight", 2)
     use_bias = "encoder.layers.0.linear1.bias" in arrays
     _head_size(embed_dim, num_heads)
-    options = {"num_heads": num_heads, "mlp_dim": mlp_dim, "norm": norm, "use_bias": use_bias,
-               "activation": activation, "epsilon": epsilon}
+    options: dict[str, typing.Any] = {
+        "num_heads": num_heads, "mlp_dim": mlp_dim, "norm": norm, "use_bias": use_bias,
+        "activation": activation, "epsilon": epsilon}
     stacks = {
         stack: [block(name=f"{stack}_{i}", **options)
                 for i in range(arrays.count(f"{stack}.layers."))]

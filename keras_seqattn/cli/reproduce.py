@@ -19,7 +19,6 @@ from keras_seqattn.cli.screen import (
     screen,
 )
 from keras_seqattn.errors import explain, nearest
-from keras_seqattn.shapes import Shape
 
 if typing.TYPE_CHECKING:
     import keras
@@ -129,8 +128,8 @@ def _check(option: str, value: str, known: Sequence[str]) -> None:
                                  fix=nearest(value, known)))
 
 
-def _fine_tune(plan: "published.Plan", trained: dict[str, str], image_shape: Shape,
-               folder: pathlib.Path, **how: typing.Any) -> dict:
+def _fine_tune(plan: "published.Plan", trained: dict[str, str],
+               image_shape: tuple[int, int, int], folder: pathlib.Path, **how: typing.Any) -> dict:
     """Fine-tunes as planned. Where SIGTERM came, the command ends with the exit code for that."""
     from keras_seqattn import training
     from keras_seqattn.training.vit_paper import reproduction

@@ -41,7 +41,7 @@ class Transformer(Generator):
                  num_heads: int, embed_dim: int, mlp_dim: int, norm: str,
                  activation: str | typing.Callable, dropout: float, attention_dropout: float,
                  seed: int | None, name: str = "transformer", **kwargs: object):
-        blocks = {"num_heads": num_heads, "mlp_dim": mlp_dim, "norm": norm,
+        blocks: dict[str, typing.Any] = {"num_heads": num_heads, "mlp_dim": mlp_dim, "norm": norm,
                   "activation": activation, "dropout": dropout,
                   "attention_dropout": attention_dropout, "seed": seed}
         embedding = keras.layers.ReversibleEmbedding(

@@ -175,6 +175,6 @@ def step_blocks(blocks: list[TransformerDecoderBlock], x: Tensor, state: dict[st
         names = {full.removesuffix(f"_{index}"): full for full in state
                  if full.endswith(f"_{index}")}
         x, cache = block.step(
-            x, {name: state[full] for name, full in names.items()}, position, memory_mask)
+            x, {name: state[full] for name, full in names.items()}, position, memory_mask)[:2]
         state |= {full: cache[name] for name, full in names.items()}
     return x, {**state, "position": position + ops.shape(x)[1]}

@@ -53,10 +53,11 @@ def vit_geometry(model: keras.Model) -> Geometry:
     height, width = stems[0].input.shape[1:3]
     grids = [layer.grid for layer in model.layers
              if isinstance(layer, LearnedPositionEmbedding) and layer.grid is not None]
+    grid: tuple[int, int]
     if None not in (height, width):
         grid = (height // stems[0].patch_size, width // stems[0].patch_size)
     elif grids:
-        grid = grids[0]
+        grid = (grids[0][0], grids[0][1])
     else:
         raise ValueError(explain(
             "a model for images of any size must have learned positions on a grid",

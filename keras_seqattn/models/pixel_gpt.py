@@ -41,8 +41,9 @@ class ImageGPT(Generator):
                  attention_dropout: float, epsilon: float, seed: int | None,
                  name: str = "image_gpt", **kwargs: object):
         activation = keras.activations.get(activation)
-        options = {"num_heads": num_heads, "mlp_dim": mlp_dim, "dropout": dropout,
-                   "attention_dropout": attention_dropout, "epsilon": epsilon, "seed": seed}
+        options: dict[str, typing.Any] = {
+            "num_heads": num_heads, "mlp_dim": mlp_dim, "dropout": dropout,
+            "attention_dropout": attention_dropout, "epsilon": epsilon, "seed": seed}
         embedding = keras.layers.Embedding(
             vocab_size, embed_dim, name="embedding",
             embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02))

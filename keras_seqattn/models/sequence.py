@@ -25,13 +25,14 @@ def enter(input_shape: Shape, vocab_size: int | None, embed_dim: int, mask_value
         ValueError: tokens and vectors are confused.
         ValueError: a size is below 1.
     """
-    tokens = vocab_size is not None
-    if len(input_shape) != (1 if tokens else 2) or (tokens and mask_value is not None):
+    reads_tokens = vocab_size is not None
+    if len(input_shape) != (1 if reads_tokens else 2) or (
+            reads_tokens and mask_value is not None):
         raise ValueError(explain(
             "a model reads vectors, or tokens of which 0 is padding",
             input_shape=tuple(input_shape), vocab_size=vocab_size, mask_value=mask_value,
             fix="pass (T, D), or (T,) with vocab_size and without mask_value"))
-    if tokens:
+    if vocab_size is not None:
         check_count(vocab_size=vocab_size, embed_dim=embed_dim)
         inputs = keras.Input(input_shape, dtype="int32", name="inputs")
         return inputs, keras.layers.Embedding(

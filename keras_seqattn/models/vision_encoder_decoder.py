@@ -45,8 +45,9 @@ class VisionText(Generator):
                  epsilon: float, start_token: int, end_token: int, pad_token: int,
                  seed: int | None, name: str = "vision_text", **kwargs: object):
         activation = keras.activations.get(activation)
-        options = {"num_heads": num_heads, "mlp_dim": mlp_dim, "norm": norm, "dropout": dropout,
-                   "attention_dropout": attention_dropout, "epsilon": epsilon, "seed": seed}
+        options: dict[str, typing.Any] = {
+            "num_heads": num_heads, "mlp_dim": mlp_dim, "norm": norm, "dropout": dropout,
+            "attention_dropout": attention_dropout, "epsilon": epsilon, "seed": seed}
         embedding = keras.layers.ReversibleEmbedding(
             vocab_size, embed_dim, name="embedding", reverse_dtype="float32",
             embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02))

@@ -109,7 +109,7 @@ def _patches(state: State, layout: Layout) -> tuple[int, int, int]:
     return dim, channels, height
 
 
-def _tokens(state: State, layout: Layout) -> dict[str, int]:
+def _tokens(state: State, layout: Layout) -> dict[str, typing.Any]:
     """Arguments of `vit` on the tokens before the patches. Their sum is the number of tokens."""
     num_tokens = sum(key in state for key in layout.class_token)
     num_registers = 0

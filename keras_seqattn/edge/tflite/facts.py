@@ -68,23 +68,6 @@ def tflite_facts(runner: Loaded, examples: dict[str, np.ndarray]) -> Facts:
     return facts
 
 
-def onnx_facts(runner: Loaded, examples: dict[str, np.ndarray]) -> Facts:
-    """Reads an `.onnx` file, which ONNX Runtime takes whole; rules of GPU delegates do not apply.
-
-    Args:
-        runner: `Runner` of the file.
-        examples: Not looked at.
-
-    Returns:
-        `Facts`.
-    """
-    from keras_seqattn.edge.onnx import convert
-
-    found = convert.facts(runner.file)
-    return Facts(ops=found["ops"], custom_ops=[], signatures=[], max_rank=found["max_rank"],
-                 partitions=1, weight_bytes=found["weight_bytes"])
-
-
 def _judge_shapes(facts: Facts, file: File) -> None:
     main = file.graphs[0]
     dynamic = [tensor.name for tensor in (*main.inputs, *main.outputs) if -1 in tensor.shape]

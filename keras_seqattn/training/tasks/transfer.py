@@ -62,7 +62,7 @@ def _resized(table: np.ndarray, layer: keras.Layer, source: keras.Model, target:
     return resize_grid(table, old, new, num_prefix, layer.interpolation)
 
 
-def at_size(model: keras.Model, image_shape: tuple[int, ...]) -> keras.Model:
+def at_size(model: keras.Model, image_shape: tuple[int, int, int]) -> keras.Model:
     """Returns the same model for images of another size.
 
     Args:

@@ -25,7 +25,7 @@ Results: typing.TypeAlias = dict[str, typing.Any]
 RESULTS, CELL, TABLE = "results.json", "cell.json", "table"
 
 
-def fine_tune(plan: Plan, model: dict[str, str], image_shape: tuple[int, ...],
+def fine_tune(plan: Plan, model: dict[str, str], image_shape: tuple[int, int, int],
               out: pathlib.Path | str, runs: int = 3, **how: typing.Any) -> Results:
     """Fine-tunes a model as planned and measures it on the test images.
 
@@ -68,7 +68,7 @@ def fine_tune(plan: Plan, model: dict[str, str], image_shape: tuple[int, ...],
             "chosen": rate, "validation": validation}
 
 
-def choose(plan: Plan, model: dict[str, str], image_shape: tuple[int, ...],
+def choose(plan: Plan, model: dict[str, str], image_shape: tuple[int, int, int],
            out: pathlib.Path | str, **how: typing.Any) -> dict[float, float]:
     """Fine-tunes once with each learning rate on a part of the training images.
 
@@ -92,7 +92,7 @@ def choose(plan: Plan, model: dict[str, str], image_shape: tuple[int, ...],
         for rate in plan.learning_rates}
 
 
-def _recipe(plan: Plan, model: dict[str, str], image_shape: tuple[int, ...], rate: float,
+def _recipe(plan: Plan, model: dict[str, str], image_shape: tuple[int, int, int], rate: float,
             seed: int, last: bool) -> AnyRecipe:
     return reading.check({
         "model": {"architecture": "trained", **model, "image_shape": image_shape},
@@ -112,8 +112,8 @@ def _once(recipe: AnyRecipe, folder: pathlib.Path, name: str,
     return known[name]
 
 
-def linear_probe(plan: Plan, model: dict[str, str], image_shape: tuple[int, ...], runs: int = 3,
-                 shots: int | None = None, skip_bad: bool = False) -> Results:
+def linear_probe(plan: Plan, model: dict[str, str], image_shape: tuple[int, int, int],
+                 runs: int = 3, shots: int | None = None, skip_bad: bool = False) -> Results:
     """Fits a linear map to the frozen features and measures it on the test images.
 
     The penalty is chosen on validation images; then the map is fitted to these too.
@@ -131,7 +131,8 @@ def linear_probe(plan: Plan, model: dict[str, str], image_shape: tuple[int, ...]
     Returns:
         As of `fine_tune`, but `chosen` has the penalty of each run.
     """
-    network = transfer.without_head(transfer.at_size(models.load(**_named(model)), image_shape))
+    trained = models.load(model["weights"], model.get("sha256"))
+    network = transfer.without_head(transfer.at_size(trained, image_shape))
 
     def read(source: str, split: str) -> tuple:
         examples = data.load(source, split, image_shape, skip_bad)
@@ -161,10 +162,6 @@ def linear_probe(plan: Plan, model: dict[str, str], image_shape: tuple[int, ...]
         accuracies.append(100 * float(found.mean()))
     return {"accuracies": accuracies, "examples": len(found), "chosen": penalties,
             "validation": {}}
-
-
-def _named(model: dict[str, str]) -> dict[str, str | None]:
-    return {"model": model["weights"], "sha256": model.get("sha256")}
 
 
 def cell(dataset: str, model: str, by_task: dict[str, Results], **facts: typing.Any) -> Results:
