@@ -1,6 +1,13 @@
-"""Files that write sequences, made once for all the tests that use them."""
+"""Converters that run here, and files that write sequences, made once for all tests.
 
+Converters run in the process of the tests, which saves each the seconds of importing TensorFlow. A
+test that is about the process of its own asks for the fixture `own_process`.
+"""
+
+import importlib
 import itertools
+import subprocess
+import traceback
 import types
 import warnings
 
@@ -10,6 +17,9 @@ import pytest
 
 from keras_seqattn import models
 from keras_seqattn.data import pairs, tokenizer
+from keras_seqattn.edge.tflite.converter import process
+
+RUN = process.run
 
 LENGTH, WIDTH = 13, 3
 SHAPE = (5, 7, 3)
@@ -100,3 +110,25 @@ def describer(tmp_path_factory):
         Image.fromarray(array).save(picture)
     return types.SimpleNamespace(model=model, tokenizer=known, file=folder / "describer.tflite",
                                  pictures=pictures)
+
+
+def _run_here(module, *arguments):
+    try:
+        with warnings.catch_warnings():  # what converters say of themselves, nobody reads there
+            warnings.simplefilter("ignore")
+            importlib.import_module(module).convert(*map(str, arguments))
+    except Exception:
+        return subprocess.CompletedProcess([module], 1, "", traceback.format_exc())
+    return subprocess.CompletedProcess([module], 0, "", "")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _converters_run_here():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "run", _run_here)
+        yield
+
+
+@pytest.fixture
+def own_process(monkeypatch):
+    monkeypatch.setattr(process, "run", RUN)
