@@ -15,6 +15,7 @@ from keras_seqattn import models
 from keras_seqattn.errors import explain
 from keras_seqattn.files import output_folder
 from keras_seqattn.training.devices.preemption import Preemption
+from keras_seqattn.training.devices.strategy import Strategy
 from keras_seqattn.training.devices.strategy import strategy as choose_devices
 from keras_seqattn.training.loop.epochs import Epochs
 from keras_seqattn.training.loop.progress import Progress
@@ -50,18 +51,13 @@ def fit(recipe: AnyRecipe, out: os.PathLike | str, strategy: str = "auto", resum
     While it trains, the folder holds:
 
     - `recipe.yaml`, with every field.
-    - `log.csv` and `curves.png`.
-    - `logs/`, where TensorBoard is installed.
+    - `log.csv` and `curves.png`, and `logs/` where TensorBoard is installed.
     - `best.keras`, the model of the lowest validation loss so far.
     - `states/`, to go on from.
 
-    At the end `states/` goes, and three files join the others:
-
-    - `model.keras`, the model of the last epoch.
-    - `labels.txt` or `tokenizer.json`.
-    - `card.toml`.
-
-    Models are saved without optimizer. With `train.average` they hold the averaged weights.
+    At the end `states/` goes. `model.keras` (of the last epoch), `card.toml`, and `labels.txt` or
+    `tokenizer.json` come. Models are saved without optimizer. With `train.average` they hold the
+    averaged weights.
 
     Args:
         recipe: `Recipe`.
@@ -91,26 +87,31 @@ def fit(recipe: AnyRecipe, out: os.PathLike | str, strategy: str = "auto", resum
     _check_folder(recipe, folder, resume)
     if resume and (folder / journal.CARD).is_file():
         return read_run(folder)
-    settings, task = recipe.train, task_of(recipe)
-    keras.utils.set_random_seed(settings.seed)
-    training, validation = task.load(recipe, skip_bad)
-    epochs = Epochs(recipe, task, training, validation, devices, folder, states.Position())
+    epochs = _load(recipe, folder, devices, skip_bad)
     model = _build(epochs)
     arrays = _restore(epochs, model, resume)
     if devices.is_chief:
         (folder / journal.CARD).unlink(missing_ok=True)
         journal.write_recipe(recipe, folder)
-    position, steps_per_epoch = epochs.position, epochs.steps_per_epoch
-    progress = Progress(position, steps_per_epoch, settings.epochs, settings.batch_size,
+    settings, position, length = recipe.train, epochs.position, epochs.steps_per_epoch
+    progress = Progress(position, length, settings.epochs, settings.batch_size,
                         shown=devices.is_chief and not quiet)
     with Preemption() as preemption, progress.running(), devices.watched():
         epochs.run(model, Steps(
-            position, folder / "states", settings.checkpoint_every, steps_per_epoch, preemption,
-            devices, arrays if position.step else None), progress)
+            position, folder / "states", settings.checkpoint_every, length, preemption, devices,
+            arrays if position.step else None), progress)
     if not devices.is_chief:
-        return _run(model, task.classes(training), position.history)
+        return _run(model, epochs.task.classes(epochs.training), position.history)
     _finish(epochs, model)
     return read_run(folder)
+
+
+def _load(recipe: AnyRecipe, out: pathlib.Path, devices: Strategy, skip_bad: bool) -> Epochs:
+    """Fixes the seed, and loads what is trained on."""
+    keras.utils.set_random_seed(recipe.train.seed)
+    task = task_of(recipe)
+    training, validation = task.load(recipe, skip_bad)
+    return Epochs(recipe, task, training, validation, devices, out, states.Position())
 
 
 def _build(epochs: Epochs) -> keras.Model:

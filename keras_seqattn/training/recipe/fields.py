@@ -44,7 +44,8 @@ class ModelSection(Section, abc.ABC):
         architecture: Name of the kind of model, a key of `kinds.KINDS`.
     """
 
-    IN_CARD: typing.ClassVar[frozenset[str]]  # names of the fields that the card repeats
+    # Names of the fields that the card of a run repeats.
+    IN_CARD: typing.ClassVar[frozenset[str]] = frozenset({"architecture"})
 
     architecture: str
 

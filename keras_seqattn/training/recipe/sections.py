@@ -133,8 +133,6 @@ class ImageSection(Section):
 class TransformerSection(ModelSection):
     """Which model: the arguments of `models.transformer`, but for the vocabulary."""
 
-    IN_CARD = frozenset({"architecture"})
-
     architecture: typing.Literal["transformer"]
     size: typing.Annotated[str, OneOf(TRANSFORMER_SIZES)]
     max_length: pydantic.PositiveInt = 128
@@ -156,8 +154,6 @@ class TransformerSection(ModelSection):
 
 class Seq2SeqSection(ModelSection):
     """Which model: the arguments of `models.seq2seq`, but for the vocabulary."""
-
-    IN_CARD = frozenset({"architecture"})
 
     architecture: typing.Literal["seq2seq"]
     max_length: pydantic.PositiveInt = 128

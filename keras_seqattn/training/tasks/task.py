@@ -45,10 +45,10 @@ class Task(abc.ABC, typing.Generic[E]):
 
     Attributes:
         one_shape: Whether all batches of a training have one shape, so that one compiled program
-            takes them all.
+            takes them all. Only such a training can be examined by the doctor.
     """
 
-    one_shape: typing.ClassVar[bool]
+    one_shape: typing.ClassVar[bool] = False
 
     @abc.abstractmethod
     def load(self, recipe: Sections, skip_bad: bool = False) -> tuple[E, E | None]:

@@ -28,8 +28,6 @@ E = typing.TypeVar("E", bound=Encoded)
 class Writing(task.Task[E]):
     """A kind of training whose model writes tokens; a subclass loads examples and batches them."""
 
-    one_shape = False
-
     def build(self, recipe: task.Sections, examples: E) -> keras.Model:
         settings = recipe.train
         if settings.start is not None or settings.freeze or settings.lora_rank is not None:
