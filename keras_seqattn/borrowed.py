@@ -155,6 +155,11 @@ def averages_of(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
     return list(_borrow(optimizer, "_model_variables_moving_average"))
 
 
+def index_of(optimizer: keras.optimizers.Optimizer, variable: keras.Variable) -> int:
+    """Returns the place of a variable among those that an optimizer was built with."""
+    return _borrow(optimizer, "_get_variable_index")(variable)
+
+
 def averages_along_an_axis() -> bool:
     """Whether Keras' TensorFlow trainer averages scalars of several workers along an axis."""
     from keras.src.backend.tensorflow import trainer

@@ -125,6 +125,13 @@ def test_averages_of_an_optimizer():
     assert [tuple(each.shape) for each in borrowed.averages_of(optimizer)] == [(3,)]
 
 
+def test_index_of_a_variable():
+    first, second = (keras.Variable(np.ones(3, "float32")) for _ in range(2))
+    optimizer = keras.optimizers.SGD()
+    optimizer.build([first, second])
+    assert [borrowed.index_of(optimizer, each) for each in (second, first)] == [1, 0]
+
+
 def test_a_missing_loan_is_told_by_its_name():
     with pytest.raises(borrowed.LoanError, match=r"loan='_use_gate'.*To fix:"):
         borrowed.uses_gate(_dense())

@@ -63,7 +63,7 @@ class _Whole(keras.optimizers.Optimizer):
         return [each * ops.cast(factor, each.dtype) for each in gradients]
 
     def update_step(self, gradient, variable, learning_rate):
-        path = self._paths[self._get_variable_index(variable)]
+        path = self._paths[borrowed.index_of(self, variable)]
         gradient = ops.cast(ops.convert_to_tensor(gradient), variable.dtype)
         learning_rate = ops.cast(learning_rate, variable.dtype) * self.shares.get(path, 1.0)
         if self.clip_norm is not None:
@@ -121,7 +121,7 @@ class _Momentum(keras.optimizers.SGD):
     """Multiplies the sum of gradients by the learning rate, where Keras sums their products."""
 
     def update_step(self, gradient, variable, learning_rate):
-        total = self.momentums[self._get_variable_index(variable)]
+        total = self.momentums[borrowed.index_of(self, variable)]
         self.assign(total, ops.convert_to_tensor(total) * self.momentum + gradient)
         self.assign_sub(variable, ops.convert_to_tensor(total) * learning_rate)
 
