@@ -96,13 +96,13 @@ def export(model: keras.Model, path: os.PathLike | str, precision: str = "dynami
         ExportError: the conversion failed, or the file does not do what the model does.
     """
     path, form, writing = pathlib.Path(path), formats.of(path), writes(model)
+    beside: list[str] = []  # what the file holds beside its contract
     _check_precision(precision, form, writing)
     if writing:
         from keras_seqattn.edge import generator
 
-        beside = [generator.check(model, form, tokenizer, beam_width).to_json()]
+        beside.append(generator.check(model, form, tokenizer, beam_width).to_json())
     else:
-        beside = []
         _check(model, image_input, labels, fold, calibration)
     model, notes = float32_copy(model), []
     examples = None if writing else choose(model, calibration, precision)
