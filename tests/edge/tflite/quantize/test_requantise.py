@@ -71,4 +71,6 @@ def test_the_right_operand_has_no_offset_and_what_is_turned_keeps_its_range(file
     assert len(right) == 2
     assert right[0] == right[1]
     np.testing.assert_allclose(right[0]["min"], -right[0]["max"] * 128 / 127, rtol=1e-6)
+    left = found[product.given[0].name]     # of the same numbers, so of the same range
+    assert (left["min"], left["max"]) == (-right[0]["max"], right[0]["max"])
     assert set(found) == set(made.ranged)
