@@ -52,13 +52,13 @@ def keras_attention(case):
     """`models.vit` with Keras' attention in its blocks."""
     import keras
 
-    from keras_seqattn.layers import transformer
+    from keras_seqattn import layers
 
     class Attention(keras.layers.MultiHeadAttention):
-        def __init__(self, *args, num_kv_heads, **kwargs):
+        def __init__(self, *args, num_kv_heads, use_qkv_bias, **kwargs):
             super().__init__(*args, **kwargs)
 
-    transformer.MultiHeadAttention = Attention
+    layers.TransformerEncoderBlock.attention_class = Attention
     return ours(case)
 
 

@@ -10,11 +10,7 @@ import typing
 
 import keras
 
-from keras_seqattn.errors import explain
-
-
-class LoanError(RuntimeError):
-    """This Keras lacks a private part that the library borrows."""
+from keras_seqattn.errors import LoanError, explain
 
 
 def _borrow(owner, name):
@@ -103,12 +99,17 @@ def addition() -> type[keras.Operation]:
 
 def uses_gate(attention: keras.layers.MultiHeadAttention) -> bool:
     """Whether Keras' own attention multiplies its output by a gate."""
-    return _borrow(attention, "_use_gate")
+    return _offers(attention, "use_gate") and _borrow(attention, "_use_gate")
 
 
 def sliding_window(attention: keras.layers.MultiHeadAttention) -> int | None:
     """Returns how many positions Keras' own attention looks back, or `None` for all."""
-    return _borrow(attention, "_sliding_window")
+    return _borrow(attention, "_sliding_window") if _offers(attention, "sliding_window") else None
+
+
+def _offers(layer: keras.Layer, argument: str) -> bool:
+    """Whether the class of a layer takes an argument, which older releases of Keras lack."""
+    return argument in inspect.signature(type(layer).__init__).parameters
 
 
 def inner_layers(layer: keras.Layer) -> list[keras.Layer]:

@@ -4,6 +4,10 @@ import difflib
 from collections.abc import Collection, Sequence
 
 
+class LoanError(RuntimeError):
+    """Another library lacks a private part that this one borrows."""
+
+
 def explain(rule: str, *, fix: str, **received: object) -> str:
     """Builds the text of an error message.
 

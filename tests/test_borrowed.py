@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_seqattn import borrowed
+from keras_seqattn.errors import LoanError
 
 BACKEND = keras.backend.backend()
 
@@ -133,9 +134,9 @@ def test_index_of_a_variable():
 
 
 def test_a_missing_loan_is_told_by_its_name():
-    with pytest.raises(borrowed.LoanError, match=r"loan='_use_gate'.*To fix:"):
-        borrowed.uses_gate(_dense())
-    with pytest.raises(borrowed.LoanError, match="loan='_gone'"):
+    with pytest.raises(LoanError, match=r"loan='_nodes_by_depth'.*To fix:"):
+        borrowed.calls(_dense())
+    with pytest.raises(LoanError, match="loan='_gone'"):
         borrowed.overrides("_gone")(type("Own", (keras.layers.Layer,), {"_gone": None}))
     assert borrowed.overrides("_flatten_layers")(
         type("Own", (keras.layers.Layer,), {})).__name__ == "Own"

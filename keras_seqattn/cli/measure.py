@@ -1,5 +1,6 @@
 """The commands that measure: `evaluate`, `verify` and `benchmark`."""
 
+import pathlib
 import time
 import typing
 from collections.abc import Sequence
@@ -54,8 +55,9 @@ def evaluate(model: Annotated[str, typer.Argument(
     Example: `seqattn evaluate captioner_emoji --data flickr8k:FOLDER --split validation`
     """
     from keras_seqattn import edge, models
+    from keras_seqattn.edge import formats
 
-    exported = model.endswith((".tflite", ".onnx"))
+    exported = pathlib.Path(model).suffix in formats.FORMATS
     loaded = edge.load(model) if exported else models.load(model)
     if sources.writes(loaded):
         measure = _measure_translations if sources.reads_text(loaded) else _measure_captions

@@ -88,7 +88,8 @@ def test_int8_is_smaller_and_close(exported):
 def test_batch_matmul_has_no_transpose_flags(exported):
     """GPU delegates compute wrong numbers for them without a word."""
     _, folder, _ = exported
-    products = [op for op in reader.ops(folder / "float32.tflite") if op.name == "BATCH_MATMUL"]
+    products = [op for op in reader.read(folder / "float32.tflite").ops
+                if op.name == "BATCH_MATMUL"]
     assert len(products) == 4
     assert not any(op.transposed for op in products)
 

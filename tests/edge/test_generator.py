@@ -91,8 +91,8 @@ def test_8_bits_hold_weights_and_embeddings_in_loops_too(translator, files):
     report, _ = files["dynamic_wi8_afp32"]
     shapes = {tuple(sorted(weight.shape)) for weight in translator.weights
               if len(weight.shape) == 2 and min(weight.shape) > 2}
-    wide = [tensor for tensor in reader.tensors(report.file)
-            if tensor.bytes and tensor.dtype == "float32"
+    wide = [tensor for tensor in reader.read(report.file).tensors
+            if tensor.is_constant and tensor.dtype == "float32"
             and tuple(sorted(tensor.shape)) in shapes - {(LENGTH, 32)}]
     assert wide == []
     assert report.weight_bytes < 0.45 * files["float32"][0].weight_bytes
@@ -129,7 +129,7 @@ def test_builtin_ops_of_rank_4_without_transpose_flags(files):
         assert not report.flex_ops
         assert not report.custom_ops
         assert report.max_rank <= 4
-        assert not any(op.transposed for op in reader.ops(report.file))
+        assert not any(op.transposed for op in reader.read(report.file).ops)
 
 
 def test_tokens_per_second_are_told(files):

@@ -14,7 +14,7 @@ from PIL import Image
 from keras_seqattn import edge, models
 from keras_seqattn.edge import formats
 from keras_seqattn.edge.contract.contract import describe
-from keras_seqattn.edge.tflite import contract_in_file, head, op_versions, tables
+from keras_seqattn.edge.tflite import contract_in_file, metadata_tables, op_versions, reader
 
 mediapipe = pytest.importorskip("mediapipe", reason="mediapipe is not installed")
 pytestmark = pytest.mark.edge
@@ -84,8 +84,8 @@ def test_mediapipe_ranks_the_same_labels(file):
 def test_mediapipes_tables_read_what_was_written(file):
     """The schema's own generated code."""
     schema = _schema()
-    with op_versions.opened(file) as model:
-        content = model.Buffers(head.metadata(model)[tables.NAME]).DataAsNumpy().tobytes()
+    read = reader.read(file)
+    content = read.data(read.metadata[metadata_tables.NAME]).tobytes()
     assert schema.ModelMetadata.ModelMetadataBufferHasIdentifier(content, 0)
     read = schema.ModelMetadataT.InitFromObj(schema.ModelMetadata.GetRootAs(content))
     (subgraph,) = read.subgraphMetadata

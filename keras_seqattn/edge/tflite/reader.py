@@ -11,7 +11,6 @@ import numpy as np
 
 from keras_seqattn.edge.tflite import schema
 from keras_seqattn.edge.tflite.file import Buffer, Code, File, Graph, Op, Signature, Tensor
-from keras_seqattn.errors import explain
 
 LARGEST = 2**31 - 1
 # Slots of the tables in LiteRT's `tflite/converter/schema/schema.fbs`.
@@ -39,25 +38,6 @@ def read(path: str | os.PathLike, write: bool = False) -> File:
         tuple(_signature(table, graphs) for table in _each(model, "SignatureDefs")),
         {each.Name().decode(): buffers[each.Buffer()] for each in _each(model, "Metadata")},
         {slot: place for slot, place in slots.items() if place is not None})
-
-
-def check_size(num_bytes: int) -> None:
-    """Checks that weights fit into one flatbuffer, whose offsets have 31 bits.
-
-    Args:
-        num_bytes: Size of all weights in float32, in which the converter first writes them.
-
-    Raises:
-        ValueError: they do not fit.
-
-    >>> check_size(330_000_000)
-    """
-    if num_bytes > LARGEST:
-        raise ValueError(explain(
-            f"the weights must fit into one .tflite file, {LARGEST:,} bytes in float32",
-            num_bytes=num_bytes,
-            fix="split the model in two, such as encoder and decoder, and export each, or use a "
-                "smaller size of it"))
 
 
 def _each(table: typing.Any, field: str) -> list:

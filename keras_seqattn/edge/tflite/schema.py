@@ -10,7 +10,7 @@ import inspect
 import os
 import typing
 
-from keras_seqattn.errors import explain
+from keras_seqattn.errors import LoanError, explain
 
 GENERATED = "ai_edge_litert.schema_py_generated"
 IDENTIFIER = b"TFL3"
@@ -19,9 +19,7 @@ SETTINGS = ("ComputePrecision", "OpQuantizationConfig", "QuantGranularity", "Ten
             "TensorQuantizationConfig")
 
 
-def _missing(loan: str, owner: str) -> Exception:
-    from keras_seqattn.borrowed import LoanError  # it imports Keras, which reading does without
-
+def _missing(loan: str, owner: str) -> LoanError:
     return LoanError(explain(
         "the library borrows a private part of another, and this version lacks it", loan=loan,
         owner=owner, fix="install the versions that the extra `edge` of keras_seqattn names"))

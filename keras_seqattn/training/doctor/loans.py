@@ -5,8 +5,7 @@ Each refuses where this TensorFlow lacks what it borrows, and names the loan.
 
 import typing
 
-from keras_seqattn.borrowed import LoanError
-from keras_seqattn.errors import explain
+from keras_seqattn.errors import LoanError, explain
 
 
 def xla_kernels() -> set[str]:

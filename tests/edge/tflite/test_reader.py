@@ -7,7 +7,6 @@ import pytest
 import tiny_tflite
 
 from keras_seqattn.edge.tflite import reader
-from keras_seqattn.testing import check_error
 
 pytestmark = pytest.mark.edge
 
@@ -137,8 +136,3 @@ def test_weights_are_not_read(tmp_path):
     finally:
         tracemalloc.stop()
     assert peak < 2**24 / 30
-
-
-def test_two_gigabytes_are_the_limit():
-    reader.check_size(2**31 - 1)
-    check_error(lambda: reader.check_size(2**31), num_bytes=2**31)

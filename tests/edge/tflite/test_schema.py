@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tiny_tflite
 
-from keras_seqattn.borrowed import LoanError
 from keras_seqattn.edge.tflite import schema
+from keras_seqattn.errors import LoanError
 
 pytestmark = pytest.mark.edge
 GENERATED = importlib.import_module(schema.GENERATED)

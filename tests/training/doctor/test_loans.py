@@ -4,7 +4,7 @@ import types
 
 import pytest
 
-from keras_seqattn.borrowed import LoanError
+from keras_seqattn.errors import LoanError
 from keras_seqattn.training.doctor import loans
 
 tf = pytest.importorskip("tensorflow")
