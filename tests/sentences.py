@@ -26,6 +26,7 @@ PACKAGE = ROOT / "keras_seqattn"
 GUIDES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "DECISIONS.md", "models",
                                     "tflite", "examples", "findings") if (ROOT / name).exists()]
 LEAST_WORDS, HARD_MARKS = 8, 3
+FOREIGN = {"node_modules", "dist"}  # what was installed or built there
 DOCUMENTED = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
 
 # What is not prose.
@@ -91,7 +92,10 @@ def misspelt(path):
 
 
 def _files(path):
-    return [path] if path.is_file() else sorted([*path.rglob("*.py"), *path.rglob("*.md")])
+    if path.is_file():
+        return [path]
+    return sorted(each for pattern in ("*.py", "*.md") for each in path.rglob(pattern)
+                  if not FOREIGN.intersection(each.parts))
 
 
 def _prose(file):

@@ -1,6 +1,7 @@
 """`keras_seqattn.registry`, and the doors of the package, each in a Python of its own."""
 
 import ast
+import os
 import pathlib
 import subprocess
 import sys
@@ -15,8 +16,9 @@ ROOT = pathlib.Path(keras_seqattn.__file__).parents[1]
 
 
 def _run(code):
+    # Keras on NumPy starts at once.
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                            cwd=ROOT, check=False)
+                            cwd=ROOT, check=False, env={**os.environ, "KERAS_BACKEND": "numpy"})
     assert result.returncode == 0, result.stderr
     return result.stdout.strip().splitlines()[-1]
 

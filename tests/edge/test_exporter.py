@@ -2,7 +2,6 @@
 
 
 import json
-import sys
 import types
 
 import keras
@@ -12,7 +11,7 @@ from keras_models import fill
 from tolerances import EDGE_FLOAT32
 
 from keras_seqattn import edge, layers, models
-from keras_seqattn.edge import formats
+from keras_seqattn.edge import formats, smallest_file
 from keras_seqattn.edge.tflite import reader
 from keras_seqattn.testing import check_error
 
@@ -303,12 +302,20 @@ def test_a_fold_that_is_unknown_or_lacks_examples(tmp_path):
                 fold="balance", calibration=None)
 
 
-def test_the_smallest_precision_that_is_accurate_enough(tmp_path, images):
+FEW = ("float32", "dynamic_wi8_afp32", "dynamic_wi4_afp32")  # to choose among
+
+
+def test_all_precisions_are_tried():
+    assert smallest_file.PRECISIONS is edge.PRECISIONS
+
+
+def test_the_smallest_precision_that_is_accurate_enough(tmp_path, images, monkeypatch):
+    monkeypatch.setattr(smallest_file, "PRECISIONS", FEW)
     model = _vit()
     targets = model.predict(images, verbose=0).argmax(-1)
     report, rows = edge.smallest(model, tmp_path / "x.tflite", images, targets, max_drop=100.0,
                                  calibration=images, labels=list("abcde"))
-    assert [row["precision"] for row in rows] == list(edge.PRECISIONS)
+    assert [row["precision"] for row in rows] == list(FEW)
     assert report.bytes == min(row["bytes"] for row in rows)
     assert [row["precision"] for row in rows if row["chosen"]] == [report.precision]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.json", "x.tflite"]
@@ -323,12 +330,11 @@ def test_the_smallest_precision_that_is_accurate_enough(tmp_path, images):
 
 
 def test_a_precision_that_no_file_keeps(tmp_path, images, monkeypatch):
-    module = sys.modules["keras_seqattn.edge.smallest_file"]
-    monkeypatch.setattr(module, "PRECISIONS", ("dynamic_wi4_afp32",))
+    monkeypatch.setattr(smallest_file, "PRECISIONS", ("dynamic_wi4_afp32",))
     model = _vit()
-    monkeypatch.setattr(module, "export", lambda *args, **kwargs: _report_of_drop(0.25))
+    monkeypatch.setattr(smallest_file, "export", lambda *args, **kwargs: _report_of_drop(0.25))
     with pytest.raises(ValueError, match=r"dynamic_wi4_afp32': 25\.0"):
-        module.smallest(model, tmp_path / "x.tflite", images, [0] * 37, calibration=images)
+        smallest_file.smallest(model, tmp_path / "x.tflite", images, [0] * 37, calibration=images)
     assert list(tmp_path.iterdir()) == []
 
 

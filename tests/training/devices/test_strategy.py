@@ -80,9 +80,12 @@ def wait_for(workers):
 
 
 @several
-@pytest.mark.parametrize("replicas", [2, 4])
+@pytest.mark.parametrize("replicas", [pytest.param(2, marks=pytest.mark.slow), 4])
 def test_replicas_train_like_one_device(source, alone, tmp_path, replicas):
-    """20 steps, five of them with a last batch of one picture: some replicas get none."""
+    """20 steps, five of them with a last batch of one picture: some replicas get none.
+
+    Two replicas are held to one device by the test of clipping too.
+    """
     codes, outputs = wait_for(start(small_recipe(source), tmp_path / "run", "mirrored", replicas))
     assert codes == [0], outputs
     check_same(alone[1], tmp_path / "run")
@@ -99,8 +102,10 @@ def test_replicas_clip_all_gradients_together(source, tmp_path):
 
 
 @processes
-@pytest.mark.parametrize("workers", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [2, 3])
 def test_processes_train_like_one_device(source, alone, tmp_path, workers):
+    """Without a loss in between; two that lost each other are held to one device below."""
     codes, outputs = wait_for(
         start(small_recipe(source), tmp_path / "run", "multiworker", workers=workers))
     assert codes == [0] * workers, outputs
