@@ -3,49 +3,19 @@
 import hashlib
 import json
 
-import keras
 import numpy as np
 import pytest
-from converted import converted
 
-from keras_seqattn import edge, models
-from keras_seqattn.edge import formats
+from keras_seqattn import edge
 from keras_seqattn.edge.contract import pixels
 from keras_seqattn.edge.contract.contract import describe, write_beside
-from keras_seqattn.edge.tflite import contract_in_file, op_versions
+from keras_seqattn.edge.tflite import contract_in_file
 from keras_seqattn.testing import check_error
 
 pytestmark = pytest.mark.edge
-LABELS = ["Äpfel", "b c", "d", "e", "f", "g", "h"]
-PRECISIONS = ("float32", "dynamic_wi8_afp32")
 
 
-def described(path, **kwargs):
-    return describe(formats.of(path).session(path), **{
-        "name": "vit", "precision": "float32", "labels": LABELS,
-        "minimum_runtime": op_versions.minimum(path), **kwargs})
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    """Path of each precision's file without a contract."""
-    keras.utils.set_random_seed(11)
-    model = models.vit("nano", 8, (24, 16, 3), len(LABELS), num_layers=1, mlp_dim=67)
-    folder = tmp_path_factory.mktemp("plain")
-    return {precision: converted(model, folder / f"{precision}.tflite", precision)
-            for precision in PRECISIONS}
-
-
-@pytest.fixture(params=PRECISIONS)
-def file(request, plain, tmp_path):
-    """A finished file."""
-    path = tmp_path / "vit.tflite"
-    path.write_bytes(plain[request.param].read_bytes())
-    contract_in_file.write(path, described(path, precision=request.param, licence="CC-BY-4.0"))
-    return path
-
-
-def test_the_contract_says_what_the_file_is(file, plain):
+def test_the_contract_says_what_the_file_is(file, plain, labels):
     contract = edge.load(file).contract
     precision = contract["precision"]
     golden = contract.pop("golden")
@@ -55,7 +25,7 @@ def test_the_contract_says_what_the_file_is(file, plain):
         "inputs": [{"name": "images", "shape": [1, 24, 16, 3], "dtype": "float32",
                     "content": "image", "mean": 127.5, "std": 127.5}],
         "outputs": [{"name": "logits", "shape": [1, 7], "dtype": "float32", "content": "logits"}],
-        "labels": LABELS}
+        "labels": labels}
     images = pixels.golden_input((1, 24, 16, 3), "float32", 127.5, 127.5)
     logits = edge.load(plain[precision])(images)
     assert golden == {
@@ -73,12 +43,12 @@ def test_the_contract_beside_a_file(file):
         **contract, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
-@pytest.mark.parametrize("labels", [["a\nb", *"cdefgh"], [" ", *"cdefgh"]])
-def test_labels_must_be_lines(plain, labels):
-    check_error(lambda: described(plain["float32"], labels=labels), labels=labels)
+@pytest.mark.parametrize("unfit", [["a\nb", *"cdefgh"], [" ", *"cdefgh"]])
+def test_labels_must_be_lines(plain, described, unfit):
+    check_error(lambda: described(plain["float32"], labels=unfit), labels=unfit)
 
 
-def test_labels_must_name_every_logit(plain):
+def test_labels_must_name_every_logit(plain, described):
     check_error(lambda: described(plain["float32"], labels=["a"]), labels=["a"],
                 outputs=[("logits", [1, 7])])
 
