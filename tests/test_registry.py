@@ -1,7 +1,6 @@
 """`keras_seqattn.registry`, and the doors of the package, each in a Python of its own."""
 
 import ast
-import os
 import pathlib
 import subprocess
 import sys
@@ -16,9 +15,8 @@ ROOT = pathlib.Path(keras_seqattn.__file__).parents[1]
 
 
 def _run(code):
-    # Keras on NumPy starts at once.
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                            cwd=ROOT, check=False, env={**os.environ, "KERAS_BACKEND": "numpy"})
+                            cwd=ROOT, check=False)
     assert result.returncode == 0, result.stderr
     return result.stdout.strip().splitlines()[-1]
 
