@@ -17,7 +17,7 @@ import numpy as np
 
 from keras_seqattn import data, edge, models
 from keras_seqattn.data.batches import scale
-from keras_seqattn.edge.lower.walk import lower
+from keras_seqattn.edge.lower.trace import lower
 from keras_seqattn.edge.tflite.converter import convert, saved_model
 from keras_seqattn.models.vision_transformer import SIZES
 

@@ -4,13 +4,19 @@ Every function refuses where this Keras lacks what it borrows, and names the loa
 falls back on a default, since a default would be a wrong answer without a word.
 """
 
-import dataclasses
+import contextlib
+import importlib
 import inspect
+import threading
 import typing
 
 import keras
 
 from keras_seqattn.errors import LoanError, explain
+
+Answer: typing.TypeAlias = typing.Callable[[keras.Operation, tuple, dict], typing.Any]
+_TRACES = threading.RLock()
+SYMBOLIC = ("numpy", "nn", "math", "linalg", "image", "core")   # modules of a backend's functions
 
 
 def _borrow(owner, name):
@@ -28,31 +34,6 @@ def _missing(name, owner):
         fix="install a version of Keras that keras_seqattn was tested with"))
 
 
-@dataclasses.dataclass(frozen=True)
-class Call:
-    """One call of an operation in a functional model.
-
-    Attributes:
-        operation: `keras.Operation`, most often a layer.
-        tensors: Symbolic tensors that the call reads, in order.
-        outputs: Symbolic tensors that the call makes, in order.
-    """
-
-    operation: keras.Operation
-    tensors: list
-    outputs: list
-    _arguments: typing.Any
-
-    def arguments(self, values: list) -> tuple[tuple, dict]:
-        """Returns the positional and the named arguments, with `values` in place of `tensors`."""
-        return self._arguments.fill_in(dict(zip(map(id, self.tensors), values, strict=True)))
-
-    def named(self) -> dict:
-        """Returns what the call was given, by the names of the arguments of `call`."""
-        return inspect.signature(self.operation.call).bind(
-            *self._arguments.args, **self._arguments.kwargs).arguments
-
-
 def functional(model: keras.Model) -> keras.Model | None:
     """Returns the functional model inside a model, or `None` if its class computes by itself.
 
@@ -63,16 +44,100 @@ def functional(model: keras.Model) -> keras.Model | None:
     return model if hasattr(model, "_nodes_by_depth") else None
 
 
-def calls(model: keras.Model) -> list[Call]:
-    """Returns the calls of a functional model, in an order in which they can be computed.
+@contextlib.contextmanager
+def _replaced(places: list[tuple[typing.Any, str, typing.Callable]]) -> typing.Iterator[None]:
+    """Puts functions in the place of attributes, for this thread alone."""
+    thread = threading.get_ident()
 
-    Nested models are calls as layers are; nothing is opened.
+    def here(mine, other):
+        return lambda *args, **kwargs: (
+            mine if threading.get_ident() == thread else other)(*args, **kwargs)
+
+    with _TRACES:
+        before = [_borrow(owner, name) for owner, name, _ in places]
+        for (owner, name, mine), other in zip(places, before, strict=True):
+            setattr(owner, name, here(mine, other))
+        try:
+            yield
+        finally:
+            for (owner, name, _), other in zip(places, before, strict=True):
+                setattr(owner, name, other)
+
+
+def symbolic_calls(answer: Answer) -> contextlib.AbstractContextManager[None]:
+    """Lets a function answer each call of an operation with symbolic tensors, in this thread.
+
+    Keras calls `symbolic_call` of the operation there, infers shapes in it, and notes the call in
+    the operation. In the context neither happens. What Keras does around the call stays: masks are
+    passed on, dictionaries are opened, arguments are filled in.
+
+    Args:
+        answer: Function of the operation, its positional and its named arguments. It returns what
+            the call returns.
     """
-    depths = _borrow(model, "_nodes_by_depth")
-    nodes = [node for depth in sorted(depths, reverse=True) for node in depths[depth]]
-    return [Call(_borrow(node, "operation"), _borrow(node.arguments, "keras_tensors"),
-                 list(_borrow(node, "outputs")), node.arguments)
-            for node in nodes if not _borrow(node, "is_input")]
+    from keras.src.layers import layer
+    from keras.src.ops import operation
+
+    def symbolic_call(operation, *args, **kwargs):
+        return answer(operation, args, kwargs)
+
+    return _replaced([
+        (keras.Operation, "symbolic_call", symbolic_call),
+        (keras.Layer, "symbolic_call", symbolic_call),
+        (operation, "Node", _no_node), (layer, "Node", _no_node)])
+
+
+def _no_node(*_: typing.Any, **__: typing.Any) -> None:
+    """Leaves a call unnoted."""
+
+
+def symbolic_functions() -> contextlib.AbstractContextManager[None]:
+    """Lets the functions of Keras' backend take symbolic tensors, in this thread.
+
+    Many layers compute with `backend.numpy.where` and the like, which symbolic tensors are no input
+    of. In the context the function of `keras.ops` of the same name answers such a call. A call that
+    this function itself makes goes to the backend, which says why it cannot compute.
+    """
+    from keras.src import backend
+
+    active: set[str] = set()
+
+    def known(name):
+        return getattr(keras.ops, name, None) or getattr(keras.ops.image, name, None)
+
+    def answering(function, name):
+        def answer(*args, **kwargs):
+            if name in active or not any(isinstance(each, keras.KerasTensor) for each in
+                                         keras.tree.flatten((args, kwargs))):
+                return function(*args, **kwargs)
+            active.add(name)
+            try:
+                return known(name)(*args, **kwargs)
+            finally:
+                active.discard(name)
+        return answer
+
+    own = importlib.import_module(f"keras.src.backend.{keras.backend.backend()}")
+    modules = [backend, own, *(_borrow(backend, name) for name in SYMBOLIC)]
+    return _replaced([(module, name, answering(function, name)) for module in modules
+                      for name, function in vars(module).items()
+                      if inspect.isfunction(function) and inspect.isfunction(known(name))])
+
+
+def backend_named(name: str) -> contextlib.AbstractContextManager[None]:
+    """Lets `keras.config.backend` and `keras.backend.backend` give another name, in this thread."""
+    return _replaced([(owner, "backend", lambda: name) for owner in (keras.config, keras.backend)])
+
+
+def operation(name: str) -> type[keras.Operation]:
+    """Returns the class of the operation behind a function of `keras.ops` or `keras.activations`.
+
+    Args:
+        name: Name of the class behind that of its module, such as `"numpy.Matmul"`.
+    """
+    module, _, cls = name.partition(".")
+    room = "activations" if module == "activations" else "ops"
+    return _borrow(importlib.import_module(f"keras.src.{room}.{module}"), cls)
 
 
 def mask_of(tensor: typing.Any) -> typing.Any:
@@ -89,12 +154,6 @@ def takes_training(operation: keras.Operation) -> bool:
     if not isinstance(operation, keras.Layer):
         return False
     return _borrow(operation, "_call_has_training_arg")
-
-
-def addition() -> type[keras.Operation]:
-    """Returns the class of the operation behind `a + b` of two symbolic tensors."""
-    tensor = keras.KerasTensor((1,))
-    return type(_borrow(_borrow(tensor + tensor, "_keras_history"), "operation"))
 
 
 def uses_gate(attention: keras.layers.MultiHeadAttention) -> bool:

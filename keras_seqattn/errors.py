@@ -4,6 +4,10 @@ import difflib
 from collections.abc import Collection, Sequence
 
 
+class ExportError(RuntimeError):
+    """The model could not be converted, or its file failed verification."""
+
+
 class LoanError(RuntimeError):
     """Another library lacks a private part that this one borrows."""
 

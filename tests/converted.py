@@ -1,31 +1,22 @@
-"""A Keras model as the converter's file, before a contract is written into it."""
+"""A Keras model as a file, before a contract is written into it."""
 
-import keras
+import tempfile
 
-from keras_seqattn.edge.tflite.converter import convert
+from keras_seqattn.edge import conversion, formats
 
 
 def converted(model, path, precision="float32"):
-    """Converts in this process; names are kept, shapes are those of one example.
+    """Writes a model as it is, without folding.
 
     Args:
         model: Functional model with named inputs.
-        path: Path of the `.tflite` file.
+        path: Path of the file.
         precision: As for `edge.export`.
 
     Returns:
         `path`.
     """
-    signature = [keras.InputSpec(shape=(1, *each.shape[1:]), dtype=each.dtype, name=each.name)
-                 for each in model.inputs]
-
-    def serve(*flat):
-        outputs = model(list(flat) if len(flat) > 1 else flat[0], training=False)
-        return outputs if isinstance(outputs, dict) else {model.output_names[0]: outputs}
-
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint("serving_default", serve, input_signature=signature)
-    archive.write_out(str(path.with_suffix("")), verbose=False)
-    convert.convert(str(path.with_suffix("")), path, precision)
+    form = formats.of(path)
+    with tempfile.TemporaryDirectory() as folder:
+        conversion.write(conversion.prepare(model, form, fold=False), path, form, precision, folder)
     return path

@@ -8,7 +8,7 @@ import keras
 from keras_seqattn.edge.tflite import schema
 
 
-def converted(function, layers, optimise=False, **inputs):
+def converted(function, layers, **inputs):
     """The file of a function that uses some layers; `name=(shape, dtype)` for each input."""
     import tensorflow as tf
 
@@ -26,7 +26,6 @@ def converted(function, layers, optimise=False, **inputs):
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        converter.optimizations = [tf.lite.Optimize.DEFAULT] if optimise else []
         return converter.convert()
 
 

@@ -1,5 +1,7 @@
 """`keras_seqattn.borrowed`: each loan from Keras still means what the library takes it for."""
 
+import threading
+
 import keras
 import numpy as np
 import pytest
@@ -26,7 +28,7 @@ def test_functional_model_inside():
     model = _model()
     assert borrowed.functional(model) is model
     sequential = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])
-    assert [call.operation.units for call in borrowed.calls(borrowed.functional(sequential))] == [3]
+    assert [layer.units for layer in borrowed.functional(sequential).layers[1:]] == [3]
 
     class Own(keras.Model):
         def call(self, x):
@@ -35,16 +37,102 @@ def test_functional_model_inside():
     assert borrowed.functional(Own()) is None
 
 
-def test_calls_are_in_order_and_know_their_arguments():
-    a, b = keras.Input((5,), name="a"), keras.Input((5,), name="b")
-    total = keras.layers.Subtract(name="subtract")([a, b])
-    out = keras.layers.Dropout(0.5, name="drop")(total, training=False)
-    first, second = borrowed.calls(keras.Model([a, b], out))
-    assert [first.operation.name, second.operation.name] == ["subtract", "drop"]
-    assert [id(each) for each in first.tensors] == [id(a), id(b)]
-    assert first.arguments([7, 11]) == (([7, 11],), {})
-    assert second.named()["training"] is False
-    assert [id(each) for each in second.outputs] == [id(out)]
+def _opened(model, *inputs):
+    """Calls a model with symbolic tensors; the calls of its layers, by name, with arguments."""
+    seen = {}
+
+    def answer(operation, args, kwargs):
+        if operation is model:
+            return operation.call(*args, **kwargs)
+        seen[operation.name] = args, kwargs
+        return operation.compute_output_spec(*args, **kwargs)
+
+    with borrowed.symbolic_calls(answer):
+        model(*inputs)
+    return seen
+
+
+def test_symbolic_calls_are_answered_in_order_with_their_arguments():
+    x = keras.Input((5,), name="x")
+    dropped = keras.layers.Dropout(0.5, name="drop")(x, training=False)
+    model = keras.Model(x, keras.layers.Subtract(name="subtract")([dropped, x]))
+    seen = _opened(model, keras.KerasTensor((1, 5)))
+    assert [name for name in seen if name in ("subtract", "drop")] == ["drop", "subtract"]
+    assert seen["drop"][1] == {"training": False}
+    ((first, second),), _ = seen["subtract"]
+    assert (first.shape, second.shape) == ((1, 5), (1, 5))
+    assert first is not second
+
+
+def test_masks_reach_symbolic_calls():
+    """What Keras does around a call stays, such as handing a mask on."""
+    ids = keras.Input((5,), name="ids")
+    model = keras.Model(ids, keras.layers.GlobalAveragePooling1D(name="pool")(
+        keras.layers.Embedding(7, 3, mask_zero=True)(ids)))
+    _, kwargs = _opened(model, keras.KerasTensor((1, 5), "int32"))["pool"]
+    assert (kwargs["mask"].shape, kwargs["mask"].dtype) == ((1, 5), "bool")
+
+
+def test_symbolic_calls_leave_no_trace_in_the_users_layers():
+    model = _model()
+    layer = model.get_layer("first")
+    before, output = len(layer._inbound_nodes), layer.output
+
+    for _ in range(2):
+        _opened(model, keras.KerasTensor((1, 5)))
+    assert len(layer._inbound_nodes) == before
+    assert layer.output is output
+    layer(keras.Input((5,)))                        # afterwards Keras notes calls again
+    assert len(layer._inbound_nodes) == before + 1
+
+
+def test_symbolic_calls_end_with_their_context_and_nest():
+    model = _model()
+
+    def fails(*_):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), borrowed.symbolic_calls(fails):
+        model(keras.KerasTensor((1, 5)))
+    made = model(keras.KerasTensor((1, 5)))
+    assert made.shape == (1, 2)
+
+    def number(each):
+        return lambda *_: each
+
+    with borrowed.symbolic_calls(number(3)):
+        with borrowed.symbolic_calls(number(5)):
+            assert model(keras.KerasTensor((1, 5))) == 5
+        assert model(keras.KerasTensor((1, 5))) == 3
+    assert model(keras.KerasTensor((1, 5))).shape == (1, 2)
+
+
+def test_symbolic_calls_of_other_threads_are_their_own():
+    """Another thread builds a model meanwhile, as Keras does it."""
+    here, built = threading.get_ident(), []
+
+    def build():
+        built.append(_model())
+
+    def answer(operation, args, kwargs):
+        assert threading.get_ident() == here
+        other = threading.Thread(target=build)
+        other.start()
+        other.join()
+        return operation.compute_output_spec(*args, **kwargs)
+
+    mine = _model()
+    with borrowed.symbolic_calls(answer):
+        mine(keras.KerasTensor((1, 5)))
+    model, = built
+    assert model(np.ones((1, 5), "float32")).shape == (1, 2)
+    assert [each.name for each in model.layers] == ["x", "first", "second"]
+
+
+def test_the_class_behind_a_function():
+    total = keras.ops.add(keras.Input((5,)), 2)
+    assert type(total._keras_history.operation) is borrowed.operation("numpy.Add")
+    assert np.asarray(borrowed.operation("numpy.Add")()(np.float32(3), np.float32(4))) == 7
 
 
 def test_mask_of_a_tensor():
@@ -57,11 +145,7 @@ def test_mask_of_a_tensor():
 def test_training_argument():
     assert borrowed.takes_training(keras.layers.Dropout(0.5)) is True
     assert borrowed.takes_training(keras.layers.Flatten()) is False
-    assert borrowed.takes_training(borrowed.addition()()) is False
-
-
-def test_addition_is_the_operation_of_the_plus_sign():
-    assert np.asarray(borrowed.addition()()(np.float32(3), np.float32(4))) == 7
+    assert borrowed.takes_training(borrowed.operation("numpy.Add")()) is False
 
 
 @pytest.mark.skipif(not hasattr(keras.layers.MultiHeadAttention(1, 1), "_use_gate"),
@@ -71,6 +155,64 @@ def test_gate_and_window_of_attention():
     special = keras.layers.MultiHeadAttention(2, 3, use_gate=True, sliding_window=5)
     assert (borrowed.uses_gate(plain), borrowed.uses_gate(special)) == (False, True)
     assert (borrowed.sliding_window(plain), borrowed.sliding_window(special)) == (None, 5)
+
+
+def _asked(function, *args):
+    """The operations that a function of symbolic tensors asks for, by name."""
+    asked = []
+
+    def answer(operation, args, kwargs):
+        asked.append(type(operation).__name__)
+        return operation.compute_output_spec(*args, **kwargs)
+
+    with borrowed.symbolic_calls(answer), borrowed.symbolic_functions():
+        function(*args)
+    return asked
+
+
+def test_the_backends_functions_take_symbolic_tensors_within_the_context():
+    """Keras' own `Softmax` computes with them alone where it has a mask."""
+    from keras.src import backend
+
+    before = backend.numpy.where, backend.cast
+    x, mask = keras.KerasTensor((2, 3)), keras.KerasTensor((2, 3), "bool")
+    softmax = keras.layers.Softmax()
+    assert _asked(softmax.call, x, mask) == ["Where", "Softmax", "Where"]
+    assert (backend.numpy.where, backend.cast) == before
+    with pytest.raises(Exception, match=r"KerasTensor|'str' object"):
+        backend.numpy.where(mask, x, x)
+
+
+def test_a_weight_multiplies_a_symbolic_tensor_within_the_context():
+    weight = keras.Variable(np.ones(3, "float32"))
+    assert _asked(lambda x: weight * x, keras.KerasTensor((2, 3))) == ["Multiply"]
+
+
+def test_an_operation_that_only_its_backend_computes_says_so():
+    """The function of the same name would ask for the same operation again, without an end."""
+    from keras.src import backend
+
+    seen = []
+
+    def answer(operation, args, kwargs):
+        seen.append(type(operation).__name__)
+        return operation.call(*args, **kwargs)
+
+    with (borrowed.symbolic_calls(answer), borrowed.symbolic_functions(),
+          pytest.raises(Exception, match=r".")):
+        backend.numpy.cumprod(keras.KerasTensor((2, 3)))
+    assert seen.count("Cumprod") == 1
+
+
+def test_numbers_are_computed_by_the_backend_within_the_context():
+    with borrowed.symbolic_functions():
+        assert np.asarray(keras.ops.sum(np.float32([3, 4]))) == 7
+
+
+def test_a_backend_has_another_name_within_the_context():
+    with borrowed.backend_named("other"):
+        assert keras.config.backend() == keras.backend.backend() == "other"
+    assert keras.config.backend() == keras.backend.backend() == BACKEND
 
 
 def test_layers_inside():
@@ -134,8 +276,8 @@ def test_index_of_a_variable():
 
 
 def test_a_missing_loan_is_told_by_its_name():
-    with pytest.raises(LoanError, match=r"loan='_nodes_by_depth'.*To fix:"):
-        borrowed.calls(_dense())
+    with pytest.raises(LoanError, match=r"loan='Gone'.*To fix:"):
+        borrowed.operation("numpy.Gone")
     with pytest.raises(LoanError, match="loan='_gone'"):
         borrowed.overrides("_gone")(type("Own", (keras.layers.Layer,), {"_gone": None}))
     assert borrowed.overrides("_flatten_layers")(

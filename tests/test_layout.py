@@ -16,7 +16,8 @@ PACKAGE = ROOT / "keras_seqattn"
 LINES_OF_A_FILE, LINES_OF_A_FUNCTION = 250, 60
 # Test files that hold no module: the house as a whole, and what several modules do together.
 OF_THE_HOUSE = {"test_layout.py", "test_readme.py", "test_sentences.py", "test_types.py",
-                "test_killed.py", "test_mediapipe.py", "test_temporal.py", "test_web.py"}
+                "test_killed.py", "test_mediapipe.py", "test_temporal.py", "test_web.py",
+                "test_hub_backbones.py", "test_keras_applications.py"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

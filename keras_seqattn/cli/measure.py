@@ -21,8 +21,11 @@ from keras_seqattn.cli.screen import (
     screen,
     table,
 )
+from keras_seqattn.errors import explain
 
 if typing.TYPE_CHECKING:
+    import keras
+
     from keras_seqattn.data.tokenizer import Tokenizer
 
 BATCH = 64  # sentences or pictures that a Keras model takes at a time
@@ -73,22 +76,41 @@ def _measure_classes(name: str, loaded: sources.Model, exported: bool, source: s
                      split: str, skip_bad: bool) -> dict:
     from keras_seqattn import data, models
     from keras_seqattn.data.batches import scale
+    from keras_seqattn.edge.contract import classes
 
     if exported:
         shape = next(iter(loaded.inputs.values()))["shape"][1:]
-        labels = loaded.contract.get("labels")
+        labels = loaded.labels
 
         def predict(images):
-            return loaded(loaded.normalise(images))
+            return loaded.probabilities(loaded.normalise(images))
     else:
         shape, labels = loaded.input_shape[1:], models.labels(name)
+        kind = _content(loaded)
 
         def predict(images):
-            return loaded.predict_on_batch(scale(images))
+            return classes.probabilities(loaded.predict_on_batch(scale(images)), kind)
+    if labels and len(labels) == 1:
+        labels = None  # that of yes alone
     examples = sources.labelled_images(source, split, shape, labels, skip_bad)
     with busy(f"evaluating {name}"):
         accuracy, count = data.accuracy(predict, examples)
     return {"examples": count, "accuracy": accuracy}
+
+
+def _content(model: "keras.Model") -> str:
+    """What the output of a Keras model is; the likeliest of several classes is the same for all."""
+    from keras_seqattn.edge.contract import content
+    from keras_seqattn.edge.lower.trace import lower
+
+    if len(model.outputs) != 1:
+        raise ValueError(explain(
+            "a Keras model must have one output to be measured", outputs=model.output_names,
+            fix="export the model with labels, and measure the file"))
+    if model.output_shape[-1] != 1:
+        return content.PROBABILITIES
+    found, = content.find(lower(model)).values()
+    return found.content or content.LOGITS
 
 
 def _measure_translations(name: str, loaded: sources.Model, beam: int, batch_size: int,
@@ -135,7 +157,9 @@ def verify(file: Annotated[str, typer.Argument(help="The .tflite or .onnx file."
     from keras_seqattn import edge, models
 
     keras_model = models.load(against)
-    inputs, targets = sources.test_examples(source, against, keras_model, skip_bad)
+    shape = None if source is None else list(
+        map(int, next(iter(edge.load(file).inputs.values()))["shape"][1:]))
+    inputs, targets = sources.test_examples(source, against, keras_model, skip_bad, shape)
     with busy(f"verifying {file}"):
         result = edge.verify(file, keras_model, inputs, targets)
     finish_report(result, report, as_json)

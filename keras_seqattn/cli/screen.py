@@ -61,10 +61,12 @@ def show_reports(reports: Iterable[dict]) -> None:
     shown = table("precision", "bytes", "accuracy", "agree", "error", "ms", "holds")
     for each in reports:
         accuracy, agreement = each["accuracy"], each["top1_agreement"]
+        error = each["max_abs_error"]   # of integers there is none
         shown.add_row(
             each["precision"], f"{each['bytes']:,}",
             "–" if accuracy is None else f"{accuracy['edge']:.3f}",
-            "–" if agreement is None else f"{agreement:.3f}", f"{each['max_abs_error']:.2g}",
+            "–" if agreement is None else f"{agreement:.3f}",
+            "–" if error is None else f"{error:.2g}",
             f"{each['latency']['median_ms']:.2f}", "no" if each["failures"] else "yes")
     screen.print(shown)
 

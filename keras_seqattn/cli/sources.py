@@ -66,8 +66,9 @@ def labelled_images(source: str, split: str, shape: Sequence[int], labels: Seque
     return examples
 
 
-def test_examples(source: str | None, name: str, model: Model,
-                  skip_bad: bool) -> "tuple[numpy.ndarray | None, numpy.ndarray | None]":
+def test_examples(source: str | None, name: str, model: Model, skip_bad: bool,
+                  shape: Sequence[int] | None,
+                  ) -> "tuple[numpy.ndarray | None, numpy.ndarray | None]":
     """Inputs and targets of a source's test split, as a model is verified with them.
 
     Args:
@@ -75,6 +76,7 @@ def test_examples(source: str | None, name: str, model: Model,
         name: Name of the model.
         model: The model.
         skip_bad: Leave out what is unreadable.
+        shape: Shape of an image. Defaults to the model's.
 
     Returns:
         The inputs, `None` without a source. The targets, `None` unless the model tells classes
@@ -92,7 +94,8 @@ def test_examples(source: str | None, name: str, model: Model,
     if writes(model):
         captioned = captioned_images(source, "test", model, VERIFIED, skip_bad)
         return scale(captioned.read(np.arange(len(captioned)))[0]), None
-    examples = labelled_images(source, "test", model.input_shape[1:], models.labels(name), skip_bad)
+    examples = labelled_images(source, "test", shape or model.input_shape[1:], models.labels(name),
+                               skip_bad)
     images, labels = examples.read(np.arange(len(examples)))
     return scale(images), labels
 

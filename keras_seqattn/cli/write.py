@@ -18,13 +18,15 @@ Images = Annotated[list[str], typer.Argument(help="Picture files.")]
 
 def classify(file: File, images: Images,
              top: Annotated[int, typer.Option(help="Number of classes to show.")] = 3,
+             output: Annotated[str | None, typer.Option(
+                 help="Output with the classes, of a file that has several.")] = None,
              as_json: AsJson = False) -> None:
     """Name what is on pictures, from the exported file alone.
 
     Example: `seqattn classify runs/demo/vit_dynamic_wi8_afp32.tflite photo.jpg`
     """
     runner = _load(file, writes=False)
-    results = {image: runner.classify(image, top) for image in images}
+    results = {image: runner.classify(image, top, output) for image in images}
     if not as_json:
         shown = table("image", "classes")
         for image, ranked in results.items():

@@ -15,8 +15,9 @@ from keras_seqattn.edge.contract.facts import Facts
 from keras_seqattn.edge.onnx import file as onnx_file
 from keras_seqattn.edge.onnx.session import Session as OnnxSession
 from keras_seqattn.edge.precisions import ALL_PRECISIONS
-from keras_seqattn.edge.tflite import contract_in_file, op_versions, reader
+from keras_seqattn.edge.tflite import contract_in_file, reader, runtimes
 from keras_seqattn.edge.tflite.facts import tflite_facts
+from keras_seqattn.edge.tflite.quantize import remaining, stages
 from keras_seqattn.edge.tflite.session import Session as TfliteSession
 from keras_seqattn.errors import explain, nearest
 
@@ -24,7 +25,10 @@ REJECTED = ".rejected"  # after the suffix of a file that failed verification
 
 
 class Session(typing.Protocol):
-    """A file under its runtime, one example at a time.
+    """A file under its runtime. Threads may share it.
+
+    One of a format with several signatures has a function `of` from a signature's name to another
+    session.
 
     Attributes:
         inputs: Name of each input to its `"shape"`, `"dtype"` and maybe `"quantization"`.
@@ -36,8 +40,13 @@ class Session(typing.Protocol):
     outputs: dict[str, dict]
     contract: dict[str, typing.Any]
 
-    def run(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
-        """Runs one example: arrays by input name to arrays by output name."""
+    def run(self, /, **arrays: np.ndarray) -> dict[str, np.ndarray]:
+        """Runs the file once: arrays by input name to arrays by output name."""
+
+
+def _calls(graph: typing.Any) -> list[str]:
+    """Names of the nodes of a graph that call an operation of Keras."""
+    return [node.name for node in graph.nodes if node.kind == "call"]
 
 
 class Format(typing.NamedTuple):
@@ -53,10 +62,17 @@ class Format(typing.NamedTuple):
         write: Function that writes a contract into a file.
         minimum: Function from a file to the first release of its runtime that computes the file
             rightly, `None` if unknown.
-        facts: Function from a `Runner` and examples to `Facts`.
+        lacking: Function from a file and a release of its runtime (or `None`) to reasons why the
+            release does not compute the file, one sentence each.
+        facts: Function from a `Runner`, and examples for each of its signatures, to `Facts`.
         precisions: Names of the precisions that it has.
         largest: Bytes of weights in float32 that one file can hold.
         fuses: Whether a recurrent layer becomes one op.
+        shares_names: Whether an input and an output may have one name.
+        unknown: Function from a graph to the names of the nodes that only the converter knows.
+        write_graphs: Function that writes graphs without the converter, or `None`.
+        keeps_float: Whether layers can be told to stay in float.
+        remaining: Function from a file and a precision to notes on what stayed in float.
         tokenizer: Function from a file to the text of its tokenizer; `None` for a format that
             cannot hold a model that writes sequences.
     """
@@ -66,10 +82,16 @@ class Format(typing.NamedTuple):
     session: collections.abc.Callable[..., Session]
     write: collections.abc.Callable[..., None]
     minimum: collections.abc.Callable[[pathlib.Path], str | None]
-    facts: collections.abc.Callable[[typing.Any, dict], Facts]
+    lacking: collections.abc.Callable[[pathlib.Path, str | None], list[str]]
+    facts: collections.abc.Callable[..., Facts]
     precisions: collections.abc.Collection[str]
     largest: int
     fuses: bool = False
+    shares_names: bool = True
+    unknown: collections.abc.Callable[..., list[str]] = _calls
+    write_graphs: collections.abc.Callable[..., int] | None = None
+    keeps_float: bool = False
+    remaining: collections.abc.Callable[..., list[str]] = lambda file, precision: []
     tokenizer: collections.abc.Callable[[os.PathLike | str], str | None] | None = None
 
     @property
@@ -81,11 +103,14 @@ class Format(typing.NamedTuple):
 FORMATS = {each.suffix: each for each in (
     Format(
         ".tflite", "keras_seqattn.edge.tflite.converter.convert", TfliteSession,
-        contract_in_file.write, op_versions.minimum, tflite_facts, tuple(ALL_PRECISIONS),
-        reader.LARGEST, fuses=True, tokenizer=contract_in_file.tokenizer),
+        contract_in_file.write, runtimes.minimum, runtimes.lacking, tflite_facts,
+        tuple(ALL_PRECISIONS), reader.LARGEST, fuses=True, unknown=stages.unknown,
+        write_graphs=stages.write, keeps_float=True, remaining=remaining.notes,
+        tokenizer=contract_in_file.tokenizer),
     Format(
         ".onnx", "keras_seqattn.edge.onnx.convert", OnnxSession, onnx_file.write,
-        onnx_file.minimum, onnx_file.facts, onnx_file.PRECISIONS, onnx_file.LARGEST),
+        onnx_file.minimum, onnx_file.lacking, onnx_file.facts, onnx_file.PRECISIONS,
+        onnx_file.LARGEST, shares_names=False),
 )}
 
 

@@ -11,13 +11,14 @@ The signatures are traced from `model.start`, `model.step` and `decoding`. So th
 these compute in Keras.
 """
 
-import os
-
 import keras
 
 from keras_seqattn import decoding
 from keras_seqattn.data.tokenizer import Tokenizer
+from keras_seqattn.edge.fold.fold import join
 from keras_seqattn.edge.formats import Format
+from keras_seqattn.edge.graph.graph import Graph
+from keras_seqattn.edge.lower.trace import lower_function
 from keras_seqattn.errors import check_count, explain
 from keras_seqattn.models.generator import Generator
 
@@ -57,47 +58,41 @@ def check(model: Generator, form: Format, tokenizer: Tokenizer | None, beam_widt
     return tokenizer
 
 
-def save(model: Generator, beam_width: int, folder: os.PathLike | str) -> None:
-    """Traces the signatures for one source, and saves them as a SavedModel.
+def lower(model: Generator, beam_width: int) -> dict[str, Graph]:
+    """Lowers the signatures for one source.
 
     Args:
-        model: `models.Generator` that computes in float32.
+        model: `models.Generator`.
         beam_width: Width of the signature `beam`.
-        folder: Folder of the SavedModel.
-    """
-    import tensorflow as tf
 
+    Returns:
+        `Graph` by the name of its signature, with what is done at once in one node.
+    """
     source = _source(model)
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    state = tf.function(model.start).get_concrete_function(
-        tf.TensorSpec(source.shape, source.dtype)).structured_outputs
-    kept = {name: keras.InputSpec(shape=tuple(each.shape), dtype=each.dtype.name, name=name)
-            for name, each in sorted(state.items())}
+    encode = lower_function(model.start, {source.name: source})
+    state = {name: keras.KerasTensor(*encode.made[name]) for name in sorted(encode.made)}
 
     def step(tokens, *values):
-        before = dict(zip(kept, values, strict=True))
+        before = dict(zip(state, values, strict=True))
         logits, after = model.step(tokens, before)
-        changed = {name: each for name, each in after.items() if each is not before[name]}
-        return {"logits": logits, **changed}
+        return {"logits": logits, **{
+            name: each for name, each in after.items() if each is not before[name]}}
 
     def decode(method, **options):
         def write_all(sources):
             start = model.start(sources)
             return method(model.step, model.first_tokens(start), start, end=model.end_token,
                           max_length=model.max_length, **options)._asdict()
-        return write_all
+        return lower_function(write_all, {source.name: source})
 
-    tokens = keras.InputSpec(shape=(1,), dtype="int32", name="tokens")
-    endpoints = {
-        "encode": (model.start, [source]),
-        "decode_step": (step, [tokens, *kept.values()]),
-        "greedy": (decode(decoding.greedy), [source]),
-        "beam": (decode(decoding.beam, width=beam_width, length_penalty=LENGTH_PENALTY,
-                        num_best=beam_width), [source])}
-    for name, (function, signature) in endpoints.items():
-        archive.add_endpoint(name, function, input_signature=signature)
-    archive.write_out(str(folder), verbose=False)
+    tokens = keras.KerasTensor((1,), "int32", name="tokens")
+    graphs = {
+        "encode": encode,
+        "decode_step": lower_function(step, {"tokens": tokens, **state}),
+        "greedy": decode(decoding.greedy),
+        "beam": decode(decoding.beam, width=beam_width, length_penalty=LENGTH_PENALTY,
+                       num_best=beam_width)}
+    return {name: join(graph) for name, graph in graphs.items()}
 
 
 def complete(contract: dict, model: Generator, beam_width: int) -> dict:
@@ -112,8 +107,8 @@ def complete(contract: dict, model: Generator, beam_width: int) -> dict:
         The contract, with an entry `"writer"`.
     """
     for each in (*contract["inputs"], *contract["outputs"]):
-        if each["content"] != "image":
-            each["content"] = each["name"] if each["name"] in ("tokens", "scores") else "tensor"
+        if each["name"] in ("tokens", "scores"):
+            each["content"] = each["name"]
     return {**contract, "writer": {
         "source": "tokens" if _source(model).dtype == "int32" else "image",
         "start": model.start_token, "end": model.end_token, "vocab_size": model.vocab_size,
@@ -122,7 +117,7 @@ def complete(contract: dict, model: Generator, beam_width: int) -> dict:
 
 
 def _source(model):
-    """The source as `keras.InputSpec`, for one example of the largest size."""
+    """The source as a symbolic tensor, for one example of the largest size."""
     tensor = model.input[model.source_name]
     shape = (1, *(model.max_length if size is None else size for size in tensor.shape[1:]))
-    return keras.InputSpec(shape=shape, dtype=tensor.dtype, name=model.source_name)
+    return keras.KerasTensor(shape, tensor.dtype, name=model.source_name)

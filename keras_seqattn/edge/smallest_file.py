@@ -1,15 +1,16 @@
 """The smallest file that keeps a promised accuracy."""
 
+import inspect
 import os
 import pathlib
 import shutil
 import tempfile
 import typing
 
+from keras_seqattn.edge import exporter, formats
 from keras_seqattn.edge.check.report import Report
-from keras_seqattn.edge.exporter import ExportError, export
 from keras_seqattn.edge.precisions import PRECISIONS
-from keras_seqattn.errors import explain
+from keras_seqattn.errors import ExportError, explain
 
 if typing.TYPE_CHECKING:
     import keras
@@ -37,19 +38,27 @@ def smallest(model: "keras.Model", path: os.PathLike | str, inputs: typing.Any,
         "top1_agreement", "latency_ms", "holds", "chosen"}` of all that were tried.
 
     Raises:
-        ValueError: `max_drop` below 0, or no precision is accurate enough.
+        ValueError: `max_drop` below 0, or no precision is accurate enough. Another file lies where
+            the contract goes.
     """
     if not max_drop >= 0:
         raise ValueError(explain("`max_drop` must not be negative", max_drop=max_drop,
                                  fix="pass points of a hundred, such as 0.5"))
     path, rows = pathlib.Path(path), []
+    known = formats.of(path).precisions
+    precisions = [name for name in PRECISIONS if name in known]
+    bound = inspect.signature(exporter.export).bind(
+        model, path, calibration=calibration, inputs=inputs, targets=targets,
+        **{**options, "advise": False})
+    bound.apply_defaults()
+    del bound.arguments["precision"]
+    order = exporter.order(precisions=precisions, **bound.arguments)
     kept: Report | None = None
     with tempfile.TemporaryDirectory() as folder:
-        for precision in PRECISIONS:
+        for precision in precisions:
             file = pathlib.Path(folder) / precision / path.name
             try:
-                report = export(model, file, precision, calibration=calibration, inputs=inputs,
-                                targets=targets, **options)
+                report = order.write(file, precision, last=precision == precisions[-1])
             except ExportError:
                 rows.append({"precision": precision, "holds": False, "chosen": False})
                 continue

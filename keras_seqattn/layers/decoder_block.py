@@ -154,7 +154,7 @@ class TransformerDecoderBlock(TransformerBlock):
             cache["value"] = ops.slice_update(cache["value"], (0, 0, position, 0), value)
             kept, new = (ops.arange(each, dtype="int32")
                          for each in (cache["value"].shape[2], ops.shape(x)[1]))
-            written = kept - ops.expand_dims(new, 1) <= position                 # (T, kept)
+            written = ops.less_equal(kept - ops.expand_dims(new, 1), position)   # (T, kept)
             return self._self_attention.read(x, _turn(cache["key"]), cache["value"], written)
 
         def attend_memory(x):

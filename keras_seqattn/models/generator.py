@@ -122,6 +122,10 @@ class Generator(keras.Model):
             return self.generate(source).tokens
         return self.generate(source, "beam", width=beam).tokens[:, 0]
 
+    def forget_writers(self) -> None:
+        """Lets `generate` compile its loops anew, as after a change of the layers' dtypes."""
+        self.__dict__.pop("_writers", None)
+
     def _writer(self, method, max_length, options):
         key = (method, max_length, *sorted(options.items(), key=lambda item: item[0]))
         writers = self.__dict__.setdefault("_writers", {})

@@ -71,7 +71,7 @@ def test_a_converted_model_leaves_for_a_device(goldens, seqattn, tmp_path):
         out = tmp_path / f"{precision}.tflite"
         edge.export(model, out, precision, labels=models.labels(tmp_path / "model.keras"))
         run = edge.load(out)
-        assert run.contract["labels"] == ["cat", "dog", "horse", "owl", "newt"]
+        assert run.contract["outputs"][0]["labels"] == ["cat", "dog", "horse", "owl", "newt"]
         ours = run(images)
         np.testing.assert_allclose(ours, logits, atol=tolerance * np.abs(logits).max(), rtol=0)
         np.testing.assert_array_equal(ours.argmax(1), logits.argmax(1))

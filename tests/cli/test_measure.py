@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_seqattn import edge, models
+from keras_seqattn import data, edge, models
 from keras_seqattn.cli import sources
 from keras_seqattn.data import pairs
 from keras_seqattn.data.tokenizer import Tokenizer
@@ -27,6 +27,45 @@ def test_evaluate_both_ways_gives_the_same_accuracy(folder, seqattn, tmp_path):
         assert json.loads(out)["examples"] == 500
         accuracies.append(json.loads(out)["accuracy"])
     assert accuracies[0] == accuracies[1] > 0
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", None])
+def test_one_output_of_yes_is_measured_at_one_half(seqattn, tmp_path, activation):
+    """Of pictures in two folders, three of four are on the side of one half where they belong."""
+    grey = {"cat": (10, 200, 30, 40), "dog": (220, 190, 180, 50)}
+    for name, values in grey.items():
+        (tmp_path / "data" / "test" / name).mkdir(parents=True)
+        for value in values:
+            picture = Image.fromarray(np.full((5, 7, 3), value, "uint8"))
+            picture.save(tmp_path / "data" / "test" / name / f"{value}.png")
+    images = keras.Input((5, 7, 3), name="images")
+    x = keras.layers.GlobalAveragePooling2D()(images)
+    model = keras.Model(images, keras.layers.Dense(
+        1, activation=activation, kernel_initializer="ones", name="dog")(x))
+    model.save(tmp_path / "m.keras")
+    for labels in (["cat", "dog"], ["dog"], None):
+        edge.export(model, tmp_path / "m.tflite", "float32", labels=labels, **(
+            {} if activation or labels else {"outputs": "logits"}))
+        for file in ("m.keras", "m.tflite"):
+            code, out, _ = seqattn("evaluate", tmp_path / file, "--data",
+                                   f"folder:{tmp_path / 'data'}", "--json")
+            assert code == 0
+            assert json.loads(out)["accuracy"] == 0.75
+
+
+def test_of_several_outputs_the_file_says_which_is_measured(seqattn, tmp_path):
+    images = keras.Input((64, 64, 3), name="images")
+    x = keras.layers.GlobalAveragePooling2D()(images)
+    model = keras.Model(images, [keras.layers.Dense(7, name="other")(x),
+                                 keras.layers.Dense(10, name="classes")(x)])
+    model.save(tmp_path / "m.keras")
+    edge.export(model, tmp_path / "m.tflite", "float32", labels={
+        "classes": data.load("sample:eurosat", "test", (64, 64, 3)).classes})
+    code, _, err = seqattn("evaluate", tmp_path / "m.keras", "--data", "sample:eurosat")
+    assert code == 2
+    assert "outputs=['other', 'classes']" in err
+    code, out, _ = seqattn("evaluate", tmp_path / "m.tflite", "--data", "sample:eurosat", "--json")
+    assert (code, json.loads(out)["examples"]) == (0, 500)
 
 
 def test_verify_exits_with_1_when_it_does_not_hold(folder, seqattn, tmp_path):

@@ -1,4 +1,4 @@
-"""A small classifier as the converter's file, and with a contract in it."""
+"""A small classifier as a file, and with a contract in it."""
 
 import keras
 import pytest
@@ -6,17 +6,19 @@ from converted import converted
 
 from keras_seqattn import models
 from keras_seqattn.edge.contract.contract import describe
-from keras_seqattn.edge.tflite import contract_in_file, op_versions
+from keras_seqattn.edge.contract.outputs import decide
+from keras_seqattn.edge.tflite import contract_in_file, runtimes, schema
 from keras_seqattn.edge.tflite.session import Session
 
 LABELS = ["Äpfel", "b c", "d", "e", "f", "g", "h"]
 PRECISIONS = ("float32", "dynamic_wi8_afp32")
 
 
-def _described(path, **kwargs):
-    return describe(Session(path), **{
-        "name": "vit", "precision": "float32", "labels": LABELS,
-        "minimum_runtime": op_versions.minimum(path), **kwargs})
+def _described(path, labels=LABELS, **kwargs):
+    session = Session(path)
+    return describe(session, outputs=decide(session.outputs, labels=labels), **{
+        "name": "vit", "precision": "float32", "minimum_runtime": runtimes.minimum(path),
+        **kwargs})
 
 
 @pytest.fixture(scope="session")
@@ -33,12 +35,19 @@ def labels():
 
 @pytest.fixture(scope="session")
 def plain(tmp_path_factory):
-    """Path of each precision's file without a contract; large enough for buffers apart."""
+    """Path of each precision's file without a contract; that of integers has its buffers apart.
+
+    So have all files beyond 2 GiB.
+    """
     keras.utils.set_random_seed(11)
     model = models.vit("nano", 8, (24, 16, 3), len(LABELS), num_layers=1, mlp_dim=5003)
     folder = tmp_path_factory.mktemp("plain")
-    return {precision: converted(model, folder / f"{precision}.tflite", precision)
-            for precision in PRECISIONS}
+    full, small = (folder / f"{precision}.tflite" for precision in PRECISIONS)
+    converted(model, full)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schema, "LARGEST_INSIDE", 0)
+        converted(model, small, PRECISIONS[1])
+    return dict(zip(PRECISIONS, (full, small), strict=True))
 
 
 @pytest.fixture(params=PRECISIONS)

@@ -14,7 +14,8 @@ from PIL import Image
 from keras_seqattn import edge, models
 from keras_seqattn.edge import formats
 from keras_seqattn.edge.contract.contract import describe
-from keras_seqattn.edge.tflite import contract_in_file, metadata_tables, op_versions, reader
+from keras_seqattn.edge.contract.outputs import decide
+from keras_seqattn.edge.tflite import contract_in_file, metadata_tables, reader, runtimes
 
 mediapipe = pytest.importorskip("mediapipe", reason="mediapipe is not installed")
 pytestmark = pytest.mark.edge
@@ -52,9 +53,11 @@ def file(request, tmp_path_factory):
     converted(model, path, "dynamic_wi8_afp32" if "dynamic" in request.param else "float32")
     if "static" in request.param:
         _integers(path, "uint8" if "pixels" in request.param else "float32")
+    session = formats.of(path).session(path)
     contract_in_file.write(path, describe(
-        formats.of(path).session(path), name="vit", precision=request.param, labels=LABELS,
-        licence="CC-BY-4.0", minimum_runtime=op_versions.minimum(path)))
+        session, name="vit", precision=request.param, licence="CC-BY-4.0",
+        outputs=decide(session.outputs, labels=LABELS),
+        minimum_runtime=runtimes.minimum(path)))
     return path
 
 

@@ -97,18 +97,31 @@ def _classifier(channels, dtype, attention):
     return model
 
 
-def _export(model, file, precision):
+def _answering(units, activation):
+    import keras
+
+    images = keras.Input((*SHAPE, 3), name="images")
+    x = keras.layers.Flatten()(keras.layers.AveragePooling2D(PATCH)(images))
+    answer = keras.layers.Dense(units, activation=activation, name="answer")(x)
+    model = keras.Model(images, answer)
+    drawn = np.random.default_rng(11)
+    model.set_weights([drawn.normal(0, 0.2, each.shape) for each in model.get_weights()])
+    return model
+
+
+def _export(model, file, precision, labels=LABELS):
     """Writes a file and its contract."""
     from keras_seqattn import edge
 
-    edge.export(model, file, precision, labels=LABELS)
+    edge.export(model, file, precision, labels=labels)
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory, node):
-    """Folder with the built page and three classifiers.
+    """Folder with the built page and five classifiers.
 
-    Two take RGB and show their attention; `grey` takes bytes of one channel and shows none.
+    Two take RGB and show their attention; `grey` takes bytes of one channel and shows none. Two
+    end in a softmax and in one sigmoid.
     """
     if not (WEB / "node_modules").is_dir():
         pytest.skip("tflite/web/node_modules is missing: run `npm ci` in tflite/web")
@@ -118,6 +131,8 @@ def site(tmp_path_factory, node):
     for precision in ("float32", "dynamic_wi8_afp32"):
         _export(rgb, folder / f"{precision}.tflite", precision)
     _export(_classifier(1, "uint8", attention=False), folder / "grey.tflite", "float32")
+    _export(_answering(len(LABELS), "softmax"), folder / "softmax.tflite", "float32")
+    _export(_answering(1, "sigmoid"), folder / "no_yes.tflite", "float32", ["cat", "dog"])
     return folder
 
 

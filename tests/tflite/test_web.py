@@ -9,13 +9,15 @@ import pytest
 
 from keras_seqattn import edge
 from keras_seqattn.data.images import decode
+from keras_seqattn.edge.contract.contract import beside
 
 pytestmark = pytest.mark.edge
 
 # Of the largest value. XNNPACK in WebAssembly and natively sum in different orders: some float32
 # roundings. Where weights are int8, a rounding can move an activation to the neighbouring int8
 # value, 1/127 of the largest, and WebGPU does not round activations at all.
-TOLERANCE = {"float32": 2e-5, "grey": 2e-5, "dynamic_wi8_afp32": 1e-2}
+TOLERANCE = {"dynamic_wi8_afp32": 1e-2}
+FLOAT32 = 2e-5
 SIZES = [(64, 64), (97, 61), (31, 43), (29, 41), (31, 61), (401, 283), (1, 1), (7, 389), (37, 55),
          (37, 56), (5, 41), (389, 7)]
 
@@ -43,24 +45,21 @@ def _python(file, image):
     pixels = decode(image, (height, width), channels)[None]
     outputs = runner(pixels if detail["dtype"] == np.uint8 else runner.normalise(pixels))
     if not isinstance(outputs, dict):
-        outputs = {"logits": outputs}
-    logits = outputs["logits"][0]
-    labels = json.loads(file.with_suffix(".json").read_text())["labels"]
-    shares = np.exp(logits) / np.exp(logits).sum()
-    return outputs, [(labels[i], shares[i]) for i in np.argsort(-shares)[:5]]
+        outputs = {next(iter(runner.outputs)): outputs}
+    return outputs, runner.classify(image)
 
 
 def _check_as_python(page, file, image):
     outputs, ranked = _python(file, image)
-    tolerance = TOLERANCE[file.stem]
+    tolerance = TOLERANCE.get(file.stem, FLOAT32)
     numbers = page.numbers()
     for name, array in outputs.items():
         np.testing.assert_allclose(
-            numbers[name], array.ravel(), rtol=0, atol=tolerance * np.abs(array).max())
+            numbers["outputs"][name], array.ravel(), rtol=0, atol=tolerance * np.abs(array).max())
     assert [each["label"] for each in numbers["top"]] == [label for label, _ in ranked]
     seen = page.see("ranking").splitlines()
     assert seen[::2] == [label for label, _ in ranked]
-    steepest = 0.5 * tolerance * float(np.abs(outputs["logits"]).max())  # of softmax
+    steepest = 0.5 * tolerance * max(float(np.abs(each).max()) for each in outputs.values())
     for text, (_, share) in zip(seen[1::2], ranked, strict=True):
         assert float(text.removesuffix(" %")) == pytest.approx(
             100 * share, abs=0.05 + 100 * steepest)
@@ -154,10 +153,22 @@ def test_a_grey_model_of_bytes_without_attention(page, site, tmp_path):
     page.open("grey.tflite")
     page.give("picture", picture)
     _check_as_python(page, site / "grey.tflite", picture)
-    assert page.numbers()["attention"] is None
+    assert list(page.numbers()["outputs"]) == ["logits"]
     assert "seqattn export MODEL --attention" in page.see("blind")
     assert page.see("where") == ""
     assert not page.find("heat").is_displayed()
+
+
+@pytest.mark.parametrize("name", ["softmax", "no_yes"])
+def test_an_answer_is_what_the_contract_says(page, site, tmp_path, name):
+    """No second softmax; one value is the probability of yes."""
+    picture = _picture(tmp_path / "picture.png")
+    page.open(f"{name}.tflite")
+    page.give("picture", picture)
+    _check_as_python(page, site / f"{name}.tflite", picture)
+    values = page.numbers()["outputs"]["answer"]
+    top = page.numbers()["top"][0]["probability"]
+    assert top == pytest.approx(max(*values, 1 - values[0] if name == "no_yes" else 0), abs=1e-6)
 
 
 @pytest.mark.parametrize(("mode", "suffix"), [("L", "png"), ("P", "gif"), ("LA", "png"),
@@ -217,7 +228,7 @@ def test_attention_over_the_picture(page, tmp_path):
     """One cell per patch, lighter where the model attends more, blue to yellow."""
     page.open("float32.tflite")
     page.give("picture", _picture(tmp_path / "picture.png"))
-    grid = np.array(page.numbers()["attention"]).reshape(7, 5)
+    grid = np.array(page.numbers()["outputs"]["attention"]).reshape(7, 5)
     assert grid.sum() == pytest.approx(1, abs=1e-5)
     rgba = np.array(page.driver.execute_script(
         "const heat = document.getElementById('heat');"
@@ -240,6 +251,9 @@ def test_attention_over_the_picture(page, tmp_path):
     assert not page.find("heat").is_displayed()
 
 
+OF = {"attention": 0, "logits": 1}  # places of the outputs
+
+
 def _change(contract, path, value):
     *parents, last = path
     for each in parents:
@@ -250,22 +264,24 @@ def _change(contract, path, value):
 @pytest.mark.parametrize(("path", "value", "rule"), [
     (["sha256"], "0" * 64, "The file must have the sha256 that its contract names"),
     (["inputs", 0, "dtype"], "uint8", "The tensors of the file must be those of its contract"),
-    (["outputs", 1, "shape"], [1, 13], "The contract must name every class"),
-    (["outputs", 0, "shape"], [1, 5, 7], "The tensors of the file must be those of its contract"),
+    (["outputs", OF["logits"], "shape"], [1, 13], "The contract must name every class"),
+    (["outputs", OF["attention"], "shape"], [1, 5, 7],
+     "The tensors of the file must be those of its contract"),
     (["golden", "input_sha256"], "0" * 64, "The golden input must have the sha256"),
     (["golden", "outputs", "logits", 3], 9.0, "The file must give its golden output"),
     (["golden", "outputs", "attention", 3], 0.5, "The file must give its golden output"),
     (["golden"], None, "The contract must have a golden output"),
-    (["format"], 2, "The contract must have format 1"),
+    (["format"], 3, "The contract must have format 1 or 2"),
     (["inputs", 0, "content"], "tensor", "The model must take one image"),
-    (["outputs", 1, "content"], "tensor", "The model must have an output with logits"),
+    (["outputs", OF["logits"], "content"], "features",
+     "The model must have an output with classes"),
 ])
-def test_a_model_that_breaks_its_contract_is_never_ready(page, site, tmp_path, path, value, rule):
-    contract = json.loads((site / "float32.json").read_text())
+def test_a_broken_contract_is_never_ready(page, site, tmp_path, path, value, rule):
+    contract = json.loads((site / "float32.tflite.json").read_text())
     _change(contract, path, value)
     name = f"broken_{'_'.join(map(str, path))}"
     (site / f"{name}.tflite").write_bytes((site / "float32.tflite").read_bytes())
-    (site / f"{name}.json").write_text(json.dumps(contract))
+    (site / f"{name}.tflite.json").write_text(json.dumps(contract))
     page.open(f"{name}.tflite")
     _check_error(page, rule)
     assert page.see("status") == "The model is not ready."
@@ -287,23 +303,23 @@ def test_files_that_are_no_model(page, site, tmp_path):
     page.give("files", site / "float32.tflite")
     _check_error(page, "A model is two files, a .tflite and its contract, a .json")
     (tmp_path / "text.tflite").write_text("no flatbuffer at all")
-    page.give("files", tmp_path / "text.tflite", site / "float32.json")
+    page.give("files", tmp_path / "text.tflite", site / "float32.tflite.json")
     _check_error(page, "The file must be a .tflite file, which has TFL3 in its bytes 4 to 7")
-    (tmp_path / "text.json").write_text("{torn")
-    page.give("files", site / "float32.tflite", tmp_path / "text.json")
+    (tmp_path / "text.tflite.json").write_text("{torn")
+    page.give("files", site / "float32.tflite", tmp_path / "text.tflite.json")
     _check_error(page, "The contract must be JSON")
 
 
 def test_a_model_that_passes_its_hash_but_is_torn(page, site, tmp_path):
     torn = (site / "float32.tflite").read_bytes()[:3_000]
-    contract = json.loads((site / "float32.json").read_text())
+    contract = json.loads((site / "float32.tflite.json").read_text())
     contract["sha256"] = hashlib.sha256(torn).hexdigest()
     (tmp_path / "torn.tflite").write_bytes(torn)
-    (tmp_path / "torn.json").write_text(json.dumps(contract))
+    (tmp_path / "torn.tflite.json").write_text(json.dumps(contract))
     page.open("float32.tflite")
-    page.give("files", tmp_path / "torn.tflite", tmp_path / "torn.json")
+    page.give("files", tmp_path / "torn.tflite", tmp_path / "torn.tflite.json")
     _check_error(page, "LiteRT.js must be able to run the file")
-    page.give("files", site / "float32.tflite", site / "float32.json")
+    page.give("files", site / "float32.tflite", site / "float32.tflite.json")
     assert page.see("error") == ""
     assert page.see("status") == "The model float32 is ready."
 
@@ -325,7 +341,7 @@ def test_an_own_model_replaces_the_first(page, site, tmp_path):
     page.open("nowhere.tflite")
     page.give("picture", picture)
     file = site / "dynamic_wi8_afp32.tflite"
-    page.give("files", file.with_suffix(".json"), file)
+    page.give("files", beside(file), file)
     assert page.see("error") == ""
     _check_as_python(page, file, picture)
 
@@ -419,7 +435,7 @@ def test_no_request_leaves_this_machine(page, tmp_path):
                 for each in page.driver.get_log("performance")]
     addresses = [urllib.parse.urlsplit(each["params"]["request"]["url"]) for each in messages
                  if each["method"] == "Network.requestWillBeSent"]
-    assert {each.path for each in addresses} >= {"/float32.tflite", "/float32.json"}
+    assert {each.path for each in addresses} >= {"/float32.tflite", "/float32.tflite.json"}
     assert {each.scheme for each in addresses} <= {"http", "blob", "data"}
     assert {each.hostname for each in addresses if each.scheme == "http"} == {"127.0.0.1"}
 

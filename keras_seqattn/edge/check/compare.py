@@ -80,13 +80,54 @@ def agreement(expected: np.ndarray, actual: np.ndarray, top: int = 1) -> float:
     return float((a == b).all(axis=-1).mean())
 
 
-def accuracy(logits: np.ndarray, targets: np.ndarray) -> float:
+def accuracy(logits: np.ndarray, targets: np.ndarray, middle: float = 0.0) -> float:
     """Share of examples whose largest logit is their class.
 
-    >>> accuracy(np.array([[1, 2], [3, 4]]), np.array([1, 0]))
+    Args:
+        logits: `(n, K)`, or the classes themselves, integers `(n,)`. Of one value, `(n, 1)`, class
+            1 is what is above `middle`.
+        targets: Integer classes, `(n,)`.
+        middle: 0 for logits, 0.5 for probabilities.
+
+    >>> accuracy(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1, 0]))
     0.5
+    >>> accuracy(np.array([1, 1]), np.array([1, 0]))
+    0.5
+    >>> accuracy(np.array([[0.2], [0.7]]), np.array([0, 1]), middle=0.5)
+    1.0
     """
-    return float(np.mean(logits.argmax(-1) == targets))
+    if logits.ndim == 2 and logits.shape[1] == 1 and logits.dtype.kind == "f":
+        classes = (logits[:, 0] > middle).astype(int)
+    else:
+        classes = logits if logits.ndim == 1 and logits.dtype.kind in "iu" else logits.argmax(-1)
+    return float(np.mean(classes == targets))
+
+
+def beyond_chance(expected: np.ndarray, actual: np.ndarray) -> float:
+    """Agreement of two arrays of values that are equal or not, beyond what chance would give.
+
+    Chance is that of two draws from the values of both arrays. The measure is Cohen's kappa (1960,
+    equation 1).
+
+    Args:
+        expected: Integers or booleans.
+        actual: The same number of them.
+
+    Returns:
+        1 for equal arrays, around 0 for unrelated ones.
+
+    >>> beyond_chance(np.array([1, 1, 0, 0]), np.array([1, 0, 0, 0]))  # (3/4 - 1/2) / (1 - 1/2)
+    0.5
+    >>> beyond_chance(np.array([7, 7]), np.array([7, 7]))
+    1.0
+    """
+    a, b = expected.ravel(), actual.ravel()
+    if (a == b).all():
+        return 1.0
+    values, places = np.unique(np.concatenate([a, b]), return_inverse=True)
+    counts = [np.bincount(part, minlength=len(values)) for part in np.split(places, 2)]
+    chance = float(counts[0] @ counts[1]) / len(a) ** 2
+    return (float(np.mean(a == b)) - chance) / (1 - chance) if chance < 1 else 0.0
 
 
 def _log_softmax(logits):

@@ -1,18 +1,17 @@
 """Whether a file that writes sequences does what its Keras model does."""
 
-import os
 import typing
 
 import numpy as np
 
+from keras_seqattn.data.tokenizer import PAD
 from keras_seqattn.edge.check.judge import judge_errors, judge_size
 from keras_seqattn.edge.check.report import Report
-from keras_seqattn.edge.float32 import float32_copy
-from keras_seqattn.edge.run.latency import random_inputs, time_each
+from keras_seqattn.edge.run.latency import random_inputs, time_warm
 from keras_seqattn.edge.run.writer import Writer, Written
 
 VERIFIED = 4  # random sources, where none are given
-RUNS = 20
+RUNS, PATIENCE = 20, 2.0  # timed runs of the latency, and the seconds after which fewer do
 
 
 def writes(model: typing.Any) -> bool:
@@ -20,8 +19,8 @@ def writes(model: typing.Any) -> bool:
     return hasattr(model, "start") and hasattr(model, "step")
 
 
-def verify(file: os.PathLike | str, model: typing.Any, inputs: typing.Any = None, threads: int = 2,
-           runs: int = RUNS) -> Report:
+def verify(writer: Writer, model: typing.Any, inputs: typing.Any = None, threads: int = 2,
+           runs: int = RUNS, weight_bytes: int | None = None) -> Report:
     """Holds a file that writes against its Keras model.
 
     The logits of `encode` and `decode_step` are compared along the model's own sequences. In
@@ -29,20 +28,21 @@ def verify(file: os.PathLike | str, model: typing.Any, inputs: typing.Any = None
     report tells the share of equal sequences.
 
     Args:
-        file: Path of the file.
+        writer: `Writer` of the file.
         model: `models.Generator`.
-        inputs: Sources, `(n, …)`. Defaults to a few random ones.
+        inputs: Sources, `(n, …)`. Defaults to a few random ones; those of tokens have several
+            lengths.
         threads: CPU threads of the latency.
-        runs: Timed runs of the latency.
+        runs: Timed runs of the latency; fewer of a file that takes long.
+        weight_bytes: As for `check.verify.verify`.
 
     Returns:
         `Report`; its `top1_agreement` is the share of equal greedy sequences.
     """
-    model, writer = float32_copy(model), Writer(file, threads)
     name, = writer.inputs
-    sources = random_inputs(writer, VERIFIED)[name] if inputs is None else writer.padded(inputs)
+    sources = _drawn(writer, name) if inputs is None else writer.padded(inputs)
     report = Report.of(writer, {name: sources})
-    judge_size(report, model)
+    judge_size(report, model, weight_bytes)
     if report.custom_ops:
         return report
     beam = {"width": writer.contract["writer"]["beam_width"],
@@ -57,8 +57,17 @@ def verify(file: os.PathLike | str, model: typing.Any, inputs: typing.Any = None
     report.top1_agreement = shares["greedy"]
     report.notes.append(f"of {len(sources)} sources, {shares['greedy']:.1%} are written alike by "
                         f"greedy decoding and {shares['beam']:.1%} by beam search")
-    report.latency = time_each([file], threads, runs)[0]
+    report.latency = time_warm(writer, {name: sources[:1]}, threads, runs, PATIENCE)
     return report
+
+
+def _drawn(writer, name):
+    """Random sources; each one of tokens ends behind another position."""
+    sources = random_inputs(writer, VERIFIED)[name]
+    if sources.ndim == 2:
+        for row, real in zip(sources, np.linspace(sources.shape[1], 1, VERIFIED), strict=True):
+            row[int(real):] = PAD
+    return sources
 
 
 def _share_of_equal(report: Report, method: str, written: Written, tokens: np.ndarray) -> float:

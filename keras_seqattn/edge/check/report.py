@@ -32,14 +32,18 @@ class Report:
         largest_value: `{"tensor", "value"}` of the largest finite magnitude inside the file, sums
             of means included. GPUs that compute in 16 bits hold 65,504 at most.
         clipped: Name of each integer activation to the share of its values at an end of its range.
-        max_abs_error: Largest difference of an output from the Keras model's.
-        max_abs_errors: The same for each output by name.
-        cosine: Smallest cosine between an example's output and the Keras model's.
+        max_abs_error: Largest difference of an output of floats from the Keras model's.
+        max_abs_errors: The same for each output of floats by name. Outputs of another signature
+            than the main one have the signature's name and a `/` before their own.
+        equal: Name of each output of integers or booleans to the share that equals the Keras
+            model's.
+        cosine: Smallest cosine between an example's output of floats and the Keras model's.
         kl_divergence: Mean divergence of the softmax of the logits, in nats, or `None`.
         top1_agreement: Share of examples with the same largest logit, or `None`.
         top5_agreement: Share of examples with the same five largest; `None` up to five classes.
         accuracy: `{"keras", "edge", "examples"}`, or `None` where no targets were given.
-        latency: `{"median_ms", "p90_ms", "runs", "threads"}` of one example.
+        latency: `{"median_ms", "p90_ms", "runs", "threads"}` of one run of the main signature.
+        seconds: Seconds that verification took, the runs of the model and of the file included.
         quantised: What quantisation did, for JSON; `None` where it did nothing.
         notes: What was folded, what was left alone and what verification cannot see, one sentence
             each.
@@ -64,26 +68,29 @@ class Report:
     clipped: dict = dataclasses.field(default_factory=dict)
     max_abs_error: float | None = None
     max_abs_errors: dict = dataclasses.field(default_factory=dict)
+    equal: dict = dataclasses.field(default_factory=dict)
     cosine: float | None = None
     kl_divergence: float | None = None
     top1_agreement: float | None = None
     top5_agreement: float | None = None
     accuracy: dict | None = None
     latency: dict | None = None
+    seconds: float | None = None
     quantised: dict | None = None
     notes: list = dataclasses.field(default_factory=list)
     warnings: list = dataclasses.field(default_factory=list)
     failures: list = dataclasses.field(default_factory=list)
 
     @classmethod
-    def of(cls, runner: Runner, examples: dict) -> "Report":
+    def of(cls, runner: Runner, *examples: dict) -> "Report":
         """Begins the report on a file with what the file is made of.
 
         Args:
             runner: `Runner` of the file.
-            examples: Array `(n, …)` by input name, on which values inside the file are looked at.
+            *examples: Array `(n, …)` by input name, on which values inside the file are looked at.
+                Of several signatures such arrays for each of `runner.signatures`, in their order.
         """
-        facts = formats.of(runner.file).facts(runner, examples)
+        facts = formats.of(runner.file).facts(runner, *examples)
         return cls(
             file=str(runner.file), precision=runner.contract.get("precision", "unknown"),
             bytes=runner.file.stat().st_size, sha256=sha256(runner.file),
@@ -116,11 +123,13 @@ class Report:
         yield "divergence", "" if self.kl_divergence is None else f"{self.kl_divergence:.2g} nats"
         yield "largest error", ", ".join(
             f"{name} {error:.2g}" for name, error in self.max_abs_errors.items())
+        yield "equal", ", ".join(f"{name} {share(each)}" for name, each in self.equal.items())
         yield "largest value", "" if self.largest_value is None else (
             f"{self.largest_value['value']:.3g} in {self.largest_value['tensor']}")
         yield "latency", "" if self.latency is None else (
             f"{self.latency['median_ms']:.2f} ms (median of {self.latency['runs']}, "
             f"{self.latency['threads']} threads), {self.partitions} partitions")
+        yield "verified", "" if self.seconds is None else f"in {self.seconds:.2f} s"
         for label in ("notes", "warnings", "failures"):
             for text in getattr(self, label):
                 yield label.removesuffix("s"), text

@@ -1,43 +1,67 @@
 """Whether an exported file does what the Keras model does, and whether devices can run it well."""
 
+import contextlib
+import functools
 import os
 import time
 import typing
 
 import numpy as np
 
-from keras_seqattn.edge.check import compare, generator
-from keras_seqattn.edge.check.judge import judge_errors, judge_size
+from keras_seqattn.edge.check import compare, generator, trial
+from keras_seqattn.edge.check.interface import judge_interface, judge_scale, judge_signatures
+from keras_seqattn.edge.check.judge import judge_output, judge_size
+from keras_seqattn.edge.check.reference import Reference
 from keras_seqattn.edge.check.report import Report
-from keras_seqattn.edge.float32 import float32_copy
-from keras_seqattn.edge.run.latency import random_inputs, time_each
+from keras_seqattn.edge.contract import content
+from keras_seqattn.edge.float32 import in_float32
+from keras_seqattn.edge.run.latency import time_warm
 from keras_seqattn.edge.run.load import load
+from keras_seqattn.edge.run.writer import Writer
 from keras_seqattn.errors import explain
 
-FEWEST_RUNS, PATIENCE = 3, 20   # timed runs of a file so slow that all would take these seconds
-ATTENTION_SUM = 0.01    # 16-bit floats and integers round each share
+PATIENCE = 20.0  # seconds of the model's runs, and of the file's, after which fewer examples do
+LATENCY_PATIENCE = 1.0
+CHUNK = 8  # examples between two looks at the clock
+LOOKED_INTO = 3  # examples on which every value inside the file is looked at
+LARGE = 1 << 28  # bytes of a file of which one example is looked into
+ATTENTION_SUM = 0.01  # 16-bit floats and integers round each share
 
 
 def verify(file: os.PathLike | str, model: typing.Any, inputs: typing.Any = None,
            targets: typing.Any = None, threads: int = 2, runs: int = 50,
-           mean: typing.Any = 127.5, std: typing.Any = 127.5) -> Report:
+           mean: typing.Any = 127.5, std: typing.Any = 127.5,
+           weight_bytes: int | None = None,
+           tried: dict[str, trial.Trial] | None = None) -> Report:
     """Holds an exported file against the model it came from.
 
-    Outputs are matched by name, or by order if the names differ. What the file gives beyond the
-    model's outputs must be finite. An output named `attention` must sum to 1.
+    - Outputs are matched by name, or by order if the names differ.
+    - Floats may be off by what the precision rounds, see `judge.judge_errors`. Integers and
+      booleans must be equal, see `judge.judge_equal`.
+    - What the file gives beyond the model's outputs must be finite. An output named `attention`
+      must sum to 1.
+    - Each signature of a file is held against the model. Those beyond the main one run on examples
+      that are drawn in their own sizes.
+    - A model that masks is also tried on padded rows of several lengths.
+    - Rows for which Keras itself gives NaN are left out.
 
     Args:
         file: Path of the file.
         model: The Keras model, or any function from inputs to outputs. A model under mixed
-            precision is compared by a float32 copy, as it is exported.
-        inputs: Array `(n, …)` or dictionary of arrays, as model and file take them. Defaults to 8
-            random examples.
-        targets: Integer classes, `(n,)`, to measure accuracy.
+            precision computes in float32 here, as its file does.
+        inputs: Examples in any form of `examples.take`. Defaults to 8 drawn for the model. Without
+            `targets` no more than 512 are run, and no more once model or file have taken 20
+            seconds.
+        targets: Integer classes of all examples, `(n,)`, to measure accuracy.
         threads: CPU threads of the latency.
         runs: Timed runs of the latency; fewer of a file that takes long.
         mean: Where the file takes 8-bit pixels and the model does not, both see the same pixels,
             the model as `(pixel - mean) / std`.
         std: Divides what remains.
+        weight_bytes: Bytes that the weights in the file would take in float32. By default the
+            model's variables tell.
+        tried: Where what the model gives is kept, by name of the signature. For several files of
+            one model, which gives the same for all of them.
 
     Returns:
         `Report`; its `failures` say what does not hold. A file with custom ops is not run.
@@ -46,6 +70,14 @@ def verify(file: os.PathLike | str, model: typing.Any, inputs: typing.Any = None
         ValueError: the file cannot be run, takes other inputs than those given, or gives outputs
             of other shapes than the model's.
     """
+    with in_float32(model) if hasattr(model, "predict") else contextlib.nullcontext():
+        return _verified(file, model, inputs, targets, threads, runs, mean, std, weight_bytes,
+                         {} if tried is None else tried)
+
+
+@np.errstate(invalid="ignore")     # of infinite outputs, which the report tells
+def _verified(file, model, inputs, targets, threads, runs, mean, std, weight_bytes, known):
+    start = time.perf_counter()
     runner = load(file, threads)
     writes = "writer" in runner.contract
     if writes != generator.writes(model):
@@ -53,69 +85,133 @@ def verify(file: os.PathLike | str, model: typing.Any, inputs: typing.Any = None
             "file and model must both write sequences, or neither", file=str(file),
             file_writes=writes, fix="pass the model that the file was exported from"))
     if writes:
-        return generator.verify(file, model, inputs, threads)
-    if _takes_pixels(runner, model):
-        from keras_seqattn.edge.graph import ports
-
-        inputs = None if inputs is None else ports.as_pixels(inputs, mean, std)
-        model = ports.from_pixels(model, mean, std)
-    if inputs is None:
-        inputs = random_inputs(runner, 8)
-        inputs = inputs if len(inputs) > 1 else next(iter(inputs.values()))
-    examples = inputs if isinstance(inputs, dict) else dict.fromkeys(runner.inputs, inputs)
-    report = Report.of(runner, examples)
-    _judge_interface(report, runner.contract, model)
-    judge_size(report, model)
-    if not report.custom_ops:
-        start = time.perf_counter()
-        _measure(report, runner, model, inputs, examples, targets)
-        each = (time.perf_counter() - start) / len(next(iter(examples.values())))
-        del runner  # its packed weights, before another is made
-        fitting = max(FEWEST_RUNS, int(PATIENCE / each))
-        report.latency = time_each([file], threads, min(runs, fitting))[0]
+        report = generator.verify(typing.cast(Writer, runner), model, inputs, threads,
+                                  weight_bytes=weight_bytes)
+    else:
+        (name, main), *others = runner.signatures.items()
+        reference = Reference(model, main, mean, std)
+        tried = known[name] = known.get(name) or trial.begin(
+            reference, inputs, targets, PATIENCE if targets is None else float("inf"))
+        drawn = [_drawn(Reference(model, each, mean, std), each_name, known)
+                 for each_name, each in others]
+        report = Report.of(runner, *(_looked_into(each.arrays, os.path.getsize(file))
+                                     for each in (tried, *(other for _, other in drawn))))
+        report.notes += tried.notes
+        judge_interface(report, runner.contract, reference.dtypes)
+        judge_signatures(report, runner)
+        judge_scale(report, runner.contract, {} if inputs is None else tried.arrays)
+        judge_size(report, model, weight_bytes)
+        if not report.custom_ops:
+            _measure(report, main, reference, tried)
+            for (name, each), (own, other) in zip(others, drawn, strict=True):
+                _compare(report, each, own, other, f"{name}/")
+            report.max_abs_error = max(report.max_abs_errors.values(), default=None)
+            report.latency = time_warm(
+                main, tried.first(main.batch_size).arrays, threads, runs, LATENCY_PATIENCE)
+    report.seconds = round(time.perf_counter() - start, 3)
     return report
 
 
-def _takes_pixels(runner, model):
-    """Whether the file scales pixels itself that the model takes scaled."""
-    own = [each.dtype for each in getattr(model, "inputs", None) or ()]
-    return own == ["float32"] and [np.dtype(each["dtype"]) for each in runner.inputs.values()] == [
-        np.uint8]
+def _drawn(reference, name, known):
+    """A reference, and examples drawn for it."""
+    known[name] = known.get(name) or trial.begin(reference, None, None, PATIENCE)
+    return reference, known[name]
 
 
-def _measure(report, runner, model, inputs, examples, targets):
-    """Runs file and model on the same inputs and compares what comes out."""
-    actual = _by_name(runner(inputs), list(runner.outputs))
-    first = {name: array[:1] for name, array in examples.items()}
-    again = [_by_name(runner(first), list(runner.outputs)) for _ in range(2)]
-    expected = _match(report, _predict(model, inputs), actual)
-    for name, array in expected.items():
-        judge_errors(report, name, array, actual[name])
-    report.max_abs_error = max(report.max_abs_errors.values())
-    report.cosine = min(compare.cosine(array, actual[name]) for name, array in expected.items())
-    logits = next(iter(expected))
-    _measure_classes(report, expected[logits], actual[logits], targets)
-    _judge_outputs(report, actual, again, set(actual) - set(expected))
+def _looked_into(arrays, size):
+    """A few examples, from the first to the last, which may be padded."""
+    places = np.linspace(0, len(next(iter(arrays.values()))) - 1,
+                         1 if size > LARGE else LOOKED_INTO).astype(int)
+    return {name: each[np.unique(places)] for name, each in arrays.items()}
 
 
-def _measure_classes(report, expected, actual, targets):
+def _measure(report, runner, reference, tried):
+    """Runs the main signature on the examples and compares what comes out."""
+    expected, actual = _compare(report, runner, reference, tried)
+    floats = [name for name, array in expected.items() if array.dtype.kind == "f"]
+    report.cosine = min((compare.cosine(expected[name], actual[name]) for name in floats),
+                        default=None)
+    classes = _classes(runner.contract, floats or list(expected))
+    _measure_classes(report, expected[classes][:tried.num_own],
+                     actual[classes][:tried.num_own], tried.targets,
+                     _middle(runner.contract, classes))
+
+
+def _compare(report, runner, reference, tried, prefix=""):
+    """Runs a signature on examples and judges each output; returns the model's and the file's."""
+    actual = _run(runner, tried)
+    count = len(next(iter(actual.values())))
+    if count < len(next(iter(tried.arrays.values()))):
+        report.notes.append(f"{count} examples were run, since the file takes long")
+        tried = tried.first(count)
+    again = [_run(runner, tried.first(runner.batch_size)) for _ in range(2)]
+    names = _match(report, tried.expected, actual)
+    expected = {names[own]: array for own, array in tried.expected.items()}
+    for own, name in names.items():
+        judge_output(report, prefix + name, expected[name], actual[name], functools.partial(
+            reference.near_ties, tried.arrays, own, tried.expected[own]),
+            reference.rounding.get(own, 0.0))
+    _judge_outputs(report, actual, again, set(actual) - set(expected), prefix)
+    return expected, actual
+
+
+def _run(runner, tried):
+    """The outputs of the file by name, of as many examples as the patience allows."""
+    start, made = time.perf_counter(), []
+    count = len(next(iter(tried.arrays.values())))
+    chunk = -(-CHUNK // runner.batch_size) * runner.batch_size
+    for first in range(0, count, chunk):
+        outputs = runner({name: each[first:first + chunk] for name, each in tried.arrays.items()
+                          if name in runner.inputs})
+        made.append(outputs if isinstance(outputs, dict) else dict(
+            zip(runner.outputs, [outputs], strict=True)))
+        if tried.targets is None and time.perf_counter() - start > PATIENCE:
+            break
+    return {name: np.concatenate([each[name] for each in made]) for name in runner.outputs}
+
+
+def _classes(contract, names):
+    """The output that tells classes: the one that the contract names, or the first."""
+    named = [each["name"] for each in contract.get("outputs", ())
+             if each.get("content") in ("logits", "probabilities", "independent probabilities")]
+    return next((name for name in named if name in names), names[0])
+
+
+def _middle(contract, name):
+    """Above which value an output of one value says yes."""
+    shares = any(each["name"] == name and each.get("content") in (
+        content.PROBABILITIES, content.INDEPENDENT) for each in contract.get("outputs", ()))
+    return 0.5 if shares else 0.0
+
+
+def _measure_classes(report, expected, actual, targets, middle):
     """What only logits have, `(n, K)`."""
-    if expected.ndim == 2 and expected.shape[1] > 1:
+    if expected.ndim == 2 and expected.shape[1] > 1 and expected.dtype.kind == "f":
         report.kl_divergence = compare.kl_divergence(expected, actual)
         report.top1_agreement = compare.agreement(expected, actual)
         if expected.shape[1] > 5:
             report.top5_agreement = compare.agreement(expected, actual, top=5)
-    if targets is not None:
-        report.accuracy = {"keras": compare.accuracy(expected, targets),
-                           "edge": compare.accuracy(actual, targets), "examples": len(targets)}
+    if targets is None:
+        return
+    columns = expected.shape[1] if expected.ndim == 2 else None
+    known = max(2, columns) if columns else None
+    if expected.ndim > 2 or (known and targets.max(initial=0) >= known):
+        raise ValueError(explain(
+            "`targets` must be classes that the model tells apart",
+            largest=int(targets.max(initial=0)), output_shape=expected.shape,
+            fix="pass classes from 0 to K - 1 of an output (n, K)"))
+    report.accuracy = {"keras": compare.accuracy(expected, targets, middle),
+                       "edge": compare.accuracy(actual, targets, middle),
+                       "examples": len(targets)}
 
 
-def _judge_outputs(report, actual, again, extra):
-    infinite = [name for name, array in actual.items() if not np.isfinite(array).all()]
+def _judge_outputs(report, actual, again, extra, prefix):
+    infinite = [prefix + name for name, array in actual.items() if not np.isfinite(array).all()]
     if infinite:
         report.failures.append(f"an output is not finite: {', '.join(infinite)}")
-    leaky = [name for name, array in actual.items() if not all(
-        np.array_equal(array[:1], other[name], equal_nan=True) for other in again)]
+    leaky = [prefix + name for name, array in actual.items() if not all(
+        np.array_equal(array[:len(other[name])], other[name], equal_nan=array.dtype.kind == "f")
+        for other in again)]
     if leaky:
         report.failures.append(
             f"the same input gives another output in a later run: {', '.join(leaky)}")
@@ -124,62 +220,26 @@ def _judge_outputs(report, actual, again, extra):
         sums = array.reshape(len(array), -1).sum(axis=1)
         worst = float(np.abs(sums - 1).max())
         if worst > ATTENTION_SUM:
-            report.failures.append(f"attention must sum to 1, it is {worst:.3g} off")
-
-
-def _judge_interface(report, contract, model):
-    """Names, shapes and dtypes of what goes in and out, against contract and model."""
-    for kind in ("inputs", "outputs"):
-        found = getattr(report, kind)
-        promised = [{key: each[key] for key in ("name", "shape", "dtype")}
-                    for each in contract.get(kind, ())]
-        if promised and sorted(promised, key=str) != sorted(found, key=str):
-            report.failures.append(f"the contract promises {kind} {promised}, the file has {found}")
-    wanted = {each.name: each.dtype for each in getattr(model, "inputs", None) or ()}
-    given = {each["name"]: each["dtype"] for each in report.inputs}
-    if wanted and set(wanted) != set(given):
-        report.warnings.append(
-            f"inputs are named {sorted(given)} in the file, {sorted(wanted)} in the model")
-    report.failures += [
-        f"input {name} is {given[name]} in the file, {dtype} in the model"
-        for name, dtype in wanted.items() if given.get(name, dtype) != dtype]
-
-
-def _predict(model, inputs):
-    """The model's outputs as a dictionary, or as a list if they have no names."""
-    if not hasattr(model, "predict"):
-        outputs = model(inputs)
-        named = isinstance(outputs, dict)
-        return outputs if named else list(outputs) if isinstance(outputs, (list, tuple)) else [
-            outputs]
-    outputs = float32_copy(model).predict(inputs, verbose=0)
-    return _by_name(outputs, getattr(model, "output_names", None) or [])
-
-
-def _by_name(outputs, names):
-    if isinstance(outputs, dict):
-        return outputs
-    outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-    return dict(zip(names, outputs, strict=True))
+            report.failures.append(f"{prefix}attention must sum to 1, it is {worst:.3g} off")
 
 
 def _match(report, outputs, actual):
-    """The model's outputs under the file's names."""
+    """The file's name of each output of the model."""
     own = [name for name in actual if name != "attention"]
-    if isinstance(outputs, dict) and not set(outputs) <= set(actual):
-        report.warnings.append(
-            f"outputs are named {own} in the file, {list(outputs)} in the model")
-        outputs = list(outputs.values())
-    if not isinstance(outputs, dict):
-        names = own if len(outputs) == len(own) else [*own, *set(actual).difference(own)]
-        names += range(len(outputs) - len(names))
-        outputs = dict(zip(names, outputs, strict=False))
-    expected = {name: np.asarray(array) for name, array in outputs.items()}
-    wanted, given = ({name: array.shape for name, array in each.items()}
-                     for each in (expected, actual))
-    if not wanted.items() <= given.items() or set(own) - set(expected):
+    if set(outputs) <= set(actual):
+        names = {name: name for name in outputs}
+    else:
+        if not all(isinstance(name, int) for name in outputs):
+            report.warnings.append(
+                f"outputs are named {own} in the file, {list(outputs)} in the model")
+        files = own if len(outputs) == len(own) else [*own, *set(actual).difference(own)]
+        files += range(len(outputs) - len(files))
+        names = dict(zip(outputs, files, strict=False))
+    wanted = {names[name]: array.shape for name, array in outputs.items()}
+    given = {name: array.shape for name, array in actual.items()}
+    if not wanted.items() <= given.items() or set(own) - set(wanted):
         raise ValueError(explain(
             "file and model must have outputs of the same shapes", file=report.file,
             file_shapes=given, model_shapes=wanted,
             fix="pass the model that the file was exported from"))
-    return expected
+    return names

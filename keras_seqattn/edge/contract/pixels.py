@@ -6,6 +6,8 @@ import typing
 
 import numpy as np
 
+from keras_seqattn.errors import explain
+
 
 def golden_input(shape: collections.abc.Sequence[int], dtype: typing.Any,
                  mean: typing.Any = None, std: typing.Any = None) -> np.ndarray:
@@ -42,6 +44,35 @@ def golden_input(shape: collections.abc.Sequence[int], dtype: typing.Any,
     if dtype.itemsize > 2 or dtype.kind == "b":
         values = values & 1
     return values.view(dtype) if dtype == "int8" else values.astype(dtype)
+
+
+def check_scale(mean: typing.Any, std: typing.Any, channels: int | None = None) -> None:
+    """Refuses a scale of pixels that is none.
+
+    Args:
+        mean: One number, or one per channel.
+        std: The same.
+        channels: How many channels the image has that enters; `None` if none does.
+
+    Raises:
+        ValueError: a value is no finite number, or there are not as many as channels. `std` is not
+            above 0.
+
+    >>> check_scale(127.5, [127.5, 127.5, 127.5], channels=3)
+    """
+    for name, given in (("mean", mean), ("std", std)):
+        try:
+            array = np.asarray(given, "float64")
+        except (TypeError, ValueError):
+            array = np.asarray(np.nan)
+        if not np.isfinite(array).all() or (name == "std" and not (array > 0).all()):
+            raise ValueError(explain(
+                f"`{name}` must be numbers" + (" above 0" if name == "std" else ""),
+                **{name: given}, fix="pass one number, or one per channel"))
+        if array.ndim > 1 or (array.ndim and channels and array.size not in (1, channels)):
+            raise ValueError(explain(
+                f"`{name}` must be one number, or one per channel", **{name: given},
+                channels=channels, fix="pass as many as the image has channels"))
 
 
 def normalise(pixels: np.ndarray, mean: typing.Any, std: typing.Any) -> np.ndarray:

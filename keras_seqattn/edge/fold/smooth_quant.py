@@ -52,8 +52,8 @@ def feature_ranges(graph: Graph, examples: dict[str, np.ndarray], batch_size: in
     probe.outputs = {node.name: node.inputs[0] for node in graph.nodes if node.kind == "dense"}
     ranges: dict[str, np.ndarray] = {}
     for start in range(0, len(next(iter(examples.values()))), batch_size):
-        made = probe.run({name: array[start:start + batch_size]
-                          for name, array in examples.items()})
+        made = probe.run_all({name: array[start:start + batch_size]
+                              for name, array in examples.items()})
         for name, tensor in made.items():
             values = np.abs(np.asarray(tensor)).reshape(-1, tensor.shape[-1]).max(axis=0)
             ranges[name] = np.maximum(ranges.get(name, 0.0), values)

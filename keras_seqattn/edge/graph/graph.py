@@ -1,9 +1,11 @@
 """A model as a list of arithmetic nodes with NumPy weights: what folding reads and rewrites.
 
-`lower.walk` makes a graph of a Keras model, and the rules in `fold` change its weights.
+`lower.trace` makes a graph of a Keras model, and the rules in `fold` change its weights.
 `Graph.run` computes a graph with Keras' ops: to trace it for a converter, or in float64 to prove a
 rule exact.
 """
+
+from __future__ import annotations
 
 import collections.abc
 import contextlib
@@ -56,6 +58,8 @@ class Graph:
         nodes: List of `Node`.
         inputs: Number of the value of each input, by its name.
         outputs: Number of the value of each output, by its name.
+        specs: Shape and dtype of each input, by its name.
+        made: Shape and dtype of each output, by its name.
         notes: What was lowered or folded and what was left alone, one sentence each.
     """
 
@@ -63,6 +67,8 @@ class Graph:
         self.nodes: list[Node] = []
         self.inputs: dict[str, int] = {}
         self.outputs: dict[str, int] = {}
+        self.specs: dict[str, tuple[tuple[int, ...], str]] = {}
+        self.made: dict[str, tuple[tuple[int, ...], str]] = {}
         self.notes: list[str] = []
         self._count = 0
 
@@ -70,6 +76,16 @@ class Graph:
         """Returns the number of a value that no node makes yet."""
         self._count += 1
         return self._count - 1
+
+    def inner(self) -> Graph:
+        """Returns an empty graph whose values have numbers that this graph has not given."""
+        graph = Graph()
+        graph.skip(self)
+        return graph
+
+    def skip(self, other: Graph) -> None:
+        """Gives no number from here on that another graph has given."""
+        self._count = max(self._count, other._count)
 
     def add(self, kind: str, name: str, inputs: collections.abc.Iterable[int],
             weights: dict[str, typing.Any] | None = None, **settings: typing.Any) -> int:
@@ -134,6 +150,26 @@ class Graph:
                 node.outputs, made if isinstance(made, (list, tuple)) else [made], strict=True))
         return {name: values[number] for name, number in self.outputs.items()}
 
+    def run_all(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Computes examples one run after the other, as many in each as the graph's sizes say.
+
+        The last run is filled up with copies of the last example.
+
+        Args:
+            inputs: Array `(n, …)` by input name.
+
+        Returns:
+            Arrays `(n, …)` by output name.
+        """
+        count = len(next(iter(inputs.values())))
+        size = next(iter(self.specs.values()), ((1,), ""))[0][0]
+        places = np.minimum(np.arange(-(-count // size) * size), count - 1).reshape(-1, size)
+        made = [self.run({name: array[rows] for name, array in inputs.items()})
+                for rows in places]
+        joined = {name: np.concatenate([keras.ops.convert_to_numpy(each[name]) for each in made])
+                  for name in self.outputs}
+        return joined if size == 1 else {name: each[:count] for name, each in joined.items()}
+
     def drop_unread(self) -> None:
         """Removes the nodes that no output needs."""
         needed, kept = set(self.outputs.values()), []
@@ -151,10 +187,16 @@ class Graph:
                      if isinstance(each, keras.layers.Layer)}.values())
 
     def num_bytes(self) -> int:
-        """Returns the bytes of all weights in float32, those of called layers included."""
-        shapes = [array.shape for node in self.nodes for array in node.weights.values()]
+        """Returns the bytes of all weights in float32, those of called layers included.
+
+        Integers do not count: they are indices and shapes.
+        """
+        shapes = [array.shape for node in self.nodes for array in node.weights.values()
+                  if array.dtype.kind not in "biu"]
         shapes += [each.shape for layer in self.called_layers() for each in layer.weights]
-        return 4 * sum(map(math.prod, shapes))
+        inner = [each for node in self.nodes for each in node.settings.values()
+                 if isinstance(each, Graph)]
+        return 4 * sum(map(math.prod, shapes)) + sum(graph.num_bytes() for graph in inner)
 
 
 class Links:

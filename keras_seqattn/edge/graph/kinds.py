@@ -4,70 +4,32 @@
 kind is one new row. Rules rely on nothing that a row does not promise.
 """
 
-import collections.abc
-import dataclasses
 import math
-import typing
 
 import keras
 from keras import ops
 
 from keras_seqattn import borrowed
+from keras_seqattn.edge.graph.kind import JOINS, WRITES, Kind, always
+from keras_seqattn.edge.graph.primitives import PRIMITIVES, activated
 from keras_seqattn.layers import masks
 from keras_seqattn.layers.attention import attend
-from keras_seqattn.shapes import Tensor
 
-WRITES = "writes"
-JOINS = "joins"
-
-
-def always(*_: typing.Any) -> bool:
-    """Holds for every setting of a kind."""
-    return True
-
-
-def never(*_: typing.Any) -> bool:
-    """Holds for no setting of a kind."""
-    return False
-
-
-@dataclasses.dataclass(frozen=True)
-class Kind:
-    """A row of `KINDS`.
-
-    Attributes:
-        compute: Function of the tensors that a node reads; weights and settings follow by name. It
-            returns one tensor, or a list of as many as the node makes.
-        per_token: Function of settings and the place of an input. It tells whether each position
-            of the output needs the same position of this input, and no other. Positions are axis 1.
-        per_position: Names of the weights that have a row for each position, on axis 1.
-        reads_first: Function of settings. It tells whether the node reads first positions only.
-        passes_affine: Whether affine maps of the features pass through: `f(x·M + b) = f(x)·M + b`.
-        stream: Part in a residual stream. `WRITES`: mapping the features of all weights by `M` maps
-            those of the output, unless there is an activation. `JOINS`: the same, if those of all
-            inputs are mapped too. `None`: the node has no part.
-    """
-
-    compute: collections.abc.Callable[..., Tensor]
-    per_token: collections.abc.Callable[[dict, int], bool] = never
-    per_position: tuple[str, ...] = ()
-    reads_first: collections.abc.Callable[[dict], bool] = never
-    passes_affine: bool = False
-    stream: str | None = None
-
-
-def _activated(y, bias, activation):
-    y = y if bias is None else y + bias
-    return y if activation is None else activation(y)
+# Functions that a node may apply to what it makes.
+ACTIVATIONS = (
+    keras.activations.relu, keras.activations.relu6, keras.activations.gelu,
+    keras.activations.tanh, keras.activations.sigmoid, keras.activations.softmax,
+    keras.activations.silu, ops.relu)
 
 
 def _dense(x, kernel, bias=None, activation=None):
-    return _activated(ops.matmul(x, kernel), bias, activation)
+    return activated(ops.matmul(x, kernel), bias, activation)
 
 
-def _conv(x, kernel, bias=None, activation=None, strides=1, padding="valid"):
-    y = ops.conv(x, kernel, strides=strides, padding=padding, data_format="channels_last")
-    return _activated(y, bias, activation)
+def _conv(x, kernel, bias=None, activation=None, strides=1, padding="valid", dilation=1):
+    y = ops.conv(x, kernel, strides=strides, padding=padding, data_format="channels_last",
+                 dilation_rate=dilation)
+    return activated(y, bias, activation)
 
 
 def _norm(x, scale=None, offset=None, epsilon=1e-6, centred=False):
@@ -86,7 +48,7 @@ def _group_norm(x, num_groups, epsilon, activation=None, scale=None, offset=None
     y = y - ops.mean(y, axis=(1, 3), keepdims=True)
     y = y * ops.rsqrt(ops.mean(y * y, axis=(1, 3), keepdims=True) + epsilon)
     y = ops.reshape(y, (-1, height, width, channels))
-    return _activated(y if scale is None else y * scale, offset, activation)
+    return activated(y if scale is None else y * scale, offset, activation)
 
 
 def _attention(query, key, value, num_heads, num_kv_heads, scale, causal, window, with_scores):
@@ -143,12 +105,9 @@ def _scale(x, factor, offset):
     return ops.cast(x, keras.backend.standardize_dtype(factor.dtype)) * factor + offset
 
 
-def _call(*inputs, call, function=None):
-    """The operation of a `borrowed.Call` itself, or a function that is called as it is."""
+def _call(*inputs, call):
+    """An operation itself, as a `Call` calls it."""
     args, kwargs = call.arguments(inputs)
-    if function is not None:
-        return keras.tree.flatten(function(*args, **{
-            key: value for key, value in kwargs.items() if key not in ("training", "mask")}))
     if borrowed.takes_training(call.operation):
         kwargs["training"] = False
     return keras.tree.flatten(call.operation(*args, **kwargs))
@@ -169,16 +128,15 @@ KINDS = {
     "rest": Kind(lambda x, count: x[:, count:], passes_affine=True, stream=JOINS),
     "mean": Kind(lambda x, axis=1: ops.mean(x, axis=axis), passes_affine=True),
     "flatten": Kind(lambda x: ops.reshape(x, (-1, x.shape[-1])), passes_affine=True),
-    "relu": Kind(ops.relu, per_token=always),
     "scale": Kind(_scale),
     # of images, (B, height, width, channels)
     "conv": Kind(_conv, stream=WRITES),
     "group_norm": Kind(_group_norm),
-    "pad": Kind(lambda x, sides: ops.pad(x, sides)),
     "max_pool": Kind(_max_pool),
     "repeat": Kind(_repeat, passes_affine=True),
     "tokens": Kind(lambda x, grid: ops.reshape(x, (-1, math.prod(grid), x.shape[3])),
                    passes_affine=True, stream=JOINS),
     # of whatever else there is
     "call": Kind(_call),
+    **PRIMITIVES,
 }

@@ -28,6 +28,7 @@ def take_pixels(graph: Graph, mean: float, std: float) -> None:
         node.inputs = [images if value == graph.inputs[name] else value for value in node.inputs]
     graph.nodes.insert(0, graph.nodes.pop())
     graph.inputs[name] = pixels
+    graph.specs[name] = graph.specs[name][0], "uint8"
 
 
 def attention_map(graph: Graph) -> None:
@@ -49,8 +50,10 @@ def attention_map(graph: Graph) -> None:
     last = products[-1]
     last.settings["with_scores"] = True
     last.outputs.append(graph.new_value())
+    grid = patches[-1].settings["grid"]
+    graph.made[ATTENTION] = (next(iter(graph.specs.values()))[0][0], *grid), "float32"
     graph.outputs[ATTENTION] = graph.add(
-        "received", ATTENTION, [last.outputs[1]], grid=patches[-1].settings["grid"],
+        "received", ATTENTION, [last.outputs[1]], grid=grid,
         num_prefix=sum(node.weights["token"].shape[1] for node in graph.nodes
                        if node.kind == "prepend"),
         has_token=any(node.kind == "first" for node in graph.nodes))

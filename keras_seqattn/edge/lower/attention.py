@@ -3,18 +3,19 @@
 import keras
 
 from keras_seqattn import borrowed, layers
-from keras_seqattn.edge.lower.lowering import Unfit, given, of_layer
+from keras_seqattn.edge.lower.call import Unfit, given
+from keras_seqattn.edge.lower.lowering import of_layer
 from keras_seqattn.edge.lower.plain import dense, norm
 
 
 def _ours(lowering, call, inputs):
-    query, key, value, causal = _read(call, inputs)
+    query, key, value, causal = _read(lowering, call)
     return _attention(lowering, call.operation, call.operation.name, query, key, value, causal)
 
 
 def _keras(lowering, call, inputs):
     layer = call.operation
-    query, key, value, causal = _read(call, inputs)
+    query, key, value, causal = _read(lowering, call)
     if borrowed.uses_gate(layer):
         raise Unfit("its output is gated")
     if borrowed.sliding_window(layer) or (causal and query != value):
@@ -22,7 +23,7 @@ def _keras(lowering, call, inputs):
     return _attention(lowering, layer, layer.name, query, key, value, causal)
 
 
-def _read(call, inputs):
+def _read(lowering, call):
     """Values of query, key and value of a call, and whether it is causal."""
     named = given(call)
     causal = named.pop("use_causal_mask", False)
@@ -30,9 +31,9 @@ def _read(call, inputs):
         raise Unfit(f"it is called with {', '.join(sorted(others))}")
     if any(len(tensor.shape) != 3 for tensor in call.tensors):
         raise Unfit("it reads tensors of another rank than 3")
-    known = dict(zip(map(id, call.tensors), inputs, strict=True))
-    query, value = known[id(named["query"])], known[id(named["value"])]
-    return query, known[id(named.get("key", named["value"]))], value, bool(causal)
+    query, value, key = (lowering.value(named[name]) for name in (
+        "query", "value", "key" if "key" in named else "value"))
+    return query, key, value, bool(causal)
 
 
 def _attention(lowering, layer, name, query, key, value, causal, scale=None):

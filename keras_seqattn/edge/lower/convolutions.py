@@ -9,7 +9,8 @@ import keras
 from keras import ops
 
 from keras_seqattn import layers
-from keras_seqattn.edge.lower.lowering import Lowering, Unfit, activation_of, of_layer
+from keras_seqattn.edge.lower.call import Unfit, activation_of
+from keras_seqattn.edge.lower.lowering import Lowering, of_layer
 from keras_seqattn.layers.residual import standardise
 
 
@@ -51,6 +52,8 @@ def _zero_padding(lowering, layer, x, name):
 def _group_norm(lowering, layer, x, name, activation=None):
     if layer.axis != -1:
         raise Unfit("its channels are not the last axis")
+    if len(lowering.spec(x).shape) != 4:
+        raise Unfit("it normalises no images")
     weights = {"scale": lowering.array(layer.gamma), "offset": lowering.array(layer.beta)}
     return lowering.add("group_norm", name, [x], weights, num_groups=layer.groups,
                         epsilon=layer.epsilon, activation=activation)
@@ -59,7 +62,7 @@ def _group_norm(lowering, layer, x, name, activation=None):
 def _relu(lowering, layer, x, name):
     if layer.max_value is not None or layer.negative_slope or layer.threshold:
         raise Unfit("it is no plain ReLU")
-    return lowering.add("relu", name, [x])
+    return lowering.add("unary", name, [x], function="relu")
 
 
 def _max_pooling(lowering, layer, x, name):
@@ -78,8 +81,8 @@ def _mean(lowering, layer, x, name):
 def _up_sampling(lowering, call, inputs):
     layer = call.operation
     _check_channels(layer)
-    if layer.interpolation != "nearest" or None in call.outputs[0].shape[1:]:
-        raise Unfit("it interpolates, or an image has no fixed size")
+    if layer.interpolation != "nearest":
+        raise Unfit("it interpolates")
     rows, columns = layer.size
     return lowering.add("repeat", layer.name, inputs, rows=rows, columns=columns)
 

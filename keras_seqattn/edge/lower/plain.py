@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 
-from keras_seqattn import borrowed, layers
-from keras_seqattn.edge.lower.lowering import Lowering, Unfit, activation_of, of_layer
+from keras_seqattn import layers
+from keras_seqattn.edge.lower.call import Unfit, activation_of
+from keras_seqattn.edge.lower.lowering import Lowering, of_layer
 
 
 def dense(lowering: Lowering, layer: keras.layers.Layer, x: int, name: str,
@@ -41,7 +42,7 @@ def norm(lowering: Lowering, layer: keras.layers.Layer, x: int, name: str) -> in
 
 def _norm(lowering, call, inputs):
     layer = call.operation
-    if list(layer.axis) not in ([-1], [len(call.outputs[0].shape) - 1]):
+    if list(layer.axis) not in ([-1], [len(call.tensors[0].shape) - 1]):
         raise Unfit("it normalises over other axes than the last")
     return norm(lowering, layer, inputs[0], layer.name)
 
@@ -53,6 +54,8 @@ def _same(lowering, call, inputs):
 def _add(lowering, call, inputs):
     if len(inputs) < 2 or len({tensor.shape for tensor in call.tensors}) > 1:
         raise Unfit("it adds other things than tensors of one shape")
+    if len(call.tensors[0].shape) < 3:
+        raise Unfit("it adds no tokens")
     total = inputs[0]
     for value in inputs[1:]:
         total = lowering.add("add", call.operation.name, [total, value])
@@ -77,7 +80,6 @@ HANDLERS = {
     keras.layers.LayerNormalization: _norm,
     keras.layers.RMSNormalization: _norm,
     keras.layers.Add: _add,
-    borrowed.addition(): _add,
     keras.layers.Dropout: _same,
     keras.layers.Identity: _same,
     keras.layers.Flatten: _flatten,

@@ -3,8 +3,8 @@
 import keras
 
 from keras_seqattn import layers
+from keras_seqattn.edge.lower.call import Unfit, given
 from keras_seqattn.edge.lower.convolutions import convolution, trunk
-from keras_seqattn.edge.lower.lowering import Unfit, given
 
 
 def _patches(lowering, call, inputs):
@@ -49,19 +49,19 @@ def _learned_positions(lowering, call, inputs):
 
 
 def _check_positions(call, usual):
-    if call.outputs[0].shape[1] is None:
-        raise Unfit("its sequence has no fixed length")
     if others := set(given(call)) - usual:
         raise Unfit(f"it is called with {', '.join(sorted(others))}")
 
 
 def _shifted(lowering, call, inputs, table):
-    table = lowering.array(table)[None, :call.outputs[0].shape[1]]
+    table = lowering.array(table)[None, :call.tensors[0].shape[1]]
     return lowering.add("shift", call.operation.name, inputs[:1], {"table": table})
 
 
 def _mean(lowering, call, inputs):
     layer = call.operation
+    if len(inputs) > 1:
+        raise Unfit("a padding mask reaches it")
     if layer.data_format != "channels_last" or layer.keepdims:
         raise Unfit("it keeps the axis over which it pools, or pools over features")
     return lowering.add("mean", layer.name, inputs)
@@ -73,12 +73,13 @@ def _first(lowering, call, inputs):
 
 
 def _cropped(lowering, call, inputs):
-    layer, length = call.operation, call.outputs[0].shape[1]
+    layer = call.operation
     start, end = layer.cropping
+    length = call.tensors[0].shape[1] - end
     if not end:
         return lowering.add("rest", layer.name, inputs, count=start)
-    if start or length is None:
-        raise Unfit("it crops both ends, or its sequence has no fixed length")
+    if start:
+        raise Unfit("it crops both ends")
     return lowering.add("first", layer.name, inputs, count=length)
 
 

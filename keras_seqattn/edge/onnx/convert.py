@@ -12,8 +12,12 @@ import tempfile
 
 import numpy as np
 
+from keras_seqattn.edge.onnx import handlers
 from keras_seqattn.edge.onnx.file import OPSET, PRECISIONS
 from keras_seqattn.errors import explain, nearest
+
+INT64 = 7               # ONNX's number of the type
+NO_CLASS = 2**31 - 1    # an id beyond every class
 
 
 def convert(saved_model: os.PathLike | str, out: os.PathLike | str, precision: str,
@@ -37,6 +41,8 @@ def convert(saved_model: os.PathLike | str, out: os.PathLike | str, precision: s
         out: Path of the `.onnx` file.
         precision: One of `PRECISIONS`.
         examples: Not looked at: ranges are found as the file runs.
+
+    An output that is named like an input is renamed, to `NAME_output`.
 
     Raises:
         ValueError: another precision, or an op that ONNX does not have.
@@ -101,12 +107,37 @@ def _to_onnx(saved_model):
     graph, inputs, outputs, names = tf_loader.from_saved_model(
         saved_model, None, None, tag="serve", signatures=["serving_default"],
         return_tensors_to_rename=True)
+    for output in outputs:  # ONNX has one name for each value
+        while list(names.values()).count(names[output]) > 1:
+            names[output] += "_output"
     for function in graph.library.function:
         _add_rows(function)
     model, _ = tf2onnx.convert.from_graph_def(
         graph, input_names=inputs, output_names=outputs, tensors_to_rename=names, opset=OPSET,
-        custom_op_handlers={"Erfc": (_erfc, [])})
+        custom_op_handlers=handlers.HANDLERS)
+    _ignore_negative(model.graph)
     return model
+
+
+def _ignore_negative(graph):
+    """Lets a negative id of a one-hot code give zeros, as in Keras; ONNX counts it from the end."""
+    from onnx import helper, numpy_helper
+
+    for place, node in reversed(list(enumerate(graph.node))):
+        for attribute in node.attribute:
+            _ignore_negative(attribute.g)
+        if node.op_type != "OneHot":
+            continue
+        ids = f"{node.output[0]}/ids"
+        for name, number in (("zero", 0), ("none", NO_CLASS)):
+            graph.initializer.append(numpy_helper.from_array(np.int64(number), f"{ids}/{name}"))
+        added = [helper.make_node("Cast", [node.input[0]], [ids], to=INT64),
+                 helper.make_node("Less", [ids, f"{ids}/zero"], [f"{ids}/negative"]),
+                 helper.make_node("Where", [f"{ids}/negative", f"{ids}/none", ids],
+                                  [f"{ids}/positive"])]
+        node.input[0] = f"{ids}/positive"
+        for each in reversed(added):
+            graph.node.insert(place, each)
 
 
 def _add_rows(function):
@@ -126,35 +157,6 @@ def _add_rows(function):
         node.input[:] = [outputs.get(each, each) for each in node.input]
     for name, each in function.ret.items():
         function.ret[name] = outputs.get(each, each)
-
-
-def _erfc(graph, node, name, _):
-    """Handles TensorFlow's Erfc for tf2onnx, which does not know it, by ONNX's Erf.
-
-    TensorFlow's GELU is `x/2 · erfc(-x · c)` with `c = 1/√2`. ONNX Runtime computes a GELU at once
-    where it finds `x/2 · (1 + erf(x / √2))`, so that is written. Any other `erfc(x)` becomes
-    `1 - erf(x)`.
-    """
-    from tf2onnx.utils import make_name, map_onnx_to_numpy_type
-
-    dtype = map_onnx_to_numpy_type(node.output_dtypes[0])
-    replaced = {"outputs": node.output, "shapes": node.output_shapes, "dtypes": node.output_dtypes}
-    scaled, (value,) = node.inputs[0], node.input
-
-    def constant(number):
-        return graph.make_const(make_name(name), np.array(number, dtype)).output[0]
-
-    def erf(tensor):
-        return graph.make_node("Erf", [tensor]).output[0]
-
-    graph.remove_node(name)
-    if (scaled.type == "Mul" and scaled.inputs[0].type == "Neg" and scaled.inputs[1].is_const()
-            and np.ndim(scaled.inputs[1].get_tensor_value()) == 0):
-        divisor = constant(1 / scaled.inputs[1].get_tensor_value())
-        quotient = graph.make_node("Div", [scaled.inputs[0].input[0], divisor]).output[0]
-        graph.make_node("Add", [erf(quotient), constant(1)], **replaced)
-    else:
-        graph.make_node("Sub", [constant(1), erf(value)], **replaced)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@ import json
 import os
 import typing
 
+import numpy as np
+
+from keras_seqattn.edge import releases
 from keras_seqattn.edge.contract.facts import Facts
 
 PRECISIONS = ("float32", "dynamic_wi8_afp32")
@@ -34,14 +37,21 @@ def minimum(path: os.PathLike | str) -> str:
     return RUNTIME
 
 
-def facts(runner: typing.Any, examples: dict) -> Facts:
+def lacking(path: os.PathLike | str, runtime: str | None) -> list[str]:
+    """Tells why a release of ONNX Runtime does not compute a file; `None` is any release."""
+    if runtime is None or releases.has(runtime, minimum(path)):
+        return []
+    return [f"runtime {runtime} lacks opset {OPSET}, which came with {minimum(path)}"]
+
+
+def facts(runner: typing.Any, *_examples: dict) -> Facts:
     """Counts what an `.onnx` file is made of.
 
     ONNX Runtime takes each file whole, so it is one partition. Rules of GPU delegates do not apply.
 
     Args:
         runner: `Runner` of the file.
-        examples: Not looked at: no tensor inside the file is kept.
+        *_examples: Not looked at: no tensor inside the file is kept.
 
     Returns:
         `Facts`. An op that is not ONNX's own has its domain before its name.
@@ -55,9 +65,21 @@ def facts(runner: typing.Any, examples: dict) -> Facts:
     shapes = [value.type.tensor_type.shape.dim
               for value in (*graph.input, *graph.output, *graph.value_info)]
     shapes += [tensor.dims for tensor in graph.initializer]
-    held = (onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer)
+    held = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    copies = [f"{node.output[0]} ({held[node.input[1]].nbytes:,} bytes)" for node in graph.node
+              if node.op_type == "Conv" and _picks(held.get(node.input[1]))]
     return Facts(
+        warnings=[f"a convolution only copies numbers: {each}; patches that touch need none, "
+                  "they are reshapes" for each in copies],
         ops=dict(sorted(ops.items())), custom_ops=[], signatures=[],
         max_rank=max(map(len, shapes)), partitions=1,
-        weight_bytes=sum(array.nbytes for array in held
+        weight_bytes=sum(array.nbytes for array in held.values()
                          if array.dtype not in ("int32", "int64", "bool")))
+
+
+def _picks(kernel: np.ndarray | None) -> bool:
+    """Whether each channel of a kernel is one of the numbers under it."""
+    if kernel is None or kernel[0].size < 2:
+        return False
+    rows = kernel.reshape(len(kernel), -1)
+    return bool(((rows != 0).sum(axis=1) == 1).all() and (rows.max(axis=1) == 1).all())

@@ -13,6 +13,8 @@ from keras_seqattn.errors import explain
 class Session:
     """An `.onnx` file as a function of named arrays.
 
+    ONNX Runtime keeps the tensors of each run apart. So threads run side by side.
+
     Args:
         file: Path of the file.
         threads: CPU threads to run on.
@@ -47,8 +49,8 @@ class Session:
         self.inputs = _describe(self._session.get_inputs())
         self.outputs = _describe(self._session.get_outputs())
 
-    def run(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
-        """Runs one example: arrays by input name to arrays by output name."""
+    def run(self, /, **arrays: np.ndarray) -> dict[str, np.ndarray]:
+        """Runs the file once: arrays by input name to arrays by output name."""
         return dict(zip(self.outputs, self._session.run(list(self.outputs), arrays), strict=True))
 
 

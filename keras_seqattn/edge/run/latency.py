@@ -11,7 +11,7 @@ from keras_seqattn.edge.run.load import load
 from keras_seqattn.edge.run.runner import Runner
 from keras_seqattn.errors import check_count
 
-ROUND = 10
+ROUND, FEWEST_RUNS = 10, 3
 
 
 def benchmark(files: os.PathLike | str | collections.abc.Iterable[os.PathLike | str],
@@ -27,44 +27,73 @@ def benchmark(files: os.PathLike | str | collections.abc.Iterable[os.PathLike | 
         runs: Number of timed runs of each file.
 
     Returns:
-        `{"median_ms", "p90_ms", "runs", "threads"}` of one example, times in milliseconds. A file
+        `{"median_ms", "p90_ms", "runs", "threads"}` of one run of the main signature, which takes
+        one example unless the file was exported for more, times in milliseconds. A file
         that writes sequences has `"tokens_per_s"` of greedy decoding too. For several files a list
         of such dictionaries.
 
     Raises:
         ValueError: a file cannot be run; a number below 1.
     """
-    if isinstance(files, (str, os.PathLike)):
-        return time_each([files], threads, runs)[0]
-    return time_each(files, threads, runs)
-
-
-def time_each(files: collections.abc.Iterable[os.PathLike | str], threads: int, runs: int,
-              ) -> list[dict]:
-    """Times several files; arguments and results are those of `benchmark`."""
     check_count(threads=threads, runs=runs)
-    runners = [load(file, threads) for file in files]
+    if isinstance(files, (str, os.PathLike)):
+        return _take_turns([load(files, threads)], threads, runs)[0]
+    return _take_turns([load(file, threads) for file in files], threads, runs)
+
+
+def _take_turns(runners, threads, runs):
+    """What `benchmark` returns for several files."""
     work: list[tuple[Runner, dict, list[float]]] = [
-        (runner, random_inputs(runner, 1), []) for runner in runners]
+        (runner, random_inputs(runner, runner.batch_size), []) for runner in runners]
     for runner, inputs, _ in work:
         for _ in range(max(runs // 2, 1)):
             runner(inputs)
     for first in range(0, runs, ROUND):
         for runner, inputs, seconds in work:
             runner(inputs)
-            for _ in range(min(ROUND, runs - first)):
-                start = time.perf_counter()
-                runner(inputs)
-                seconds.append(time.perf_counter() - start)
-    results = []
-    for runner, inputs, seconds in work:
-        median, p90 = np.percentile(seconds, [50, 90]) * 1e3
-        results.append({"median_ms": round(float(median), 4), "p90_ms": round(float(p90), 4),
-                        "runs": runs, "threads": threads})
-        if "writer" in runner.contract:
-            tokens = int(runner(inputs)["lengths"].sum())
-            results[-1]["tokens_per_s"] = round(tokens / float(median) * 1e3, 1)
-    return results
+            seconds += _times(runner, inputs, min(ROUND, runs - first))
+    return [_summary(*each, threads) for each in work]
+
+
+def time_warm(runner: Runner, inputs: dict[str, np.ndarray], threads: int, runs: int,
+              patience: float) -> dict:
+    """Times a file that has run before, so that nothing is warmed up again.
+
+    Args:
+        runner: `Runner` of the file.
+        inputs: What one run takes, by input name: arrays `(1, …)` where it takes one example.
+        threads: CPU threads that it runs on.
+        runs: Number of timed runs.
+        patience: Seconds after which fewer runs suffice, `FEWEST_RUNS` at least.
+
+    Returns:
+        What `benchmark` returns for one file.
+    """
+    check_count(threads=threads, runs=runs)
+    seconds: list[float] = []
+    while len(seconds) < runs and (len(seconds) < FEWEST_RUNS or sum(seconds) < patience):
+        seconds += _times(runner, inputs, 1)
+    return _summary(runner, inputs, seconds, threads)
+
+
+def _times(runner, inputs, runs):
+    """Seconds of each of some runs."""
+    seconds = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        runner(inputs)
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def _summary(runner, inputs, seconds, threads):
+    median, p90 = np.percentile(seconds, [50, 90]) * 1e3
+    result = {"median_ms": round(float(median), 4), "p90_ms": round(float(p90), 4),
+              "runs": len(seconds), "threads": threads}
+    if "writer" in runner.contract:
+        tokens = int(runner(inputs)["lengths"].sum())
+        result["tokens_per_s"] = round(tokens / float(median) * 1e3, 1)
+    return result
 
 
 def random_inputs(runner: Runner, count: int, seed: int = 0) -> dict[str, np.ndarray]:

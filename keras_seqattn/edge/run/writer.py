@@ -1,6 +1,7 @@
 """A file that writes sequences as a function, with NumPy and its runtime alone."""
 
 import os
+import threading
 import typing
 import warnings
 
@@ -43,6 +44,7 @@ class Writer(Runner):
         super().__init__(file, threads)
         self._format = formats.of(file)
         self._signatures: dict[str, formats.Session] = {}
+        self._opening = threading.Lock()
         self._threads = threads
         text = self._format.tokenizer(file) if self._format.tokenizer else None
         if text is None:
@@ -133,10 +135,11 @@ class Writer(Runner):
     def signature(self, name: str, *values: np.ndarray, **named: np.ndarray,
                   ) -> dict[str, np.ndarray]:
         """Runs one signature of the file; a single value goes to its first own input."""
-        if name not in self._signatures:
-            self._signatures[name] = self._format.session(
-                self.file, self._threads, signature=name)
-        session = self._signatures[name]
+        with self._opening:     # each signature once, whoever asks first
+            if name not in self._signatures:
+                self._signatures[name] = self._format.session(
+                    self.file, self._threads, signature=name)
+            session = self._signatures[name]
         free = [each for each in session.inputs if each not in named]
         return session.run(**named, **dict(zip(free, values, strict=True)))
 
@@ -151,7 +154,8 @@ class Writer(Runner):
             row[:len(source)] = source
         return array
 
-    def classify(self, image: os.PathLike | str | bytes, top: int = 5) -> typing.NoReturn:
+    def classify(self, image: os.PathLike | str | bytes, top: int = 5,
+                 output: str | None = None) -> typing.NoReturn:
         """Refuses, since the file gives sequences, not classes."""
         raise ValueError(explain(
             "the file must tell classes apart", file=str(self.file),

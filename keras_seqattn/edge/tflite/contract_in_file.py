@@ -12,11 +12,11 @@ import typing
 import zipfile
 
 from keras_seqattn.edge.contract import checksum
-from keras_seqattn.edge.contract.contract import FORMAT, as_json
+from keras_seqattn.edge.contract.contract import as_json
 from keras_seqattn.errors import explain
 from keras_seqattn.files import whole
 
-CONTRACT, LABELS, TOKENIZER = "contract.json", "labels.txt", "tokenizer.json"
+CONTRACT, TOKENIZER = "contract.json", "tokenizer.json"
 
 
 def write(path: str | os.PathLike, contract: dict[str, typing.Any],
@@ -48,10 +48,10 @@ def write(path: str | os.PathLike, contract: dict[str, typing.Any],
         if tokenizer is not None:
             members[TOKENIZER] = tokenizer
         else:  # TFLite's tables describe files of one signature
-            entries[metadata_tables.NAME] = metadata_tables.metadata(file, contract, LABELS)
+            entries[metadata_tables.NAME] = metadata_tables.metadata(file, contract)
         outer_tables.write(file, temporary, entries)
-        if contract["labels"]:
-            members[LABELS] = "\n".join(contract["labels"]) + "\n"
+        for name, lines in metadata_tables.label_files(contract).values():
+            members[name] = "\n".join(lines) + "\n"
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.comment = checksum.PLACE
             for name, text in members.items():
@@ -69,21 +69,16 @@ def read(path: str | os.PathLike) -> dict[str, typing.Any]:
         Dictionary; empty if the file is another program's.
 
     Raises:
-        ValueError: the file is damaged, or its contract is of another format.
+        ValueError: the file is damaged.
     """
     if not checksum.sealed(path):
         return {}
     try:
         with zipfile.ZipFile(path) as archive:
-            contract = json.loads(archive.read(CONTRACT))
+            return json.loads(archive.read(CONTRACT))
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise ValueError(explain("the file must have its contract", file=str(path),
                                  error=str(error), fix="export it again")) from error
-    if contract.get("format") != FORMAT:
-        raise ValueError(explain(
-            "the contract must be of a format that this release knows", file=str(path),
-            format=contract.get("format"), known=FORMAT, fix="install a newer keras_seqattn"))
-    return contract
 
 
 def tokenizer(path: str | os.PathLike) -> str | None:

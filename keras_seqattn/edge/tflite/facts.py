@@ -11,12 +11,14 @@ import typing
 import numpy as np
 
 from keras_seqattn.edge.contract.facts import Facts
-from keras_seqattn.edge.tflite import reader, schema, session
-from keras_seqattn.edge.tflite.file import File, Graph, Tensor
+from keras_seqattn.edge.tflite import reader, runtimes, schema, session
+from keras_seqattn.edge.tflite.converter import process
+from keras_seqattn.edge.tflite.file import File, Op, Signature, Tensor
 
 MAX_RANK = 4
 HALF_LARGEST = 65_504
 EXAMPLES = 8
+LARGE = 1 << 28      # bytes of a file whose weights are not held beside all activations
 CLIPPED_SHARE = 0.25     # GELU alone puts a tenth of its values at its lower end
 # Released GPU delegates refuse these, and one refused op takes the whole model off the GPU.
 REFUSED_BY_GPUS = {"BROADCAST_TO", "GATHER_ND", "RELU_0_TO_1", "SELECT", "SELECT_V2", "SPLIT",
@@ -31,6 +33,10 @@ class Loaded(typing.Protocol):
     inputs: dict[str, typing.Any]
 
     @property
+    def backend(self) -> typing.Any:
+        """`session.Session` of the file."""
+
+    @property
     def interpreter(self) -> typing.Any:
         """LiteRT's interpreter."""
 
@@ -38,7 +44,7 @@ class Loaded(typing.Protocol):
         """Runs examples one after the other."""
 
 
-def tflite_facts(runner: Loaded, examples: dict[str, np.ndarray]) -> Facts:
+def tflite_facts(runner: Loaded, *examples: dict[str, np.ndarray]) -> Facts:
     """Reads a `.tflite` file and runs it once more, every tensor kept.
 
     The second run sees at most 8 examples. It takes the plain kernels, which are some times slower
@@ -46,7 +52,8 @@ def tflite_facts(runner: Loaded, examples: dict[str, np.ndarray]) -> Facts:
 
     Args:
         runner: `Runner` of the file.
-        examples: Array `(n, …)` by input name.
+        *examples: Array `(n, …)` by input name. Of several signatures such arrays for each, in the
+            order of the file. A file that writes sequences is not looked into.
 
     Returns:
         `Facts`.
@@ -61,16 +68,20 @@ def tflite_facts(runner: Loaded, examples: dict[str, np.ndarray]) -> Facts:
         weight_bytes=file.weight_bytes)
     _judge_shapes(facts, file)
     _judge_ops(facts, file)
+    _judge_outputs(facts, file)
     if not facts.custom_ops:
-        _count_partitions(facts, runner, examples)
-        if len(facts.signatures) == 1:  # what flows through loops is not kept
-            _judge_values(facts, runner, file.graphs[0], examples)
+        _count_partitions(facts, runner, examples[0])
+        if file.content.nbytes > LARGE:
+            runner.backend.close()  # its packed weights, while all activations are held
+            process.give_back()
+        if len(facts.signatures) == len(examples):
+            _judge_values(facts, runner, file, examples)
     return facts
 
 
 def _judge_shapes(facts: Facts, file: File) -> None:
-    main = file.graphs[0]
-    dynamic = [tensor.name for tensor in (*main.inputs, *main.outputs) if -1 in tensor.shape]
+    outer = [tensor for graph in file.run for tensor in (*graph.inputs, *graph.outputs)]
+    dynamic = [tensor.name for tensor in outer if -1 in tensor.shape]
     if dynamic:
         facts.failures.append(f"shapes are not static: {', '.join(dynamic)}")
     inner = sum(-1 in tensor.shape for tensor in file.tensors) - len(dynamic)
@@ -79,32 +90,38 @@ def _judge_shapes(facts: Facts, file: File) -> None:
     if facts.max_rank > MAX_RANK:
         facts.warnings.append(
             f"a tensor has rank {facts.max_rank}; GPUs take {MAX_RANK} at most")
-    batched = [tensor.name for tensor in main.inputs if tensor.shape and tensor.shape[0] > 1]
+    batched = _names(tensor for graph in file.run for tensor in graph.inputs
+                     if tensor.shape and tensor.shape[0] > 1)
     if batched:
         facts.warnings.append(f"GPUs need a batch of 1: {', '.join(batched)}")
 
 
+def _names(tensors: typing.Iterable[Tensor]) -> list[str]:
+    """Names of tensors, which several signatures may have in common."""
+    return list(dict.fromkeys(tensor.name for tensor in tensors))
+
+
 def _judge_ops(facts: Facts, file: File) -> None:
-    main, ops = file.graphs[0], file.ops
+    ops = file.ops
     flex = [name for name in facts.custom_ops if name.startswith("Flex")]
     custom = [name for name in facts.custom_ops if name not in flex]
-    transposed = [op.outputs[0].name for op in ops if op.transposed]
+    transposed = _names(op.outputs[0] for op in ops if op.transposed)
     variables = sorted(VARIABLES & set(facts.ops))
     checks = [
         (flex, f"Flex ops cannot run in LiteRT: {', '.join(flex)}"),
         (custom, f"custom ops run only where somebody adds them: {', '.join(custom)}"),
         (variables, f"weights are variables that the file does not hold: {', '.join(variables)}"),
-        (transposed, "GPUs silently compute wrong numbers for a BATCH_MATMUL with a transpose "
-                     f"flag: {', '.join(transposed)}"),
     ]
     facts.failures += [text for failed, text in checks if failed]
     refused = sorted(REFUSED_BY_GPUS & set(facts.ops))
-    flat = [op.outputs[0].name for op in ops
-            if op.name == "BATCH_MATMUL" and len(op.outputs[0].shape) == 3]
-    sums = {op.outputs[0] for op in main.ops if op.name == "ADD"}
-    reused = [tensor.name for tensor in main.outputs if main.users(tensor)
-              and (len(tensor.shape) == 3 or tensor in sums)]
+    flat = _names(op.outputs[0] for op in ops
+                  if op.name == "BATCH_MATMUL" and len(op.outputs[0].shape) == 3)
+    sums = {op.outputs[0] for op in ops if op.name == "ADD"}
+    reused = _names(tensor for graph in file.run for tensor in graph.outputs
+                    if graph.users(tensor) and (len(tensor.shape) == 3 or tensor in sums))
     doubts = [
+        (transposed, "GPUs silently compute wrong numbers for a BATCH_MATMUL with a transpose "
+                     f"flag: {', '.join(transposed)}"),
         (refused, f"released GPU delegates refuse {', '.join(refused)}"),
         (flat, "GPUs were seen to compute wrong numbers for BATCH_MATMUL of rank 3, not of rank "
                f"4: {', '.join(flat)}"),
@@ -112,6 +129,19 @@ def _judge_ops(facts: Facts, file: File) -> None:
                  f"{', '.join(reused)}"),
     ]
     facts.warnings += [text for doubtful, text in doubts if doubtful]
+
+
+def _judge_outputs(facts: Facts, file: File) -> None:
+    """LiteRT's CompiledModel loses a name whose tensor has another, or never reads the input."""
+    facts.failures += [
+        f"signature {signature.name}: output {name} is the tensor of {owner}, which CompiledModel "
+        "misses; each output must be a tensor of its own"
+        for signature in file.signatures for owner, name in signature.shared]
+    misread = runtimes.misread_convolutions(file)
+    if misread:
+        facts.warnings.append(
+            "TensorFlow Lite 2.19 and LiteRT 1.1 to 1.3 misread the float32 bias of convolutions "
+            f"by float16 weights: {', '.join(misread[:EXAMPLES])}")
 
 
 def _count_partitions(facts: Facts, runner: Loaded, examples: dict[str, np.ndarray]) -> None:
@@ -122,13 +152,16 @@ def _count_partitions(facts: Facts, runner: Loaded, examples: dict[str, np.ndarr
             f"XNNPACK runs {facts.partitions} partitions; each border costs time")
 
 
-def _judge_values(facts: Facts, runner: Loaded, main: Graph,
-                  examples: dict[str, np.ndarray]) -> None:
+def _judge_values(facts: Facts, runner: Loaded, file: File,
+                  examples: tuple[dict[str, np.ndarray], ...]) -> None:
     largest: tuple[float, str | None] = (0.0, None)
     first_nan = None
     clipped = collections.defaultdict(list)
-    summed = _summed(main)
-    for tensor, array in _values(runner, main, examples):
+    summed = _summed(file.ops)
+    seen = itertools.chain.from_iterable(
+        _values(runner, file, signature, each)
+        for signature, each in zip(file.signatures, examples, strict=True))
+    for tensor, array in seen:
         if array.dtype.kind == "f":
             magnitude = _magnitude(array) * summed.get(tensor, 1)
             largest = max(largest, (magnitude, tensor.name), key=lambda pair: pair[0])
@@ -154,15 +187,17 @@ def _judge_values(facts: Facts, runner: Loaded, main: Graph,
             f"calibration was too narrow, values are clipped: {', '.join(often)}")
 
 
-def _values(runner: Loaded, main: Graph, examples: dict[str, np.ndarray],
+def _values(runner: Loaded, file: File, signature: Signature, examples: dict[str, np.ndarray],
             ) -> typing.Iterator[tuple[Tensor, np.ndarray]]:
-    """Yields each tensor with its array, one example after the other."""
+    """Yields each tensor of a signature with its array, one run after the other."""
+    main = signature.graph
     made = [*main.inputs, *(tensor for op in main.ops for tensor in op.outputs)]
     constants = [tensor for tensor in main.tensors
                  if tensor.is_constant and tensor.dtype.startswith("float")]
     first = {name: np.asarray(array[:EXAMPLES], runner.inputs[name]["dtype"])
              for name, array in examples.items()}
-    for value in session.kept_runs(runner.file, first):
+    place = next(place for place, graph in enumerate(file.graphs) if graph is main)
+    for value in session.kept_runs(runner.file, first, signature.name, place):
         for tensor in itertools.chain(made, constants):
             try:
                 array = value(tensor.index)
@@ -172,10 +207,10 @@ def _values(runner: Loaded, main: Graph, examples: dict[str, np.ndarray],
         constants = []
 
 
-def _summed(main: Graph) -> dict[Tensor, int]:
+def _summed(ops: list[Op]) -> dict[Tensor, int]:
     """How many numbers each mean adds up: its sum is what a 16-bit accumulator must hold."""
     return {op.outputs[0]: int(np.prod(op.given[0].shape) / np.prod(op.outputs[0].shape))
-            for op in main.ops if op.name == "MEAN"}
+            for op in ops if op.name == "MEAN"}
 
 
 def _magnitude(array: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import typing
 
 import numpy as np
 
@@ -81,18 +82,23 @@ class Op:
         code: Its `Code`.
         inputs: `Tensor` of each input; `None` for an optional one that is not there.
         outputs: `Tensor` of each output.
-        transposed: Whether it is a matrix product that transposes an operand by a flag.
+        options: Its options by their names in the schema's objects, such as `"keepNumDims"`.
     """
 
     code: Code
     inputs: tuple[Tensor | None, ...]
     outputs: tuple[Tensor, ...]
-    transposed: bool
+    options: dict[str, typing.Any]
 
     @property
     def name(self) -> str:
         """Name of the op."""
         return self.code.name
+
+    @property
+    def transposed(self) -> bool:
+        """Whether it is a matrix product that transposes an operand by a flag."""
+        return bool(self.options.get("adjX") or self.options.get("adjY"))
 
     @property
     def given(self) -> list[Tensor]:
@@ -157,6 +163,13 @@ class Signature:
     inputs: dict[str, Tensor]
     outputs: dict[str, Tensor]
 
+    @property
+    def shared(self) -> list[tuple[str, str]]:
+        """Each output whose tensor is an input or an earlier output, after the name of that."""
+        owners: dict[Tensor, str] = {tensor: name for name, tensor in self.inputs.items()}
+        return [(owners[tensor], name) for name, tensor in self.outputs.items()
+                if owners.setdefault(tensor, name) != name or tensor in self.inputs.values()]
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class File:
@@ -181,6 +194,11 @@ class File:
     signatures: tuple[Signature, ...]
     metadata: dict[str, Buffer]
     references: dict[int, int]
+
+    @property
+    def run(self) -> list[Graph]:
+        """The graphs that programs run, without the bodies of loops."""
+        return list(dict.fromkeys(each.graph for each in self.signatures)) or [*self.graphs[:1]]
 
     @property
     def ops(self) -> list[Op]:

@@ -10,7 +10,7 @@ import typing
 
 import flatbuffers
 
-from keras_seqattn.edge.tflite import op_versions, schema
+from keras_seqattn.edge.tflite import runtimes, schema
 from keras_seqattn.edge.tflite.builder import data, table, vector
 from keras_seqattn.edge.tflite.file import Code, File
 
@@ -48,7 +48,7 @@ def _head(file: File, entries: typing.Mapping[str, bytes]) -> bytes:
         buffers.append(table(builder, {0: data(builder, content)}))
     described = [table(builder, {0: builder.CreateString(name)}, {1: ("Uint32", place)})
                  for name, place in places.items()]
-    codes = [_code(builder, code, version) for code, version in op_versions.needed(file).items()]
+    codes = [_code(builder, code, version) for code, version in runtimes.needed(file).items()]
     references = {OPERATOR_CODES: vector(builder, codes),
                   BUFFERS: vector(builder, buffers),
                   METADATA: vector(builder, described)}

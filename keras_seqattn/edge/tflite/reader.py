@@ -45,6 +45,12 @@ def _each(table: typing.Any, field: str) -> list:
     return list(map(getattr(table, field), range(getattr(table, f"{field}Length")())))
 
 
+def _numbers(table: typing.Any, field: str) -> tuple:
+    """The numbers of a vector of a table, all at once."""
+    held = getattr(table, f"{field}AsNumpy")()
+    return tuple(held.tolist()) if isinstance(held, np.ndarray) else ()  # 0 where there are none
+
+
 def _code(table: typing.Any) -> Code:
     builtin, deprecated = table.BuiltinCode(), table.DeprecatedBuiltinCode()
     name = schema.names("BuiltinOperator")[max(builtin, deprecated)]
@@ -66,12 +72,11 @@ def _graph(table: typing.Any, codes: tuple, buffers: tuple) -> Graph:
     made = tuple(_tensor(each, i, buffers) for i, each in enumerate(_each(table, "Tensors")))
 
     def chosen(owner, field):
-        return tuple(None if place < 0 else made[place] for place in _each(owner, field))
+        return tuple(None if place < 0 else made[place] for place in _numbers(owner, field))
 
     def op(each):
         code = codes[each.OpcodeIndex()]
-        return Op(code, chosen(each, "Inputs"), chosen(each, "Outputs"),
-                  code.name == "BATCH_MATMUL" and schema.transposes(each))
+        return Op(code, chosen(each, "Inputs"), chosen(each, "Outputs"), schema.options(each))
 
     return Graph(made, tuple(map(op, _each(table, "Operators"))), chosen(table, "Inputs"),
                  chosen(table, "Outputs"))
@@ -81,18 +86,19 @@ def _tensor(table: typing.Any, index: int, buffers: tuple) -> Tensor:
     grid = table.Quantization()
     return Tensor(
         index, (table.Name() or b"").decode(),
-        tuple(_each(table, "ShapeSignature") or _each(table, "Shape")),
+        _numbers(table, "ShapeSignature") or _numbers(table, "Shape"),
         schema.names("TensorType")[table.Type()].lower(), buffers[table.Buffer()],
-        () if grid is None else tuple(_each(grid, "Scale")),
-        () if grid is None else tuple(_each(grid, "ZeroPoint")))
+        () if grid is None else _numbers(grid, "Scale"),
+        () if grid is None else _numbers(grid, "ZeroPoint"))
 
 
 def _signature(table: typing.Any, graphs: tuple) -> Signature:
     graph = graphs[table.SubgraphIndex()]
 
     def named(field, order):
-        places = {each.TensorIndex(): each.Name().decode() for each in _each(table, field)}
-        return {places[tensor.index]: tensor for tensor in order if tensor.index in places}
+        entries = [(each.Name().decode(), each.TensorIndex()) for each in _each(table, field)]
+        return {name: tensor for tensor in order for name, index in entries
+                if tensor.index == index}
 
     return Signature(table.SignatureKey().decode(), graph, named("Inputs", graph.inputs),
                      named("Outputs", graph.outputs))

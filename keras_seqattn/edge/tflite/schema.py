@@ -8,12 +8,18 @@ import functools
 import importlib
 import inspect
 import os
+import struct
 import typing
+
+import numpy as np
 
 from keras_seqattn.errors import LoanError, explain
 
 GENERATED = "ai_edge_litert.schema_py_generated"
 IDENTIFIER = b"TFL3"
+ALIGNMENT = 16
+LARGEST_INSIDE = 2**31 - 2**24    # bytes of constants to which references of 31 bits reach
+MARK = 2                            # an offset that is none yet; 0 and 1 mean "inside"
 INTERPRETER = ("experimental_preserve_all_tensors", "experimental_op_resolver_type")
 SETTINGS = ("ComputePrecision", "OpQuantizationConfig", "QuantGranularity", "TensorDataType",
             "TensorQuantizationConfig")
@@ -61,14 +67,15 @@ def names(enumeration: str) -> dict[int, str]:
     return {number: name for name, number in numbers(enumeration).items()}
 
 
-def transposes(product: typing.Any) -> bool:
-    """Whether the table of a BATCH_MATMUL transposes an operand by a flag."""
-    options = product.BuiltinOptions()
-    if options is None:
-        return False
-    flags = _borrow(_module(GENERATED), "BatchMatMulOptions")()
-    flags.Init(options.Bytes, options.Pos)
-    return flags.AdjX() or flags.AdjY()
+def options(op: typing.Any) -> dict[str, typing.Any]:
+    """Returns the options of the table of an op by their names in the schema's objects."""
+    union = op.BuiltinOptions()
+    if union is None:
+        return {}
+    kind, module = names("BuiltinOptions")[op.BuiltinOptionsType()], _module(GENERATED)
+    table = _borrow(module, kind)()
+    table.Init(union.Bytes, union.Pos)
+    return dict(vars(_borrow(_borrow(module, f"{kind}T"), "InitFromObj")(table)))
 
 
 def record(kind: str, **fields: typing.Any) -> typing.Any:
@@ -88,6 +95,62 @@ def packed(model: typing.Any) -> bytes:
     builder = flatbuffers.Builder(1024)
     builder.Finish(_borrow(model, "Pack")(builder), IDENTIFIER)
     return bytes(builder.Output())
+
+
+def save(model: typing.Any, path: str | os.PathLike) -> None:
+    """Writes the file that an unpacked model describes; its constants are copied one at a time.
+
+    The tables come first. The bytes of a constant follow behind them, where its table refers to
+    them. In a file of more than 2 GiB a reference does not reach that far. There the table notes
+    place and size of the bytes, which lie behind the flatbuffer.
+
+    Args:
+        model: `ModelT`. The data of its buffers are arrays of any type, or `None`.
+        path: Path of the file.
+    """
+    import flatbuffers
+
+    data = [buffer.data for buffer in model.buffers]
+    total = sum(each.nbytes for each in data if each is not None)
+    behind = total > LARGEST_INSIDE
+    for buffer, array in zip(model.buffers, data, strict=True):
+        if array is not None and array.nbytes:
+            buffer.data, buffer.offset, buffer.size = (
+                (None, MARK, array.nbytes) if behind else (np.zeros(1, "uint8"), 0, 0))
+    builder = flatbuffers.Builder(1 << 16)
+    builder.Finish(_borrow(model, "Pack")(builder), IDENTIFIER)
+    tables = bytearray(builder.Output())
+    for buffer, array in zip(model.buffers, data, strict=True):
+        buffer.data, buffer.offset, buffer.size = array, 0, 0
+    _append(tables, data, path, behind)
+
+
+def _append(tables, data, path, behind):
+    """Writes tables, then the constants, and lets the tables refer to them."""
+    outer = root(memoryview(tables))
+    place = len(tables)
+    places: list[int | None] = []
+    for i, array in enumerate(data):
+        if array is None or not array.nbytes:
+            places.append(None)
+            continue
+        place += -(place + (0 if behind else 4)) % ALIGNMENT
+        places.append(place)
+        table = _borrow(outer, "Buffers")(i)
+        slot = typing.cast(int, field(table, 1 if behind else 0))
+        if behind:
+            struct.pack_into("<Q", tables, slot, place)
+        else:
+            struct.pack_into("<I", tables, slot, place - slot)
+        place += array.nbytes + (0 if behind else 4)
+    with open(path, "wb") as stream:
+        stream.write(tables)
+        for start, array in zip(places, data, strict=True):
+            if start is not None:
+                stream.write(b"\0" * (start - stream.tell()))
+                if not behind:
+                    stream.write(struct.pack("<I", array.nbytes))
+                stream.write(np.ascontiguousarray(array).reshape(-1).view("uint8").data)
 
 
 def position(table: typing.Any) -> int:

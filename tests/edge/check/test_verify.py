@@ -222,7 +222,7 @@ def test_flex_ops_are_reported_and_not_run(tmp_path):
     import tensorflow as tf
 
     path = tiny_tflite.write(tmp_path / "x.tflite", tf.linalg.cholesky, flex=True, x=(1, 3, 3))
-    report = edge.verify(path, np.linalg.cholesky)
+    report = edge.verify(path, np.linalg.cholesky, np.eye(3, dtype="float32")[None])
     assert report.flex_ops == report.custom_ops == ["FlexCholesky"]
     assert not report.holds
     assert (report.max_abs_error, report.latency) == (None, None)
@@ -257,3 +257,143 @@ def test_an_output_of_another_dtype_is_a_failure(tmp_path):
     report = edge.verify(_dense(tmp_path), lambda x: (2 * x).astype("float64"),
                          np.ones((2, 2, 3), "float32"), runs=1)
     assert report.failures == ["output y is float32 in the file, float64 in the model"]
+
+
+def _written(path, model):
+    """The model as the converter's float32 file, with a contract."""
+    return tiny_tflite.quantise(converted(model, path / "source.tflite"), path / "x.tflite",
+                                "float32", None)
+
+
+def _ids(mask_zero, name="i"):
+    i = keras.Input((7,), dtype="int32", name=name)
+    x = keras.layers.Embedding(23, 5, mask_zero=mask_zero, embeddings_initializer="normal")(i)
+    y = keras.layers.GlobalAveragePooling1D(name="y")(keras.layers.Dense(3)(x))
+    return keras.Model(i, y)
+
+
+def _floats(masked):
+    x = keras.Input((7, 3), name="x")
+    y = keras.layers.Masking(-1.0)(x) if masked else x
+    return keras.Model(x, keras.layers.LSTM(5, name="y")(y))
+
+
+def _marked(masked):
+    i, real = keras.Input((7, 3), name="i"), keras.Input((7,), dtype="bool", name="real")
+    mask = real if masked else keras.ops.logical_or(real, True)
+    return keras.Model([i, real], keras.layers.GlobalAveragePooling1D(name="y")(i, mask=mask))
+
+
+@pytest.mark.parametrize(("make", "examples"), [
+    (_ids, {"i": np.arange(1, 22).reshape(3, 7)}),
+    (_floats, {"x": np.linspace(0, 1, 63).reshape(3, 7, 3)}),
+    (_marked, {"i": np.linspace(0, 1, 63).reshape(3, 7, 3), "real": np.ones((3, 7))}),
+])
+def test_a_file_that_lost_its_mask_fails_whatever_the_examples(tmp_path, make, examples):
+    model, maskless = make(True), make(False)
+    maskless.set_weights(model.get_weights())
+    path = _written(tmp_path, maskless)
+    assert edge.verify(path, maskless, runs=1).failures == []
+    assert any("error of y" in text for text in edge.verify(path, model, runs=1).failures)
+    report = edge.verify(path, model, examples, runs=1)
+    assert any("error of y" in text for text in report.failures)
+    assert any("padding" in text for text in report.notes)
+
+
+def test_a_file_that_masks_holds_though_a_row_is_nan_in_keras(tmp_path):
+    model = _ids(True)
+    path = _written(tmp_path, model)
+    assert edge.verify(path, model, runs=1).failures == []
+    ids = np.random.default_rng(3).integers(1, 23, (5, 7))
+    ids[2] = 0
+    report = edge.verify(path, model, ids, runs=1)
+    assert report.failures == []
+    (note,) = [text for text in report.notes if "NaN" in text]
+    assert note.startswith("1 of 5 examples")
+
+
+CHOICES = {"argmax": lambda y: keras.ops.argmax(y, -1), "top": lambda y: keras.ops.top_k(y, 3)[1],
+           "sign": lambda y: y > 0, "level": lambda y: keras.ops.cast(y * 20, "int32")}
+
+
+@pytest.mark.parametrize("name", ["top", "sign", "level"])
+@pytest.mark.parametrize("precision", ["float32", "dynamic_wi8_afp32"])
+def test_integers_and_booleans_must_be_equal(tmp_path, name, precision):
+    x = keras.Input((16,), name="x")
+    y = keras.layers.Dense(101, name="logits")(x)
+    model = keras.Model(x, {"logits": y, "choice": CHOICES[name](y)})
+    source = converted(model, tmp_path / "source.tflite")
+    examples = np.random.default_rng(3).normal(size=(67, 16)).astype("float32")
+    path = tiny_tflite.quantise(source, tmp_path / "x.tflite", precision, None)
+    report = edge.verify(path, model, examples, runs=1)
+    assert report.failures == []
+    assert set(report.max_abs_errors) == {"logits"}
+    assert report.equal["choice"] > (0.999 if precision == "float32" else 0.6)
+    assert report.top1_agreement > 0.9
+
+    def wrong(inputs):
+        outputs = model.predict(inputs, verbose=0)
+        return {**outputs, "choice": outputs["choice"][::-1]}
+
+    failures = edge.verify(path, wrong, examples, runs=1).failures
+    assert [text.split()[:2] for text in failures] == [["of", "choice"]]
+
+
+def test_a_model_of_classes_alone_has_an_accuracy(tmp_path):
+    path = tiny_tflite.write(tmp_path / "x.tflite", lambda x: {"y": _argmax(x)}, x=(1, 5),
+                             contract={"precision": "float32"})
+    x = np.eye(5, dtype="float32")[[0, 3, 2, 4]]
+    report = edge.verify(path, lambda x: x.argmax(-1).astype("int32"), x,
+                         targets=[0, 3, 2, 1], runs=1, weight_bytes=0)
+    assert report.failures == []
+    assert (report.equal, report.max_abs_error, report.cosine) == ({"y": 1.0}, None, None)
+    assert report.accuracy == {"keras": 0.75, "edge": 0.75, "examples": 4}
+    assert dict(report.lines())["equal"] == "y 100.0%"
+
+
+def _argmax(x):
+    import tensorflow as tf
+
+    return tf.argmax(x, -1, output_type=tf.int32)
+
+
+def test_examples_may_have_any_form(files, model, images):
+    for given in ([images[:3]], {"images": images[:3]}, (images[i] for i in range(3)),
+                  ((images[i:i + 1], [0]) for i in range(3))):
+        assert edge.verify(files["float32"], model, given, runs=1).failures == []
+
+
+def test_images_on_another_scale_than_the_contracts_are_told(files, model, images):
+    scaled = np.clip(images, -1, 1)
+    for given, told in ((scaled, False), (3 * images, True), (np.abs(scaled), True)):
+        report = edge.verify(files["float32"], model, given, runs=1)
+        assert any("`mean` and `std`" in text for text in report.warnings) is told
+
+
+def test_the_seconds_are_told(files, model, images):
+    report = edge.verify(files["float32"], model, images, runs=1)
+    assert 0 < report.seconds < 60
+    assert dict(report.lines())["verified"] == f"in {report.seconds:.2f} s"
+
+
+def test_all_examples_with_targets_are_run(tmp_path):
+    """More than are run without."""
+    x = np.random.default_rng(3).normal(size=(601, 2, 3)).astype("float32")
+    inputs = keras.Input((2, 3), name="x")
+    model = keras.Model(inputs, keras.layers.Flatten(name="y")(2.0 * inputs))
+    report = edge.verify(_written(tmp_path, model), model, x, x.reshape(601, -1).argmax(-1), runs=1)
+    assert report.accuracy == {"keras": 1.0, "edge": 1.0, "examples": 601}
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", None])
+def test_one_value_tells_two_classes_apart(tmp_path, activation):
+    x = keras.Input((5,), name="x")
+    model = keras.Model(x, keras.layers.Dense(1, activation=activation)(x))
+    given = np.random.default_rng(3).normal(size=(37, 5)).astype("float32")
+    middle = 0.5 if activation else 0.0
+    targets = (model.predict(given, verbose=0) > middle).astype("int32")    # (37, 1)
+    targets[:8] = 1 - targets[:8]
+    report = edge.export(model, tmp_path / "x.tflite", "float32", inputs=given, targets=targets)
+    assert report.accuracy == {"keras": 29 / 37, "edge": 29 / 37, "examples": 37}
+    targets[3] = 2
+    check_error(lambda: edge.verify(tmp_path / "x.tflite", model, given, targets), largest=2)

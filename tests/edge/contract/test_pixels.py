@@ -1,8 +1,10 @@
 """`keras_seqattn.edge.contract.pixels`: the input of golden values, the scale of pixels."""
 
 import numpy as np
+import pytest
 
 from keras_seqattn.edge.contract import pixels
+from keras_seqattn.testing import check_error
 
 
 def test_the_golden_rule_in_another_words():
@@ -26,3 +28,11 @@ def test_pixels_are_scaled_channel_by_channel():
     scaled = pixels.normalise(np.full((1, 1, 1, 3), 11, "uint8"), [3, 5, 7], (2, 4, 8))
     assert scaled.tolist() == [[[[4.0, 1.5, 0.5]]]]
     assert scaled.dtype == "float32"
+
+
+@pytest.mark.parametrize(("mean", "std", "received"), [
+    (np.nan, 1, {"mean": np.nan}), ([[1, 2, 3]], 1, {"mean": [[1, 2, 3]]}),
+    ([1, 2], 1, {"mean": [1, 2], "channels": 3}), (0, -1, {"std": -1}),
+    (0, [1, 0, 1], {"std": [1, 0, 1]}), (0, None, {"std": None})])
+def test_a_scale_that_is_none_is_refused(mean, std, received):
+    check_error(lambda: pixels.check_scale(mean, std, 3), **received)

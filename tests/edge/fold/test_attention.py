@@ -6,13 +6,13 @@ from keras_models import MODELS, fill
 from rewrites import named
 
 from keras_seqattn.edge.fold import attention
-from keras_seqattn.edge.lower.walk import lower
+from keras_seqattn.edge.lower.trace import lower
 
 
 @pytest.fixture
 def graph():
     """Two causal blocks of four query heads over two key/value heads of size 5."""
-    return lower(fill(MODELS["grouped"]()), "float64")
+    return lower(fill(MODELS["grouped"]()), dtype="float64")
 
 
 def _parts(graph, *labels):

@@ -1,14 +1,37 @@
 """`keras_seqattn.edge.fold.fold`: every rule is exact, and does what it is for."""
 
+import keras
+import keras_models
 import numpy as np
 import pytest
-from keras_models import MODELS, draw, fill
+from keras_models import draw, fill
 from rewrites import EXACT, change, ranges_of
 
-from keras_seqattn.edge.fold import attention, first_positions, fold, smooth_quant, streams
-from keras_seqattn.edge.lower.walk import lower
+from keras_seqattn.edge.fold import (
+    attention,
+    epilogues,
+    factors,
+    first_positions,
+    fold,
+    repeated,
+    smooth_quant,
+    streams,
+)
+from keras_seqattn.edge.lower.trace import lower
 
+
+def _rescaled():
+    """Pixels that are scaled twice before a convolution reads them."""
+    return keras.Sequential([
+        keras.Input((5, 7, 3), name="x"), keras.layers.Rescaling(0.3), keras.layers.Rescaling(0.7),
+        keras.layers.Conv2D(2, 3, padding="same")])
+
+
+MODELS = {**keras_models.MODELS, "rescaled": _rescaled}
 RULES = {
+    "repeated": repeated.join_repeated,
+    "epilogues": epilogues.join_epilogues,
+    "factors": factors.join_factors,
     "first": first_positions.keep_first_positions,
     "centre": streams.centre_streams,
     "norms": streams.absorb_norms,
@@ -16,6 +39,7 @@ RULES = {
     "key": attention.drop_key_biases,
     "value": attention.absorb_value_biases,
     "balance": attention.balance_attention,
+    "join": fold.join,
     "all": fold.fold,
     "rotate": lambda graph: fold.fold(graph, rotate=True),
     "ranges": lambda graph: smooth_quant.balance_norms(fold.fold(graph), ranges_of(graph)),
@@ -58,7 +82,7 @@ def test_in_float32_logits_stay_within_rounding(name, rotate):
     assert {array.dtype.name for node in graph.nodes for array in node.weights.values()} == {
         "float32"}
     expected = model(next(iter(inputs.values())), training=False)
-    np.testing.assert_allclose(next(iter(graph.run(inputs).values())), expected, atol=1e-5)
+    np.testing.assert_allclose(next(iter(graph.run_all(inputs).values())), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["mean", "token", "conv", "sinusoidal", "grouped", "keras"])
@@ -75,3 +99,18 @@ def test_a_pre_norm_model_keeps_neither_means_nor_scales(name):
                    for node in graph.nodes)
     assert not any(node.name.endswith("/value") and "bias" in node.weights
                    for node in graph.nodes)
+
+
+def test_a_step_of_a_loop_is_joined_too():
+    class Cell(keras.layers.SimpleRNNCell):
+        def call(self, inputs, states, training=False):
+            output, states = super().call(inputs * 0.5 * 0.3, states, training=training)
+            return output, states
+
+    x = keras.Input((11, 3), name="x")
+    model = fill(keras.Model(x, keras.layers.RNN(Cell(5))(x)))
+    difference, graph = change(model, fold.join, count=1)
+    assert difference < EXACT
+    step = next(node.settings["step"] for node in graph.nodes if node.kind == "scan")
+    before = next(node.settings["step"] for node in lower(model).nodes if node.kind == "scan")
+    assert len(step.nodes) < len(before.nodes)

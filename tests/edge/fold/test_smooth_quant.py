@@ -6,7 +6,7 @@ from keras_models import draw, fill, vit
 from rewrites import named, ranges_of
 
 from keras_seqattn.edge.fold import fold, smooth_quant
-from keras_seqattn.edge.lower.walk import lower
+from keras_seqattn.edge.lower.trace import lower
 
 
 def test_ranges_even_out_what_enters_a_dense_layer():

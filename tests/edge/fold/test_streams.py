@@ -8,7 +8,7 @@ from rewrites import EXACT, change, named
 
 from keras_seqattn import layers
 from keras_seqattn.edge.fold import fold, streams
-from keras_seqattn.edge.lower.walk import lower
+from keras_seqattn.edge.lower.trace import lower
 
 
 def test_post_norm_is_left_alone_and_said():
@@ -39,7 +39,7 @@ def test_a_layer_norm_beside_rms_norms_is_left_alone():
 
 
 def test_what_is_written_into_a_centred_stream_has_no_mean():
-    graph = lower(fill(vit(pooling="mean")), "float64")
+    graph = lower(fill(vit(pooling="mean")), dtype="float64")
     streams.centre_streams(graph)
     for name in ("patches", "position", "block_0/attention/output", "block_1/feed_forward/output"):
         for node in (node for node in graph.nodes if node.name.startswith(name)):
@@ -49,7 +49,7 @@ def test_what_is_written_into_a_centred_stream_has_no_mean():
 
 
 def test_scale_and_offset_move_into_the_dense_layers_behind():
-    graph = lower(fill(vit(pooling="mean")), "float64")
+    graph = lower(fill(vit(pooling="mean")), dtype="float64")
     norm, hidden = (named(graph, f"block_1/feed_forward{end}") for end in ("_norm", "/hidden"))
     scale, offset = norm.weights["scale"], norm.weights["offset"]
     kernel, bias = hidden.weights["kernel"], hidden.weights["bias"]

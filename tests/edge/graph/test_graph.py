@@ -9,7 +9,7 @@ import pytest
 from keras_models import MODELS
 
 from keras_seqattn.edge.graph.graph import Graph, Links
-from keras_seqattn.edge.lower.walk import lower
+from keras_seqattn.edge.lower.trace import lower
 
 
 @pytest.fixture
@@ -78,15 +78,47 @@ def test_dense_readers_are_found_behind_means_and_only_if_alone(graph):
     assert links.dense_readers(mean.outputs[0]) == []        # it leaves the graph
 
 
-@pytest.mark.parametrize("name", ["mean", "masked"])
+@pytest.mark.parametrize("name", ["mean", "token", "nested"])
 def test_bytes_count_every_weight(name):
     model = MODELS[name]()
     assert lower(model).num_bytes() == 4 * model.count_params()
 
 
+class Foreign(keras.layers.Layer):
+    """A layer that computes with TensorFlow's functions."""
+
+    def build(self, shape):
+        self.factor = self.add_weight(shape=(11, 5), name="factor")
+
+    def call(self, inputs):
+        import tensorflow as tf
+
+        return tf.tanh(inputs) * tf.reduce_sum(self.factor)
+
+
 def test_a_layer_that_is_called_twice_counts_once():
-    ids = keras.Input((7,), dtype="int32", name="ids")
-    embed = keras.layers.Embedding(11, 5)
-    graph = lower(keras.Model(ids, embed(ids) + embed(ids)))
-    assert graph.called_layers() == [embed]
+    x, layer = keras.Input((7,), name="x"), Foreign()
+    graph = lower(keras.Model(x, layer(layer(x))))
+    assert [node.kind for node in graph.nodes] == ["call", "call"]
+    assert graph.called_layers() == [layer]
     assert graph.num_bytes() == 4 * 11 * 5
+
+
+def test_the_numbers_of_an_inner_graph_are_its_own():
+    graph = Graph()
+    mine = [graph.new_value(), graph.new_value()]
+    inner = graph.inner()
+    theirs = [inner.new_value(), inner.new_value()]
+    graph.skip(inner)
+    mine.append(graph.new_value())
+    assert len({*mine, *theirs}) == 5
+
+
+def test_examples_are_computed_one_after_the_other(graph):
+    """So a graph whose sizes are those of one example computes many."""
+    graph.drop_unread()
+    graph.outputs["y"] = graph.add("reshape", "flat", [graph.outputs["y"]], shape=(2,))
+    x = np.arange(18.0).reshape(3, 3, 2)
+    made = graph.run_all({"x": x})["y"]
+    assert made.shape == (6,)
+    np.testing.assert_array_equal(made[2:4], graph.run({"x": x[1:2]})["y"])

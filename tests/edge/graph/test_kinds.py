@@ -2,56 +2,18 @@
 
 import numpy as np
 import pytest
+from kind_examples import EXAMPLES, D, E, drawn
 
 from keras_seqattn.edge.graph.kinds import JOINS, KINDS, WRITES
 
-B, T, D, E, COUNT = 2, 7, 6, 5, 3
-RNG = np.random.default_rng(3)
+OF_FLOAT32 = ("scan", "while", "lstm")      # loops, which hold float32 themselves
 
-
-def drawn(*shape):
-    return RNG.normal(size=shape)
-
-
-def tokens(features=D):
-    return drawn(B, T, features)
-
-
-def image():
-    return drawn(B, 5, 3, D)
-
-
-ATTENTION = {"num_heads": 3, "num_kv_heads": 3, "scale": 0.7, "causal": False, "window": None,
-             "with_scores": False}
-GROUPS = {"num_groups": 2, "epsilon": 1e-3}
-# By kind: inputs, weights, settings.
-EXAMPLES = {
-    "dense": [([tokens()], {"kernel": drawn(D, E), "bias": drawn(E)}, {})],
-    "norm": [([tokens()], {"scale": drawn(D), "offset": drawn(D)}, {"centred": centred})
-             for centred in (False, True)],
-    "attention": [([tokens(), tokens(), tokens()], {}, {**ATTENTION, **change})
-                  for change in ({}, {"causal": True}, {"window": 2})],
-    "received": [([drawn(B, 2, 7, 7) ** 2], {},
-                  {"grid": (2, 3), "num_prefix": 1, "has_token": has_token})
-                 for has_token in (True, False)],
-    "add": [([tokens(), tokens()], {}, {})],
-    "shift": [([tokens()], {"table": drawn(1, T, D)}, {})],
-    "prepend": [([tokens()], {"token": drawn(1, 2, D)}, {})],
-    "first": [([tokens()], {}, {"count": COUNT})],
-    "rest": [([tokens()], {}, {"count": 2})],
-    "mean": [([tokens()], {}, {}), ([image()], {}, {"axis": (1, 2)})],
-    "flatten": [([drawn(B, 1, D)], {}, {})],
-    "relu": [([tokens()], {}, {})],
-    "scale": [([tokens()], {"factor": np.float64(0.3), "offset": np.float64(0.7)}, {})],
-    "conv": [([image()], {"kernel": drawn(3, 1, D, E), "bias": drawn(E)}, {"padding": "same"})],
-    "group_norm": [([image()], {"scale": drawn(D), "offset": drawn(D)}, GROUPS)],
-    "pad": [([image()], {}, {"sides": ((0, 0), (1, 2), (0, 3), (0, 0))})],
-    "max_pool": [([image()], {}, {"size": (2, 3), "strides": (1, 2), "padding": "same"})],
-    "repeat": [([image()], {}, {"rows": 2, "columns": 3})],
-    "tokens": [([image()], {}, {"grid": (5, 3)})],
-}
+COUNT = 3
+FLOATS = {kind: [example for example in examples if example[0] and all(
+    np.asarray(each).dtype == "float64" for each in example[0])]
+    for kind, examples in EXAMPLES.items() if kind not in OF_FLOAT32}
 CASES = [pytest.param(kind, *example, id=f"{kind}-{i}")
-         for kind, examples in EXAMPLES.items() for i, example in enumerate(examples)]
+         for kind, examples in FLOATS.items() for i, example in enumerate(examples)]
 
 
 def compute(kind, inputs, weights, settings):

@@ -7,7 +7,7 @@ from keras_models import fill
 
 from keras_seqattn import edge, layers, models
 from keras_seqattn.edge.graph.kinds import KINDS
-from keras_seqattn.edge.lower.walk import lower
+from keras_seqattn.edge.lower.trace import lower
 
 SHAPE = (33, 32, 3)  # one side is odd, one is not, where a stride pads otherwise
 
@@ -21,7 +21,7 @@ def test_a_kernel_is_standardised_once_and_exactly():
     x = keras.Input((9, 7, 3), name="x")
     layer = layers.StandardizedConv2D(5, 3, epsilon=0.01)
     model = fill(keras.Model(x, layer(x)))
-    node, = lower(model, "float64").nodes
+    node, = lower(model, dtype="float64").nodes
     kernel = keras.ops.convert_to_numpy(layer.kernel).astype("float64")
     expected = (kernel - kernel.mean((0, 1, 2))) / np.sqrt(kernel.var((0, 1, 2)) + 0.01)
     np.testing.assert_allclose(node.weights["kernel"], expected, atol=1e-14, rtol=0)
@@ -55,7 +55,7 @@ def test_layers_of_keras_in_all_their_forms(rng, layer):
     images = keras.Input((9, 7, 4), name="x")
     x = rng.normal(size=(2, 9, 7, 4)).astype("float32")
     model = fill(keras.Model(images, layer(images)))
-    made, = lower(model).run({"x": x}).values()
+    made, = lower(model).run_all({"x": x}).values()
     np.testing.assert_allclose(made, model(x), atol=1e-5)
 
 
@@ -87,7 +87,7 @@ def test_integers_agree(bit, tmp_path, rng, precision):
 
 
 @pytest.mark.parametrize(("kwargs", "kind"), [
-    ({"size": (2, 3)}, "repeat"), ({"interpolation": "bilinear"}, "call")])
+    ({"size": (2, 3)}, "repeat"), ({"interpolation": "bilinear"}, "resize")])
 def test_up_sampling_stays_within_rank_4(rng, kwargs, kind):
     x = keras.Input((5, 7, 3), name="x")
     model = keras.Model(x, keras.layers.UpSampling2D(**kwargs)(x))
@@ -95,4 +95,4 @@ def test_up_sampling_stays_within_rank_4(rng, kwargs, kind):
     assert [node.kind for node in graph.nodes] == [kind]
     images = rng.normal(size=(2, 5, 7, 3)).astype("float32")
     np.testing.assert_array_equal(
-        next(iter(graph.run({"x": images}).values())), model(images))
+        next(iter(graph.run_all({"x": images}).values())), model(images))

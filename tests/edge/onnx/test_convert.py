@@ -209,28 +209,6 @@ def test_a_gelu_is_one_op_in_the_runtime(small, tmp_path):
     assert ops["Erf"] == 0
 
 
-@pytest.mark.parametrize("factor", [None, 0.5, [0.5, 2.0, 3.0]])
-def test_erfc_of_anything(tmp_path, factor):
-    """Against the standard library; a factor for each column is not taken for a GELU's."""
-    import math
-
-    import tensorflow as tf
-
-    class Erfc(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec((1, 3), tf.float32, "x")])
-        def __call__(self, x):
-            return {"y": tf.math.erfc(x if factor is None else -x * factor)}
-
-    module = Erfc()
-    tf.saved_model.save(module, str(tmp_path / "saved"),
-                        signatures={"serving_default": module.__call__})
-    convert.convert(str(tmp_path / "saved"), tmp_path / "erfc.onnx", FLOAT)
-    x = np.array([[-1.25, 0.5, 2.0]], "float32")
-    actual = Session(tmp_path / "erfc.onnx").run(x=x)["y"]
-    scaled = x if factor is None else -x * np.array(factor)
-    np.testing.assert_allclose(actual, np.vectorize(math.erfc)(scaled), atol=1e-6, rtol=0)
-
-
 def test_the_process(small, tmp_path):
     root = pathlib.Path(__file__).parents[3]
     command = [sys.executable, "-m", "keras_seqattn.edge.onnx.convert", str(small[1]),
@@ -247,6 +225,43 @@ def test_a_precision_that_onnx_has_not(small, tmp_path):
     check_error(lambda: convert.convert(str(small[1]), tmp_path / "x.onnx", "static_wi8_ai16"),
                 precision="static_wi8_ai16")
     assert list(tmp_path.iterdir()) == []
+
+
+def _run(model, folder, array):
+    """What a model's file gives, as a dictionary."""
+    convert.convert(_saved(model, folder / "saved"), folder / "x.onnx", FLOAT)
+    return Session(folder / "x.onnx").run(x=array)
+
+
+def test_an_output_named_like_an_input_is_renamed(tmp_path):
+    """ONNX has one name for each value."""
+    inputs = keras.Input((5,), name="x")
+    model = _drawn(keras.Model(inputs, {"x": keras.layers.Dense(3)(inputs), "x_output": inputs}))
+    x = np.random.default_rng(5).normal(size=(1, 5)).astype("float32")
+    found = _run(model, tmp_path, x)
+    assert {name: each.shape for name, each in found.items()} == {
+        "x_output_output": (1, 3), "x_output": (1, 5)}
+    np.testing.assert_array_equal(found["x_output"], x)
+
+
+def test_ids_that_are_no_class_have_a_code_of_zeros(tmp_path):
+    """Keras gives zeros for -1, which ONNX's own op counts from the end."""
+    inputs = keras.Input((4,), dtype="int32", name="x")
+    model = keras.Model(inputs, keras.ops.one_hot(inputs, 5))
+    codes, = _run(model, tmp_path, np.array([[-1, 0, 4, 7]], "int32")).values()
+    np.testing.assert_array_equal(codes[0], [[0] * 5, [1, 0, 0, 0, 0], [0, 0, 0, 0, 1], [0] * 5])
+
+
+@pytest.mark.parametrize(("dtype", "wrapped"), [
+    ("uint8", [255, 212, 0, 255, 0, 44, 64]), ("int8", [-1, -44, 0, -1, 0, 44, 64])])
+def test_casts_wrap_as_in_keras(tmp_path, dtype, wrapped):
+    """Numbers beyond the type are taken modulo 256, after their fraction is cut off."""
+    inputs = keras.Input((7,), name="x")
+    model = keras.Model(inputs, keras.ops.cast(keras.ops.cast(inputs, dtype), "float32"))
+    x = np.array([[-1.5, -300, 0, 255.9, 256, 300, 1e6]], "float32")
+    found, = _run(model, tmp_path, x).values()
+    np.testing.assert_array_equal(found[0], wrapped)
+    np.testing.assert_array_equal(found, model(x))
 
 
 def test_an_op_that_onnx_has_not(tmp_path):

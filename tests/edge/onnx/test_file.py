@@ -64,3 +64,26 @@ def test_an_op_of_another_domain_is_told_with_it(tmp_path):
     proto.save(make.make_model(graph, opset_imports=[
         make.make_opsetid("", 17), make.make_opsetid("com.microsoft", 1)]), tmp_path / "x.onnx")
     assert facts(tmp_path / "x.onnx").ops == {"com.microsoft.Gelu": 1}
+
+
+def test_the_oldest_runtime(product):
+    assert file.lacking(product, None) == file.lacking(product, "1.12") == []
+    assert file.lacking(product, "1.9") == ["runtime 1.9 lacks opset 17, which came with 1.12"]
+
+
+@pytest.mark.parametrize(("kernel", "said"), [
+    (np.eye(12), True), (2 * np.eye(12), False), (np.ones((12, 12)), False)],
+    ids=["copies", "doubles", "adds"])
+def test_a_convolution_that_only_copies_is_told_with_its_bytes(tmp_path, kernel, said):
+    """Patches of 2 by 2 pixels that overlap, as Keras cuts them: a kernel of 12 by 12 numbers."""
+    make, kind = proto.helper, proto.TensorProto.FLOAT
+    weights = proto.numpy_helper.from_array(
+        kernel.astype("float32").reshape(12, 3, 2, 2), "weights")
+    graph = make.make_graph(
+        [make.make_node("Conv", ["x", "weights"], ["patches"])], "patches",
+        [make.make_tensor_value_info("x", kind, (1, 3, 5, 7))],
+        [make.make_tensor_value_info("patches", kind, (1, 12, 4, 6))], [weights])
+    proto.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=8),
+               tmp_path / "x.onnx")
+    warnings = facts(tmp_path / "x.onnx").warnings
+    assert [("patches (576 bytes)" in text) for text in warnings] == [True] * said

@@ -3,6 +3,7 @@
 import pathlib
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -23,6 +24,15 @@ def test_a_file_is_a_function_of_named_arrays(product, rng):
                   for each in proto.load(product).graph.initializer)
     x = rng.normal(size=(1, 13)).astype("float32")
     np.testing.assert_allclose(session.run(x=x)["y"], x @ weights, atol=1e-5)
+
+
+def test_each_thread_gets_the_answer_to_its_own_input(product, rng):
+    session = Session(product)
+    asked = list(rng.normal(size=(397, 1, 13)).astype("float32"))
+    alone = [session.run(x=x)["y"] for x in asked]
+    with ThreadPoolExecutor(8) as pool:
+        for own, given in zip(alone, pool.map(lambda x: session.run(x=x)["y"], asked), strict=True):
+            np.testing.assert_array_equal(given, own)
 
 
 @pytest.mark.parametrize("length", [0, 5, 1_000, -1, -1_000])

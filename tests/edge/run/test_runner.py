@@ -17,6 +17,7 @@ from keras_seqattn import data, edge, models
 from keras_seqattn.data.batches import scale
 from keras_seqattn.edge import formats
 from keras_seqattn.edge.contract.contract import describe
+from keras_seqattn.edge.contract.outputs import decide
 from keras_seqattn.edge.tflite import contract_in_file
 from keras_seqattn.testing import check_error
 
@@ -26,9 +27,11 @@ SHAPE = (24, 16, 3)
 SAMPLE = pathlib.Path(__file__).parents[3] / "examples" / "data" / "eurosat_sample.npz"
 
 
-def _finished(path, **kwargs):
-    contract_in_file.write(path, describe(formats.of(path).session(path), **{
-        "name": "model", "precision": "float32", "labels": LABELS, **kwargs}))
+def _finished(path, labels=LABELS, **kwargs):
+    session = formats.of(path).session(path)
+    contract_in_file.write(path, describe(
+        session, outputs=decide(session.outputs, labels=labels),
+        **{"name": "model", "precision": "float32", **kwargs}))
     return path
 
 
@@ -168,7 +171,9 @@ def integers(tmp_path_factory):
     inputs = keras.Input((5, 7, 3), name="images")
     x = keras.layers.Flatten()(inputs)
     model = keras.Model(inputs, keras.layers.Dense(7, name="logits")(x))
-    path = converted(model, tmp_path_factory.mktemp("integers") / "int8.tflite")
+    path = tmp_path_factory.mktemp("integers") / "int8.tflite"
+    model.export(path.with_suffix(""), format="tf_saved_model", verbose=False, input_signature=[
+        keras.InputSpec(shape=(1, 5, 7, 3), dtype="float32", name="images")])
     images = np.random.default_rng(1).uniform(-1, 1, size=(41, 5, 7, 3)).astype("float32")
     converter = tf.lite.TFLiteConverter.from_saved_model(str(path.with_suffix("")))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -254,7 +259,7 @@ def test_classify_needs_an_image_model(tmp_path):
     check_error(lambda: edge.load(path).classify("picture.png"), input_shapes=[(1, 3)])
 
 
-def test_classify_needs_logits(tmp_path):
+def test_classify_needs_classes(tmp_path):
     inputs = keras.Input((5, 7, 3), name="x")
     layer = keras.layers.AveragePooling2D(2, name="pool")
     path = converted(keras.Model(inputs, layer(inputs)), tmp_path / "x.tflite")
@@ -293,3 +298,107 @@ def test_running_a_file_loads_neither_keras_nor_tensorflow(file):
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                             cwd=pathlib.Path(__file__).parents[3], check=False)
     assert result.returncode == 0, result.stderr
+
+
+ANSWERS = {
+    "softmax": (3, "softmax", ["cat", "dog", "fox"]), "logits": (3, None, ["cat", "dog", "fox"]),
+    "labels of several": (3, "sigmoid", ["cat", "dog", "fox"]), "no and yes": (
+        1, "sigmoid", ["cat", "dog"]), "yes": (1, "sigmoid", ["dog"]), "a logit": (
+        1, None, ["cat", "dog"]), "numbers": (1, "sigmoid", None)}
+
+
+@pytest.fixture(scope="module", params=ANSWERS)
+def answering(request, tmp_path_factory):
+    """A classifier of one ending, its file, and its answer about a picture by hand."""
+    units, activation, labels = ANSWERS[request.param]
+    keras.utils.set_random_seed(5)
+    images = keras.Input((5, 7, 3), name="images")
+    x = keras.layers.Flatten()(images)
+    model = keras.Model(images, keras.layers.Dense(units, activation=activation, name="y")(x))
+    file = tmp_path_factory.mktemp("answering") / "x.tflite"
+    edge.export(model, file, "float32", labels=labels)
+    pixels = np.random.default_rng(9).integers(0, 256, size=(5, 7, 3), dtype="uint8")
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    values = model.predict(scale(pixels)[None], verbose=0)[0].astype("float64")
+    if activation is None:
+        values = _shares(values) if units > 1 else 1 / (1 + np.exp(-values))
+    shares = [1 - values[0], values[0]] if units == 1 else values
+    names = labels or ["0", "1"]
+    expected = dict(zip(names, shares[-len(names):], strict=True))
+    return edge.load(file), stream.getvalue(), expected
+
+
+def test_an_answer_has_the_probabilities_of_its_model(answering):
+    runner, picture, expected = answering
+    ranked = runner.classify(picture, top=7)
+    assert [name for name, _ in ranked] == sorted(expected, key=expected.get, reverse=True)
+    for name, share in ranked:
+        assert share == pytest.approx(expected[name], abs=EDGE_FLOAT32)
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """Two inputs and three outputs, not in alphabetical order; and a part with one of each."""
+    image, words = keras.Input((5, 7, 3), name="photo"), keras.Input((3,), name="notes")
+    x = keras.layers.Flatten()(image)
+    both = keras.layers.Concatenate()([x, words])
+    heads = [keras.layers.Dense(2, name="size")(both),
+             keras.layers.Dense(3, activation="softmax", name="pet")(both),
+             keras.layers.Dense(11, name="code")(x)]
+    model = keras.Model([image, words], heads)
+    alone = keras.Model(image, heads[2])
+    folder = tmp_path_factory.mktemp("several")
+    edge.export(model, folder / "x.tflite", "float32",
+                labels={"pet": ["cat", "dog", "fox"], "size": ["small", "large"]})
+    edge.export(alone, folder / "alone.tflite", "float32")
+    return model, edge.load(folder / "x.tflite"), edge.load(folder / "alone.tflite")
+
+
+def test_inputs_as_the_model_takes_them(several, rng):
+    model, runner, alone = several
+    assert list(runner.inputs) == ["photo", "notes"]
+    assert list(runner.outputs) == ["size", "pet", "code"]
+    arrays = [rng.normal(size=(13, 5, 7, 3)), rng.normal(size=(13, 3))]
+    expected = model.predict(arrays, verbose=0)
+    named = dict(zip(("photo", "notes"), arrays, strict=True))
+    for inputs in (arrays, tuple(arrays), named, [arrays[0].tolist(), arrays[1].tolist()]):
+        outputs = runner(inputs)
+        for name, array in zip(("size", "pet", "code"), expected, strict=True):
+            np.testing.assert_allclose(outputs[name], array, atol=EDGE_FLOAT32)
+    for inputs in (arrays[0], arrays[:1], list(arrays[0])):
+        np.testing.assert_allclose(alone(inputs), expected[2], atol=EDGE_FLOAT32)
+
+
+@pytest.mark.parametrize(("inputs", "received"), [
+    ([np.zeros((1, 3))], {"inputs": 1, "file_inputs": ["photo", "notes"]}),
+    (np.zeros((1, 3)), {"inputs": "ndarray", "file_inputs": ["photo", "notes"]}),
+    ([np.zeros((1, 3)), np.zeros((1, 5, 7, 3))], {"file_inputs": {"photo": (5, 7, 3),
+                                                                  "notes": (3,)}}),
+    ([np.zeros((1, 5, 7, 3)), [[1, 2, 3], [1]]], {"input": "notes", "given": "list"}),
+    ([np.zeros((1, 5, 7, 3)), np.array([["a", "b", "c"]])], {"input": "notes", "given": "ndarray"}),
+    ({"photo": np.zeros((1, 5, 7, 3)), "note": np.zeros((1, 3))}, {"file_inputs": {
+        "photo": (5, 7, 3), "notes": (3,)}})])
+def test_a_mistake_with_several_inputs_is_one_line(several, inputs, received):
+    check_error(lambda: several[1](inputs), **received)
+
+
+def test_each_output_of_classes_can_be_asked(several, rng):
+    model, runner, _ = several
+    arrays = [rng.normal(size=(13, 5, 7, 3)), rng.normal(size=(13, 3))]
+    size, pet, _ = model.predict(arrays, verbose=0)
+    np.testing.assert_allclose(runner.probabilities(arrays, "pet"), pet, atol=EDGE_FLOAT32)
+    first = runner.probabilities(arrays)
+    np.testing.assert_allclose(first, [_shares(row) for row in size], atol=EDGE_FLOAT32)
+    check_error(lambda: runner.probabilities(arrays, "code"), output="code", contents=["features"])
+    check_error(lambda: runner.probabilities(arrays, "pett"), output="pett", contents=[])
+
+
+def test_a_foreign_file_of_probabilities_has_no_second_softmax(tmp_path):
+    images = keras.Input((5, 7, 3), name="images")
+    x = keras.layers.Flatten()(images)
+    model = keras.Model(images, keras.layers.Dense(3, activation="softmax")(x))
+    runner = edge.load(converted(model, tmp_path / "x.tflite"))
+    pixels = np.random.default_rng(9).uniform(-1, 1, size=(2, 5, 7, 3)).astype("float32")
+    np.testing.assert_allclose(
+        runner.probabilities(pixels), model.predict(pixels, verbose=0), atol=EDGE_FLOAT32)

@@ -1,5 +1,6 @@
 """`keras_seqattn.edge.tflite.contract_in_file`: what is written is read, no damage is silent."""
 
+import io
 import random
 import tracemalloc
 import zipfile
@@ -8,10 +9,11 @@ import keras
 import numpy as np
 import pytest
 from converted import converted
+from PIL import Image
 
 from keras_seqattn import edge
 from keras_seqattn.edge.contract import checksum, pixels
-from keras_seqattn.edge.tflite import contract_in_file
+from keras_seqattn.edge.tflite import contract_in_file, metadata_tables
 from keras_seqattn.testing import check_error
 
 pytestmark = pytest.mark.edge
@@ -136,5 +138,29 @@ def test_a_contract_is_written_once(file):
 def test_a_contract_of_another_format(plain, tmp_path, described):
     path = tmp_path / "vit.tflite"
     path.write_bytes(plain["float32"].read_bytes())
-    contract_in_file.write(path, {**described(path), "format": 2})
-    check_error(lambda: contract_in_file.read(path), format=2, known=1)
+    contract_in_file.write(path, {**described(path), "format": 3})
+    check_error(lambda: edge.load(path), format=3, known=2)
+
+
+def test_a_file_of_the_first_format_still_answers(plain, tmp_path, described, labels, rng):
+    path = tmp_path / "vit.tflite"
+    path.write_bytes(plain["float32"].read_bytes())
+    contract = described(path, labels=None)
+    contract_in_file.write(path, {**contract, "format": 1, "labels": labels})
+    runner = edge.load(path)
+    assert runner.contract["format"] == 2
+    assert runner.contract["outputs"][0]["labels"] == labels
+    picture = io.BytesIO()
+    Image.fromarray(rng.integers(0, 256, (24, 16, 3)).astype("uint8")).save(picture, "PNG")
+    assert {name for name, _ in runner.classify(picture.getvalue(), top=7)} == set(labels)
+
+
+def test_each_labelled_output_has_a_file_of_labels():
+    def facts(name, size, labels):
+        return {"name": name, "shape": [1, size], "labels": labels}
+
+    one = {"outputs": [facts("pet", 1, ["cat", "dog"]), {"name": "x", "shape": [1, 5]}]}
+    assert metadata_tables.label_files(one) == {"pet": ("labels.txt", ["dog"])}
+    two = {"outputs": [facts("pet", 2, ["cat", "dog"]), facts("hue", 3, ["r", "g", "b"])]}
+    assert metadata_tables.label_files(two) == {
+        "pet": ("pet.labels.txt", ["cat", "dog"]), "hue": ("hue.labels.txt", ["r", "g", "b"])}

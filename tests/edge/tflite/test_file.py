@@ -12,7 +12,7 @@ NOTHING, SHARED, ALONE = Buffer(0, 0, 0), Buffer(4, 100, 28), Buffer(8, 200, 28)
 
 
 def _op(name, inputs, outputs):
-    return Op(Code(name, False, 1, 0, 0), tuple(inputs), tuple(outputs), False)
+    return Op(Code(name, False, 1, 0, 0), tuple(inputs), tuple(outputs), {})
 
 
 @pytest.fixture

@@ -1,65 +1,82 @@
-"""`keras_seqattn.edge.tflite.op_versions`: those that TensorFlow sets, none where unknown."""
+"""`keras_seqattn.edge.tflite.op_versions`: what types, shapes and options need, by hand."""
 
-import keras
-import numpy as np
+import collections
+
 import pytest
-from converted import converted
 
-from keras_seqattn.edge.tflite import op_versions, reader
-from keras_seqattn.edge.tflite.file import Buffer, Code, Op, Tensor
+from keras_seqattn.edge.tflite import op_versions
 
 pytestmark = pytest.mark.edge
+Value = collections.namedtuple("Value", "dtype shape scales", defaults=((7, 7), ()))
 
 
-@pytest.mark.parametrize("whole_integer", [False, True])
-def test_versions_are_those_that_tensorflow_sets(tmp_path, whole_integer):
-    """TensorFlow's own quantiser sets op versions and the oldest runtime; ours must not differ."""
-    import tensorflow as tf
-
-    inputs = keras.Input((11, 13), name="x")
-    x = keras.layers.Conv1D(7, 3)(inputs)
-    x = keras.layers.Dense(13, activation="tanh")(keras.layers.Flatten()(x))
-    model = keras.Model(inputs, keras.layers.Dense(5, activation="softmax")(x))
-    path = converted(model, tmp_path / "x.tflite")
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(path.with_suffix("")))
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if whole_integer:
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        draw = np.random.default_rng(3)
-        converter.representative_dataset = lambda: (
-            [draw.normal(size=(1, 11, 13)).astype("float32")] for _ in range(5))
-    path.write_bytes(converter.convert())
-    file = reader.read(path)
-    assert op_versions.needed(file) == {code: code.version for code in file.codes}
-    said = file.data(file.metadata["min_runtime_version"]).tobytes()
-    assert op_versions.minimum(path) == said.rstrip(b"\0").decode()
+def _value(text):
+    """`"int8*7"` is int8 with a scale for each of 7 channels, `"int8"` has one scale."""
+    dtype, _, scales = text.partition("*")
+    return Value(dtype, scales=(0.5,) * int(scales or dtype in ("int8", "int16")))
 
 
-def test_an_op_that_is_not_in_the_sources_has_no_oldest_runtime(plain, tmp_path):
-    from ai_edge_quantizer import quantizer, recipe
-
-    quantize = quantizer.Quantizer(str(plain["float32"]), recipe.dynamic_wi4_afp32())
-    quantize.quantize().export_model(str(tmp_path / "x.tflite"))
-    found = {code.name: version
-             for code, version in op_versions.needed(reader.read(tmp_path / "x.tflite")).items()}
-    assert found["FULLY_CONNECTED"] is None
-    assert found["GELU"] == 1
-    assert op_versions.minimum(tmp_path / "x.tflite") is None
-
-
-@pytest.mark.parametrize(("name", "custom", "dtypes", "scales", "version"), [
-    ("FULLY_CONNECTED", False, ("float32", "int8"), 1, 9),
-    ("FULLY_CONNECTED", False, ("float32", "int8"), 7, 12),
-    ("FULLY_CONNECTED", False, ("int8", "int4"), 7, 10),
-    ("FULLY_CONNECTED", False, ("float32", "int4"), 7, None),
-    ("SPLIT", False, ("int32", "int8"), 0, 2),         # its axis comes first
-    ("ADD", False, ("int16", "int16"), 0, 3),
-    ("ADD", True, ("float32", "float32"), 0, None),    # somebody's own, of a builtin's name
-    ("RARE", False, ("float32", "float32"), 0, 1),
+@pytest.mark.parametrize(("op", "inputs", "outputs", "options", "version"), [
+    ("FULLY_CONNECTED", "float32 float32 float32", "float32", {}, 1),
+    ("FULLY_CONNECTED", "float32 float32", "float32", {}, 6),
+    ("FULLY_CONNECTED", "float32 float32 float32", "float32", {"keepNumDims": True}, 5),
+    ("FULLY_CONNECTED", "float32 float32 float32", "float32", {"keepNumDims": False}, 1),
+    ("FULLY_CONNECTED", "float32 int8 float32", "float32",
+     {"asymmetricQuantizeInputs": True}, 9),
+    ("FULLY_CONNECTED", "float32 int8 -", "float32", {}, 3),
+    ("FULLY_CONNECTED", "float32 int8*7 float32", "float32", {}, 12),
+    ("FULLY_CONNECTED", "float32 int4*7 float32", "float32", {}, 12),
+    ("FULLY_CONNECTED", "float32 int4*0 float32", "float32", {}, 14),   # scales in blocks
+    ("FULLY_CONNECTED", "int8 int4*7 int32", "int8", {}, 10),
+    ("FULLY_CONNECTED", "int8 int8*7 int32", "int8", {}, 4),
+    ("FULLY_CONNECTED", "int16 int8*7 int64", "int16", {"quantizedBiasType": 4}, 11),
+    ("FULLY_CONNECTED", "float32 int2*7 float32", "float32", {}, None),
+    ("CONV_2D", "float32 int8*7 float32", "float32", {}, 5),
+    ("CONV_2D", "float32 int4*7 float32", "float32", {}, None),
+    ("DEPTHWISE_CONV_2D", "float32 float32 float32", "float32", {"dilationWFactor": 2}, 2),
+    ("TRANSPOSE_CONV", "int32 float32 float32 float32", "float32", {}, 3),
+    ("TRANSPOSE_CONV", "int32 float32 float32 float32", "float32",
+     {"fusedActivationFunction": "RELU"}, 4),
+    ("TRANSPOSE_CONV", "int32 float32 float32", "float32",
+     {"fusedActivationFunction": "NONE"}, 1),
+    ("TRANSPOSE_CONV", "int32 int8*7 int8 -", "int8", {}, 2),
+    ("CONV_3D", "float32 int8*7 float32", "float32", {}, None),
+    ("EMBEDDING_LOOKUP", "int32 float32", "float32", {}, 1),
+    ("EMBEDDING_LOOKUP", "int32 int8*7", "float32", {}, 4),
+    ("BATCH_MATMUL", "float32 int8", "float32", {"asymmetricQuantizeInputs": True}, 4),
+    ("BATCH_MATMUL", "int8 int8", "int8", {}, 2),
+    ("SPLIT", "int32 int8", "int8", {}, 2),         # its axis comes first
+    ("ADD", "int16 int16", "int16", {}, 3),
+    ("ADD", "int16*0 int16*0", "int16*0", {}, 5),   # plain integers
+    ("QUANTIZE", "float32", "int16", {}, 2),
+    ("QUANTIZE", "float32", "int8*7", {}, 3),
+    ("DEQUANTIZE", "float16", "float32", {}, 3),
+    ("DEQUANTIZE", "int8*7", "float32", {}, 5),
+    ("CAST", "float32", "int8*0", {}, 3),
+    ("CAST", "bool", "float32", {}, 1),
+    ("GATHER", "float32 int32", "float32", {"batchDims": 1}, 5),
+    ("MUL", "int8 int8", "int8", {}, 2),            # 0.5 · 0.5 < 0.5
+    ("MUL", "int8*1 float32", "int8*1", {}, 3),     # 0.5 >= 0.5
+    ("BROADCAST_TO", "float32 int32", "float32", {}, 2),
+    ("WHERE", "bool", "int64", {}, 1),
+    ("WHERE", "float32", "int64", {}, 2),
+    ("GELU", "int4*1", "int4*1", {}, None),
+    ("RARE", "float32", "float32", {}, 1),
+    ("VAR_HANDLE", "", "float32", {}, 1),
 ])
-def test_the_version_of_one_op_by_its_types(name, custom, dtypes, scales, version):
-    steps = tuple([0.5] * scales)
-    tensors = [Tensor(i, "x", (7, 7), dtype, Buffer(0, 0, 0), steps if i else ())
-               for i, dtype in enumerate(dtypes)]
-    op = Op(Code(name, custom, 1, 0, 0), tuple(tensors), (tensors[0],), False)
-    assert op_versions._version(op) == version
+def test_the_version_of_one_op_by_types_and_options(op, inputs, outputs, options, version):
+    read = [None if each == "-" else _value(each) for each in inputs.split()]
+    assert op_versions.version(op, read, [_value(outputs)], **options) == version
+
+
+@pytest.mark.parametrize(("op", "shapes", "version"), [
+    ("CONV_2D", [(1, 5, 5, 6), (7, 3, 3, 6), (7,)], 1),
+    ("CONV_2D", [(1, 5, 5, 6), (6, 3, 3, 2), (6,)], 6),         # three groups
+    ("TRANSPOSE", [(2, 3, 5, 7, 11), (5,)], 4), ("TRANSPOSE", [(1, 2, 3, 5, 7, 11), (6,)], 6),
+    ("SLICE", [(2, 3, 5, 7, 11), (5,), (5,)], 5), ("PAD", [(2, 3, 5, 7), (4, 2)], 1),
+    ("DIV", [(2, 3, 5, 7, 11), (2, 3, 5, 7, 11)], 1), ("DIV", [(2, 3, 5, 7, 11), (11,)], 2),
+    ("SELECT", [(2, 3, 5, 7), (1,), (1,)], 1), ("SELECT", [(2, 3, 5, 7, 11), (1,), (1,)], 3),
+    ("SPACE_TO_BATCH_ND", [(2, 3, 5), (1,), (1, 2)], 3)])
+def test_the_version_of_one_op_by_shapes(op, shapes, version):
+    read = [Value("float32", shape) for shape in shapes]
+    assert op_versions.version(op, read, read[:1]) == version

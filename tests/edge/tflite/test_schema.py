@@ -1,13 +1,15 @@
 """`keras_seqattn.edge.tflite.schema`: each loan still means what the library takes it for."""
 
 import importlib
+import tracemalloc
 
 import flatbuffers
 import numpy as np
 import pytest
 import tiny_tflite
 
-from keras_seqattn.edge.tflite import schema
+from keras_seqattn.edge.tflite import reader, schema
+from keras_seqattn.edge.tflite.write.body import Content
 from keras_seqattn.errors import LoanError
 
 pytestmark = pytest.mark.edge
@@ -49,14 +51,15 @@ def test_enumerations_by_name_and_by_number():
     assert not any(name.startswith("_") for name in schema.numbers("BuiltinOperator"))
 
 
-def test_the_flag_of_a_product(model):
+def test_the_options_of_an_op(model):
     products = [op for op in _ops(model) if schema.names("BuiltinOperator")[
         model.OperatorCodes(op.OpcodeIndex()).BuiltinCode()] == "BATCH_MATMUL"]
-    assert [schema.transposes(op) for op in products] == [True]
+    assert [(flags["adjX"], flags["adjY"]) for flags in map(schema.options, products)] == [
+        (False, True)]
     plain = schema.record("OperatorT", inputs=[0], outputs=[1])
     builder = flatbuffers.Builder(64)
     builder.Finish(plain.Pack(builder))
-    assert schema.transposes(GENERATED.Operator.GetRootAs(bytes(builder.Output()), 0)) is False
+    assert schema.options(GENERATED.Operator.GetRootAs(bytes(builder.Output()), 0)) == {}
 
 
 def test_a_model_is_packed_as_it_was_unpacked(file):
@@ -70,6 +73,74 @@ def test_a_model_is_packed_as_it_was_unpacked(file):
     assert after.buffers[-1].data.tolist() == list(range(11))
     assert [tensor.name for tensor in after.subgraphs[0].tensors] == [
         tensor.name for tensor in before.subgraphs[0].tensors]
+
+
+@pytest.fixture(params=["inside", "behind"])
+def behind(request, monkeypatch):
+    """Whether constants lie behind the flatbuffer, as those of files beyond 2 GiB do."""
+    if request.param == "behind":
+        monkeypatch.setattr(schema, "LARGEST_INSIDE", 0)
+    return request.param == "behind"
+
+
+def _sum(*arrays):
+    """A body that adds constants, one after the other, to what enters it."""
+    content = Content()
+    body = content.body("main")
+    x = y = body.input("x", arrays[0].shape, "float32")
+    for array in arrays:
+        y = body.op("ADD", y, body.constant(array), fusedActivationFunction="NONE")
+    body.output(y)
+    content.sign("main", body, {"x": x}, {"y": y})
+    return content.model
+
+
+def test_a_saved_file_has_the_arrays_in_their_places(tmp_path, rng, behind):
+    """Of lengths that leave gaps, of other memory orders, and none at all."""
+    arrays = [rng.normal(size=(3, 5)).astype("float32"),
+              rng.normal(size=(5, 3)).astype("float32").T,
+              rng.normal(size=(3, 1)).astype("float32")]
+    model = _sum(*arrays)
+    odd = [np.arange(7, dtype="int8"), np.zeros(0, "float32"), None]
+    model.buffers += [schema.record("BufferT", data=each) for each in odd]
+    before = [buffer.data for buffer in model.buffers]
+    schema.save(model, tmp_path / "x.tflite")
+    assert all(now.data is then for now, then in zip(model.buffers, before, strict=True))
+    file = reader.read(tmp_path / "x.tflite")
+    for buffer, array in zip(file.buffers, before, strict=True):
+        assert bytes(file.data(buffer)) == (b"" if array is None else array.tobytes())
+        assert buffer.start % schema.ALIGNMENT == 0 or not buffer.size
+    constants = [tensor for tensor in file.tensors if tensor.is_constant]
+    for tensor, array in zip(constants, arrays, strict=True):
+        np.testing.assert_array_equal(file.array(tensor), array)
+    inside = schema.root(file.content.data).Buffers(1).DataLength()
+    assert inside == (0 if behind else 4 * 15)
+
+
+def test_a_saved_file_runs(tmp_path, rng, behind):
+    from ai_edge_litert.interpreter import Interpreter
+
+    arrays = [rng.normal(size=(3, 5)).astype("float32") for _ in range(3)]
+    schema.save(_sum(*arrays), tmp_path / "x.tflite")
+    x = rng.normal(size=(3, 5)).astype("float32")
+    for given in ({"model_path": str(tmp_path / "x.tflite")},
+                  {"model_content": (tmp_path / "x.tflite").read_bytes()}):
+        made = Interpreter(**given).get_signature_runner()(x=x)["y"]
+        np.testing.assert_allclose(made, x + sum(arrays), rtol=1e-5)
+
+
+def test_constants_are_copied_one_at_a_time(tmp_path, rng, behind):
+    """Four of 4 MiB, of which two must be brought into order first."""
+    arrays = [rng.normal(size=(1024, 1024)).astype("float32") for _ in range(4)]
+    model = _sum(arrays[0], arrays[1].T, arrays[2], arrays[3].T)
+    tracemalloc.start()
+    try:
+        schema.save(model, tmp_path / "x.tflite")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (tmp_path / "x.tflite").stat().st_size > 4 * arrays[0].nbytes
+    assert peak < 1.2 * arrays[0].nbytes
 
 
 def test_places_in_the_file(file, model):

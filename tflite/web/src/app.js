@@ -118,9 +118,7 @@ async function classify() {
   at('result').textContent = 'Looking …';
   const seen = await classifier.classify(picture);
   const {contract} = classifier;
-  const top = Array.from(seen.probabilities, (probability, i) => (
-    {label: contract.labels?.[i] ?? String(i), probability}))
-    .sort((a, b) => b.probability - a.probability).slice(0, TOP);
+  const top = seen.ranked.slice(0, TOP);
   at('result').textContent = `${top[0].label}, ${percent(top[0].probability)}`;
   at('ranking').replaceChildren(...top.map(({label, probability}) => {
     const bar = Object.assign(element('meter'), {value: probability});
@@ -134,8 +132,8 @@ async function classify() {
   if (contract.attention) showAttention(seen.attention, contract.attention.shape);
   save({
     model: contract.name, sha256: contract.sha256, processor: classifier.processor,
-    median_ms: seen.median_ms, runs: seen.runs, top, logits: Array.from(seen.logits),
-    attention: seen.attention ? Array.from(seen.attention) : null,
+    median_ms: seen.median_ms, runs: seen.runs, top, outputs: Object.fromEntries(
+      Object.entries(seen.outputs).map(([name, values]) => [name, Array.from(values, Number)])),
   });
 }
 

@@ -1,6 +1,7 @@
 /** An exported classifier under LiteRT.js, checked against its contract before it is used. */
 
 import {getWebGpuDevice, loadAndCompile, loadLiteRt, Tensor} from './litert/core.js';
+import {named, probabilities} from './classes.js';
 import {checkFile, checkGolden, checkTensors, goldenInput, hash, parse} from './contract.js';
 import {Explained} from './errors.js';
 import {fit, normalise} from './pixels.js';
@@ -59,11 +60,11 @@ export class Classifier {
    * Names what is on a picture, and times it.
    *
    * @param {{data: Uint8Array, width: number, height: number}} picture RGB.
-   * @return {Promise<Object>} `logits`, `probabilities`, `attention` (a flat grid, or none),
-   *     `median_ms` of one run and the number of `runs`.
+   * @return {Promise<Object>} `outputs` by name, the classes `ranked`, `attention` (a flat grid, or
+   *     none), `median_ms` of one run and the number of `runs`.
    */
   async classify(picture) {
-    const {image, logits, attention} = this.contract;
+    const {image, answer, attention} = this.contract;
     const input = normalise(fit(picture, image.shape), image);
     const times = [];
     let outputs;
@@ -75,8 +76,8 @@ export class Classifier {
     }
     times.sort((a, b) => a - b);
     return {
-      logits: outputs[logits.name],
-      probabilities: softmax(outputs[logits.name]),
+      outputs,
+      ranked: named(probabilities(outputs[answer.name], answer.content), answer.labels),
       attention: attention && outputs[attention.name],
       median_ms: times[times.length >> 1],
       runs: times.length,
@@ -113,11 +114,4 @@ export class Classifier {
       for (const each of [tensor, ...Object.values(outputs)]) each.delete();
     }
   }
-}
-
-function softmax(logits) {
-  const largest = Math.max(...logits);
-  const powers = Array.from(logits, (logit) => Math.exp(logit - largest));
-  const total = powers.reduce((sum, power) => sum + power, 0);
-  return powers.map((power) => power / total);
 }

@@ -1,5 +1,6 @@
 /** What an exported file promises of itself, and the checks that it keeps it. */
 
+import {answer} from './classes.js';
 import {Explained} from './errors.js';
 import {normalise} from './pixels.js';
 
@@ -13,8 +14,8 @@ const AGAIN = 'export the file again and take both of its files';
  * Reads and checks a contract.
  *
  * @param {string} text JSON.
- * @return {Object} The contract, with `image`, `logits` and `attention` (or none): its input, and the
- *     outputs by what they hold.
+ * @return {Object} The contract, with `image`, `answer` and `attention` (or none): its input, the
+ *     output with the classes and the map of attention.
  */
 export function parse(text) {
   let contract;
@@ -23,31 +24,39 @@ export function parse(text) {
   } catch (error) {
     throw new Explained('The contract must be JSON', {error: error.message}, AGAIN);
   }
-  if (contract?.format !== 1) {
-    throw new Explained('The contract must have format 1', {format: contract?.format},
+  if (contract?.format !== 1 && contract?.format !== 2) {
+    throw new Explained('The contract must have format 1 or 2', {format: contract?.format},
       'take the .json file that the export wrote beside the .tflite file');
   }
-  const {inputs, outputs, labels, golden} = contract;
+  const {inputs, golden} = contract;
+  const outputs = contract.format === 1 ? labelled(contract) : contract.outputs;
   const image = inputs[0];
   const ofAnImage = inputs.length === 1 && image.content === 'image' && image.shape.length === 4;
   if (!ofAnImage || ![1, 3].includes(image.shape[3])) {
     throw new Explained('The model must take one image, [1, height, width, 3 or 1]',
       {inputs: inputs.map(({content, shape}) => ({content, shape}))}, 'use an image classifier');
   }
-  const logits = outputs.find(({content}) => content === 'logits');
-  if (!logits) {
-    throw new Explained('The model must have an output with logits',
+  const found = answer(outputs);
+  if (!found) {
+    throw new Explained('The model must have an output with classes',
       {outputs: outputs.map(({name, content}) => ({name, content}))}, 'use an image classifier');
   }
-  if (labels && labels.length !== logits.shape.at(-1)) {
+  const {labels, shape} = found;
+  if (labels && labels.length !== shape.at(-1) && !(shape.at(-1) === 1 && labels.length === 2)) {
     throw new Explained('The contract must name every class',
-      {labels: labels.length, logits: logits.shape}, 'export again with one label per class');
+      {labels: labels.length, output: shape}, 'export again with one label per class');
   }
   if (!golden?.outputs) {
     throw new Explained('The contract must have a golden output', {golden}, AGAIN);
   }
   const attention = outputs.find(({content}) => content === 'attention');
-  return {...contract, image, logits, attention};
+  return {...contract, outputs, image, answer: found, attention};
+}
+
+/** The outputs of a contract of format 1, which has one list of labels: that of the logits. */
+function labelled({outputs, labels}) {
+  return outputs.map((each) => (
+    labels && each.content === 'logits' ? {...each, labels} : each));
 }
 
 /**
@@ -108,7 +117,7 @@ export function goldenInput(image) {
  */
 export function checkGolden(outputs, golden, processor) {
   for (const [name, expected] of Object.entries(golden.outputs)) {
-    const actual = Array.from(outputs[name].subarray(0, expected.length));
+    const actual = Array.from(outputs[name].subarray(0, expected.length), Number);
     const limit = TOLERANCE[processor] * Math.max(...expected.map(Math.abs));
     const error = Math.max(...expected.map((value, i) => Math.abs(value - actual[i])));
     if (!(error <= limit)) {

@@ -5,12 +5,12 @@ import {Explained} from './errors.js';
 /**
  * Fetches a model from beside the page.
  *
- * @param {string} address Of its `.tflite` file; the contract is the `.json` of the same name.
+ * @param {string} address Of its `.tflite` file; the contract of `x.tflite` is `x.tflite.json`.
  * @return {Promise<{bytes: Uint8Array, text: string}>} The file and its contract.
  */
 export async function fetchModel(address) {
   const [file, contract] = await Promise.all(
-    [address, address.replace(/\.tflite$/, '.json')].map(async (each) => {
+    [address, `${address}.json`].map(async (each) => {
       const response = await fetch(each, {cache: 'no-cache'});
       if (!response.ok) {
         throw new Explained('The model and its contract must lie beside this page',

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import {checkGolden, goldenInput, hash, TOLERANCE} from '../src/contract.js';
+import {named, probabilities} from '../src/classes.js';
+import {checkGolden, goldenInput, hash, parse, TOLERANCE} from '../src/contract.js';
 import {colours, peak} from '../src/heat.js';
 import {fit, normalise} from '../src/pixels.js';
 
@@ -29,6 +30,49 @@ test('golden outputs: within the tolerance, beyond it, and not a number', () => 
     assert.throws(() => checkGolden({logits: Float32Array.of(1, wrong)}, golden, 'wasm'),
       /^Error: The file must give its golden output on this device\. Received: output="logits"/);
   }
+});
+
+function near(actual, expected) {
+  assert.equal(actual.length, expected.length);
+  expected.forEach((value, i) => assert.ok(Math.abs(value - actual[i]) < 1e-6, `${actual}`));
+}
+
+test('a softmax is taken of logits only, and one value is the probability of yes', () => {
+  const logits = Float32Array.of(0, Math.log(2), Math.log(5));
+  near(probabilities(logits, 'logits'), [0.125, 0.25, 0.625]);
+  near(probabilities(Float32Array.of(0.75, 0.25), 'probabilities'), [0.75, 0.25]);
+  near(probabilities(Float32Array.of(0.9, 0.8, 0.3), 'independent probabilities'), [0.9, 0.8, 0.3]);
+  near(probabilities(Float32Array.of(0.75), 'independent probabilities'), [0.25, 0.75]);
+  near(probabilities(Float32Array.of(Math.log(3)), 'logits'), [0.25, 0.75]);
+});
+
+test('classes have their labels, or the label of yes, or numbers', () => {
+  const names = (shares, labels) => named(shares, labels).map(({label}) => label);
+  assert.deepEqual(names([0.25, 0.75], ['cat', 'dog']), ['dog', 'cat']);
+  assert.deepEqual(named([0.75, 0.25], ['dog']), [{label: 'dog', probability: 0.25}]);
+  assert.deepEqual(names([0.2, 0.5, 0.3]), ['1', '2', '0']);
+});
+
+function contractOf(outputs, more = {format: 2}) {
+  const inputs = [{name: 'images', content: 'image', shape: [1, 2, 3, 3]}];
+  return JSON.stringify({inputs, outputs, golden: {outputs: {}}, ...more});
+}
+
+test('the output with labels answers, and one of no classes does not', () => {
+  const [features, logits, mask] = [['a', 'features', [1, 5]], ['b', 'logits', [1, 3]],
+    ['c', 'probabilities', [1, 2, 2, 3]]].map(
+    ([name, content, shape]) => ({name, content, shape}));
+  const labelled = {...logits, name: 'd', shape: [1, 1], labels: ['no', 'yes']};
+  assert.equal(parse(contractOf([features, logits, mask])).answer.name, 'b');
+  assert.equal(parse(contractOf([features, logits, labelled])).answer.name, 'd');
+  assert.throws(() => parse(contractOf([features, mask])), /must have an output with classes/);
+});
+
+test('a contract of format 1 has its labels beside its outputs', () => {
+  const outputs = [{name: 'y', content: 'logits', shape: [1, 2]}];
+  const {answer} = parse(contractOf(outputs, {format: 1, labels: ['cat', 'dog']}));
+  assert.deepEqual(answer.labels, ['cat', 'dog']);
+  assert.equal(parse(contractOf(outputs, {format: 1, labels: null})).answer.labels, undefined);
 });
 
 test('normalising rounds as float32 does', () => {

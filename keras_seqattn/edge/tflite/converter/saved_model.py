@@ -11,18 +11,18 @@ if typing.TYPE_CHECKING:
     from keras_seqattn.edge.graph.graph import Graph
 
 
-def write(graph: "Graph", inputs: typing.Sequence[keras.InputSpec],
-          folder: str | os.PathLike) -> None:
-    """Traces a graph for one example and saves it, with named inputs and outputs.
+def write(graph: "Graph", folder: str | os.PathLike) -> None:
+    """Traces a graph of static shapes and saves it, with named inputs and outputs.
 
     Args:
         graph: `Graph`.
-        inputs: `keras.InputSpec` of each input, named, with a batch of 1.
         folder: Folder of the SavedModel.
     """
     import tensorflow as tf
 
     weights = _Weights(graph)
+    inputs = [keras.InputSpec(shape=shape, dtype=dtype, name=name)
+              for name, (shape, dtype) in graph.specs.items()]
 
     def serve(*tensors):
         named = {spec.name: tensor for spec, tensor in zip(inputs, tensors, strict=True)}
@@ -42,7 +42,8 @@ class _Weights(keras.layers.Layer):
         self._called = graph.called_layers()
         self._variables = {
             f"{id(node)} {key}": self.add_weight(
-                shape=array.shape, initializer=lambda shape, dtype, array=array: array,
+                shape=array.shape, dtype=array.dtype.name,
+                initializer=lambda shape, dtype, array=array: array,
                 name=f"{node.name}_{key}".replace("/", "_"), trainable=False)
             for node in graph.nodes for key, array in node.weights.items()}
         self.built = True

@@ -9,6 +9,7 @@ import numpy as np
 from keras_seqattn.edge.tflite import reader, session
 
 BINS = 2048
+KEPT = 1 << 29    # bytes of activations that are kept rather than computed twice
 
 
 class Ranges:
@@ -104,16 +105,24 @@ def observe(file: str | os.PathLike, examples: typing.Mapping[str, np.ndarray],
     places = {tensor.name: tensor.index for tensor in reader.read(file).graphs[0].tensors}
     extremes: dict[str, tuple[float, float]] = {}
     moments = Moments()
+    kept: list[dict[str, np.ndarray]] | None = []
     for value in session.kept_runs(file, examples):
-        for name in ranged:
-            array = value(places[name])
+        arrays = {name: value(places[name]) for name in ranged}
+        for name, array in arrays.items():
             low, high = extremes.get(name, (np.inf, -np.inf))
             extremes[name] = (min(low, float(array.min())), max(high, float(array.max())))
         for name in summed:
             moments.add(name, value(places[name]), squares)
+        if kept is not None:
+            kept.append(arrays)
+            if sum(array.nbytes for array in arrays.values()) * len(kept) > KEPT:
+                kept = None
     ranges = Ranges(extremes)
     if ranged:
-        for value in session.kept_runs(file, examples):
-            for name in ranged:
-                ranges.add(name, value(places[name]))
+        again = kept if kept is not None else (
+            {name: value(places[name]) for name in ranged}
+            for value in session.kept_runs(file, examples))
+        for arrays in again:
+            for name, array in arrays.items():
+                ranges.add(name, array)
     return ranges, moments

@@ -1,72 +1,87 @@
-"""The last stage: AI Edge Quantizer writes the file, by the recipe and ranges of a plan."""
+"""The last stage of precisions with fixed ranges, which AI Edge Quantizer writes into the file."""
 
+import contextlib
+import dataclasses
+import io
 import os
 import pathlib
 import re
 import typing
+import warnings
 
 import numpy as np
 
+from keras_seqattn.edge.precisions import Precision
 from keras_seqattn.edge.tflite import schema
-from keras_seqattn.edge.tflite.file import Op
 from keras_seqattn.edge.tflite.quantize import plan as plans
 from keras_seqattn.edge.tflite.quantize.plan import Plan
 from keras_seqattn.edge.tflite.quantize.ranges import Ranges
+from keras_seqattn.edge.tflite.rewrite import outputs
+from keras_seqattn.errors import ExportError, explain
+
+ALGORITHM = "min_max_uniform_quantize"
 
 
-def write(plan: Plan, ranges: Ranges | None, source: str | os.PathLike,
-          out: str | os.PathLike) -> None:
-    """Writes the quantised file of a plan.
+def feasible(plan: Plan) -> Plan:
+    """Returns a plan whose ops of fixed ranges are those that AI Edge Quantizer knows."""
+    setting = _setting(plan.precision)
+    return dataclasses.replace(plan, static=tuple(
+        op for op in plan.static if schema.has_kernel(op.name, setting, ALGORITHM)))
+
+
+def write(plan: Plan, ranges: Ranges, source: str | os.PathLike, out: str | os.PathLike) -> None:
+    """Gives the ops of a plan that are to have them fixed ranges, in a file of floats and integers.
 
     Args:
         plan: What becomes an integer.
-        ranges: Histograms of the activations of fixed ranges; `None` where there are none.
-        source: Path of the float file, whose weights lie on their grids.
+        ranges: Histograms of the activations of fixed ranges.
+        source: Path of what `integers.write` made of the plan.
         out: Path of the file to write.
+
+    Raises:
+        ExportError: AI Edge Quantizer refuses the file.
     """
     from ai_edge_quantizer import quantizer
 
-    quantize = quantizer.Quantizer(str(source))
-    algorithm = ("float_casting" if plan.precision.weights == "float16"
-                 else "min_max_uniform_quantize")
-    for op in plan.file.ops:
-        config = _config(plan, op)
-        if config is not None and schema.has_kernel(op.name, config, algorithm):
-            names = ";".join(re.escape(tensor.name) for tensor in op.outputs)
-            quantize.update_quantization_recipe(f"^{names};?$", op.name, config, algorithm)
-    calibration = None
-    if quantize.need_calibration and ranges is not None:
-        calibration = _calibration(plan, ranges)
     pathlib.Path(out).unlink(missing_ok=True)
-    quantize.quantize(calibration, str(out), enable_progress_bar=False,
-                      enable_progress_report=False)
+    _keep_outputs(plan, source)
+    # Warnings are of integers in the file; a progress bar of its own heeds no setting.
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            quantize = quantizer.Quantizer(str(source))
+            for op in plan.static:
+                names = ";".join(re.escape(tensor.name) for tensor in op.outputs)
+                quantize.update_quantization_recipe(
+                    f"^{names};?$", op.name, _setting(plan.precision), ALGORITHM)
+            quantize.quantize(_calibration(plan, ranges), str(out), enable_progress_bar=False,
+                              enable_progress_report=False)
+        except (RuntimeError, ValueError, NotImplementedError) as error:
+            raise ExportError(explain(
+                "AI Edge Quantizer must give the activations fixed ranges",
+                error=" ".join(str(error).split()),
+                fix="use dynamic_wi8_afp32, which needs no fixed ranges")) from error
 
 
-def _config(plan: Plan, op: Op) -> typing.Any:
-    """AI Edge Quantizer's settings for one op, or `None` to leave it in float."""
+def _keep_outputs(plan, path):
+    """Copies the outputs that ops read: AI Edge Quantizer gives a signature their integers.
+
+    The name of the output is lost there, and LiteRT gives nothing for it.
+    """
+    if any(plan.main.users(tensor) for tensor in plan.main.outputs):
+        model = schema.unpacked(pathlib.Path(path).read_bytes())
+        outputs.separate(model, read_on=True)
+        pathlib.Path(path).write_bytes(schema.packed(model))
+
+
+def _setting(precision: Precision) -> typing.Any:
+    """AI Edge Quantizer's settings for an op of fixed ranges."""
     types = schema.quantizer_settings()
-    static, weighted = op in plan.static, plans.is_weighted(op)
-    if not static and not weighted:
-        return None
-    bits, block = plan.grid(op) if weighted else (8, None)
-    stored = None
-    if plan.precision.weights == "float16":
-        stored = types.TensorQuantizationConfig(16, dtype=types.TensorDataType.FLOAT)
-    elif op in plan.stored and bits == 8:
-        stored = types.TensorQuantizationConfig(
-            8, symmetric=True, granularity=types.QuantGranularity.CHANNELWISE)
-    if stored is not None:
-        return types.OpQuantizationConfig(
-            weight_tensor_config=stored, compute_precision=types.ComputePrecision.FLOAT,
-            explicit_dequantize=True)
-    granularity = types.QuantGranularity[f"BLOCKWISE_{block}" if block else "CHANNELWISE"]
-    activation = None
-    if static:
-        activation = types.TensorQuantizationConfig(
-            plan.precision.activations, symmetric=plan.precision.activations == 16)
     return types.OpQuantizationConfig(
-        activation,
-        types.TensorQuantizationConfig(bits, symmetric=True, granularity=granularity),
+        types.TensorQuantizationConfig(
+            precision.activations, symmetric=precision.activations == 16),
+        types.TensorQuantizationConfig(
+            8, symmetric=True, granularity=types.QuantGranularity.CHANNELWISE),
         types.ComputePrecision.INTEGER)
 
 

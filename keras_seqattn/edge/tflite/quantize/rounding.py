@@ -16,7 +16,12 @@ from keras_seqattn.edge.tflite.quantize.ranges import Moments
 if typing.TYPE_CHECKING:
     import keras
 
-LEAST_STEP = 2.0 ** -24  # float16's least number; XNNPACK refuses a block whose step is 0
+LEAST_STEP = np.float32(2.0 ** -24)  # float16's least; XNNPACK refuses a block whose step is 0
+CHUNK = 1 << 15     # numbers that the processor's cache holds, with what is computed of them
+ROWS, COLUMNS = 512, 64     # of a matrix whose errors are carried, at once
+SMALL = 64
+TINY = 1e-30
+LEAST_BIAS = np.float32(2.0 ** -20)     # a bias has 32 bits, in steps of the weights' times inputs'
 
 
 def round_file(plan: Plan, moments: Moments | None = None) -> None:
@@ -31,7 +36,7 @@ def round_file(plan: Plan, moments: Moments | None = None) -> None:
     """
     graph = plan.file.graphs[0]
     for op in graph.ops:
-        if op.name not in (plans.DENSE, plans.CONV) or not plans.is_weighted(op):
+        if op.name not in (plans.DENSE, plans.CONV) or not plan.becomes_integers(op):
             continue
         tensor, bias = plans.weights(op), plans.bias(op)
         if tensor.dtype != "float32" or graph.is_shared(tensor):
@@ -71,62 +76,119 @@ def snap(weights: np.ndarray, bits: int, block: int | None = None,
 
     Returns:
         Weights of the same shape and dtype, all on their grids.
+
+    Cost: computes in float32 on some rows at a time; beside the result it holds a few of these.
     """
     top = 2 ** (bits - 1) - 1
     rows, columns = weights.shape
     block = columns if block is None else block
-    least = np.zeros(rows) if bias is None else np.abs(bias) * 2.0 ** -20
-    importance = np.ones(columns) if hessian is None else np.diag(hessian) + 1e-12
-    grouped = weights.astype("float64").reshape(rows, columns // block, block)
-    steps = np.maximum(_steps(grouped, importance.reshape(-1, block), top), least[:, None])
-    if block < columns:  # what AI Edge Quantizer stores blocks' steps in
-        steps = np.maximum(steps.astype(ml_dtypes.bfloat16).astype("float64"), LEAST_STEP)
-    spread = np.repeat(steps, block, axis=1)                                  # (E, D)
-    ends = np.abs(grouped).argmax(axis=2) + block * np.arange(columns // block)
-    if hessian is None:
-        levels = np.rint(weights / spread)
-    else:
-        levels = _carry(weights.astype("float64"), spread, hessian, top, damping)
-    levels = np.clip(levels, -top, top)
-    signs = np.where(np.take_along_axis(weights, ends, 1) < 0, -1, 1)
-    np.put_along_axis(levels, ends, top * signs, axis=1)
-    return (levels * spread).astype(weights.dtype)
+    snapped = np.empty_like(weights)
+    known = None if hessian is None else _Carry(hessian, damping)
+    importance = np.ones(columns, "float32") if hessian is None else (
+        np.diag(hessian) / max(np.diag(hessian).max(), TINY) + 1e-12).astype("float32")
+    for rounded in _parts(rows, ROWS if known else CHUNK // columns):
+        wide = weights[rounded].astype("float32").reshape(-1, columns // block, block)
+        steps = np.concatenate([
+            _steps(wide[part], importance.reshape(-1, block), top)
+            for part in _parts(len(wide), CHUNK // columns)])
+        if bias is not None:
+            steps = np.maximum(steps, np.abs(bias[rounded, None]).astype("float32") * LEAST_BIAS)
+        if block < columns:  # what AI Edge Quantizer stores blocks' steps in
+            steps = np.maximum(steps.astype(ml_dtypes.bfloat16).astype("float32"), LEAST_STEP)
+        snapped[rounded] = _snap(wide, steps[..., None], top, known).reshape(-1, columns)
+    return snapped
+
+
+def _parts(count, size):
+    """Slices of so many rows, at least one each."""
+    size = max(1, size)
+    return [slice(start, start + size) for start in range(0, count, size)]
+
+
+def _snap(grouped, steps, top, known):
+    """Rows `(E, groups, block)` on grids of given steps, their largest on the ends."""
+    ends = np.abs(grouped).argmax(axis=2)[..., None]
+    signs = np.where(np.take_along_axis(grouped, ends, 2) < 0, -top, top).astype("float32")
+    levels = np.rint(grouped / steps) if known is None else known.levels(grouped, steps, top)
+    np.clip(levels, -top, top, out=levels)
+    np.put_along_axis(levels, ends, signs, axis=2)
+    levels *= steps
+    return levels
 
 
 def _steps(grouped: np.ndarray, importance: np.ndarray, top: int) -> np.ndarray:
     """Step of each group, `(E, groups)`: the one of least weighted error among clipping ranges."""
-    largest = np.maximum(np.abs(grouped).max(axis=2), 1e-9)
-    best, least = largest / top, np.full(largest.shape, np.inf)
-    for share in [1.0] if top > 7 else np.linspace(1.0, 0.5, 21):  # 8 bits lose more by clipping
-        steps = share * largest / top
-        levels = np.clip(np.rint(grouped / steps[..., None]), -top, top)
-        error = ((levels * steps[..., None] - grouped) ** 2 * importance).sum(axis=2)
+    largest = np.maximum(np.abs(grouped).max(axis=2), np.float32(1e-9))
+    if top > 7:             # 8 bits lose more by clipping
+        return largest / np.float32(top)
+    in_steps = grouped * (top / largest)[..., None]     # of the widest range
+    best, least = np.ones_like(largest), np.full(largest.shape, np.inf, "float32")
+    scaled, levels = np.empty_like(in_steps), np.empty_like(in_steps)
+    for share in np.linspace(1.0, 0.5, 21, dtype="float32"):
+        np.multiply(in_steps, 1 / share, out=scaled)
+        np.clip(np.rint(scaled, out=levels), -top, top, out=levels)
+        levels -= scaled
+        error = share ** 2 * np.einsum("egd,egd,gd->eg", levels, levels, importance)
         better = error < least
-        best, least = np.where(better, steps, best), np.where(better, error, least)
-    return best
+        best, least = np.where(better, share, best), np.where(better, error, least)
+    return best * largest / np.float32(top)
 
 
-def _carry(weights: np.ndarray, spread: np.ndarray, hessian: np.ndarray, top: int,
-           damping: float) -> np.ndarray:
-    """Rounds column by column and carries each error into the columns still to come."""
-    weights, columns = weights.copy(), weights.shape[1]
-    damped = hessian + damping * np.mean(np.diag(hessian)) * np.eye(columns)
-    order = np.argsort(-np.diag(damped))
-    weights, spread = weights[:, order], spread[:, order]
-    upper = np.linalg.cholesky(np.linalg.inv(damped[np.ix_(order, order)])).T
-    levels = np.empty_like(weights)
-    for start in range(0, columns, 128):
-        end = min(start + 128, columns)
-        errors = np.empty((len(weights), end - start))
-        for i in range(start, end):
-            levels[:, i] = np.clip(np.rint(weights[:, i] / spread[:, i]), -top, top)
-            errors[:, i - start] = (
-                weights[:, i] - levels[:, i] * spread[:, i]) / upper[i, i]
-            weights[:, i:end] -= np.outer(errors[:, i - start], upper[i, i:end])
-        weights[:, end:] -= errors @ upper[start:end, end:]
-    restored = np.empty_like(levels)
-    restored[:, order] = levels
-    return restored
+class _Carry:
+    """Rounds column by column and carries each error into the columns still to come.
+
+    Args:
+        hessian: As for `snap`.
+        damping: As for `snap`.
+    """
+
+    def __init__(self, hessian: np.ndarray, damping: float) -> None:
+        self._order = np.argsort(-np.diag(hessian))
+        # With H = R·Rᵀ, R upper, the factor of H⁻¹ = Uᵀ·U is U = R⁻¹.
+        backwards = self._order[::-1]
+        damped = hessian[np.ix_(backwards, backwards)]
+        damped.flat[::len(damped) + 1] += damping * np.mean(np.diag(hessian))
+        factor = np.linalg.cholesky(damped)[::-1, ::-1]
+        self._upper = _inverse(factor).astype("float32")
+
+    def levels(self, grouped: np.ndarray, steps: np.ndarray, top: int) -> np.ndarray:
+        """Returns the levels of rows, `(E, groups, block)`, in steps `(E, groups, 1)`."""
+        weights = grouped.reshape(len(grouped), -1)
+        # Columns are rows here, so that each lies in one piece.
+        left = np.ascontiguousarray(weights.T[self._order])                   # (D, E)
+        steps = np.ascontiguousarray(
+            steps[..., 0].T[self._order // grouped.shape[2]])
+        levels, upper = np.empty_like(left), self._upper
+        moved = np.empty((COLUMNS, len(weights)), "float32")
+        for start in range(0, len(left), COLUMNS):
+            end = min(start + COLUMNS, len(left))
+            errors = np.empty((end - start, len(weights)), "float32")
+            for i in range(start, end):
+                level = np.clip(np.rint(left[i] / steps[i], out=levels[i]), -top, top,
+                                out=levels[i])
+                error = np.multiply(level, steps[i], out=errors[i - start])
+                np.subtract(left[i], error, out=error)
+                error /= upper[i, i]
+                rest = moved[:end - i - 1]
+                np.multiply(upper[i, i + 1:end, None], error, out=rest)
+                left[i + 1:end] -= rest
+            left[end:] -= upper[start:end, end:].T @ errors
+        restored = np.empty_like(weights)
+        restored.T[self._order] = levels
+        return restored.reshape(grouped.shape)
+
+
+def _inverse(upper: np.ndarray) -> np.ndarray:
+    """Inverse of an upper triangular matrix, by halves."""
+    size = len(upper)
+    if size <= SMALL:
+        return np.triu(np.linalg.inv(upper))
+    half = size // 2
+    first, last = _inverse(upper[:half, :half]), _inverse(upper[half:, half:])
+    inverse = np.zeros_like(upper)
+    inverse[:half, :half], inverse[half:, half:] = first, last
+    inverse[:half, half:] = -first @ (upper[:half, half:] @ last)
+    return inverse
 
 
 def round_weights(model: "keras.Model") -> None:

@@ -10,7 +10,7 @@ import typing
 import numpy as np
 
 from keras_seqattn.edge.tflite import schema
-from keras_seqattn.edge.tflite.rewrite.model import EMPTY, add_buffer, places
+from keras_seqattn.edge.tflite.rewrite.model import EMPTY, add_buffer, add_code, places
 
 
 def rewrite(model: typing.Any) -> bool:
@@ -86,15 +86,9 @@ class _Graph:
 
     def _add(self, name, inputs, output):
         self._ops.append(schema.record(
-            "OperatorT", opcodeIndex=self._code(name), inputs=inputs, outputs=[output]))
+            "OperatorT", opcodeIndex=add_code(self._model, name), inputs=inputs,
+            outputs=[output]))
         return output
-
-    def _code(self, name):
-        if not places(self._model, name):
-            number = schema.numbers("BuiltinOperator")[name]
-            self._model.operatorCodes.append(schema.record(
-                "OperatorCodeT", builtinCode=number, deprecatedBuiltinCode=number))
-        return places(self._model, name)[0]
 
     def _tensor(self, name, shape, kind, value=None):
         buffer = EMPTY if value is None else add_buffer(self._model, value)

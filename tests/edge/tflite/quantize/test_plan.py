@@ -6,6 +6,7 @@ import pytest
 from keras_seqattn.edge.precisions import ALL_PRECISIONS
 from keras_seqattn.edge.tflite.file import Buffer, Code, File, Graph, Op, Signature, Tensor
 from keras_seqattn.edge.tflite.quantize import plan
+from keras_seqattn.edge.tflite.quantize.names import node
 
 
 class _Builder:
@@ -21,7 +22,7 @@ class _Builder:
 
     def op(self, kind, name, *inputs):
         made = self.tensor(name)
-        self.ops.append(Op(Code(kind, False, 1, 0, 0), inputs, (made,), False))
+        self.ops.append(Op(Code(kind, False, 1, 0, 0), inputs, (made,), {}))
         return made
 
     def graph(self):
@@ -51,8 +52,7 @@ def _attention():
     ("dynamic_wi8_afp32", []),
     ("mixed_wi8_ai8", ["back", "inner", "left", "product", "right"]),
     ("static_wi8_ai8", ["back", "dense", "inner", "left", "product", "right"]),
-    ("static_wi8_ai16",
-     ["back", "dense", "fixed", "inner", "left", "product", "right", "softmax"]),
+    ("static_wi8_ai16", ["back", "dense", "inner", "left", "product", "right", "softmax"]),
 ])
 def test_ops_on_integers_of_fixed_ranges(precision, static):
     """Products of activations, and what only moves their numbers."""
@@ -119,3 +119,84 @@ def test_weights_of_each_token_and_of_one_width_are_stored():
     assert not _plan(graphs[:1], "dynamic_wi8_afp32").stored
     only = _plan(graphs, "weight_only_wi8_afp32", mains=2)
     assert len(only.stored) == 5
+
+
+def test_names_that_stay_in_float():
+    build = _Builder()
+    x = build.tensor("x", (1, 64))
+    for name in ("vit/block_1/hidden", "vit/block_1/output;3", "vit/block_10/hidden"):
+        build.op("FULLY_CONNECTED", name, x, build.tensor(f"{name}/w", (64, 64), 4 * 4096), None)
+    file = File(np.zeros(0, "uint8"), 3, (), (), (build.graph(),), (), {}, {})
+
+    def kept(*patterns):
+        made = plan.make(file, ALL_PRECISIONS["static_wi8_ai8"], patterns)
+        names = {node(op) for op in made.kept}
+        assert {node(op) for op in made.static} == {node(op) for op in file.ops} - names
+        assert set(made.nodes) == {node(op) for op in file.ops} - names
+        return sorted(names)
+
+    assert kept() == []
+    assert kept("block_1") == ["vit/block_1/hidden", "vit/block_1/output"]
+    assert kept("vit/block_1/output") == ["vit/block_1/output"]
+    assert kept("hidden") == ["vit/block_10/hidden", "vit/block_1/hidden"][::-1]
+    assert kept("*/block_1?/*") == ["vit/block_10/hidden"]
+    with pytest.raises(ValueError, match="keep_float='block'"):
+        kept("block_1", "block")
+
+
+def test_weights_that_a_loop_reads_have_8_bits():
+    """Also where they are read outside of it, so that they are stored once."""
+    shared = Buffer(0, 100, 4 * 4096)
+    graphs = []
+    for name in ("outside", "inside"):
+        build = _Builder()
+        x = build.tensor("x", (1, 64))
+        build.op("FULLY_CONNECTED", name, x, build.tensor("w", (64, 64), buffer=shared), None)
+        build.op("FULLY_CONNECTED", f"own_{name}", x, build.tensor("v", (64, 64), 4 * 4096), None)
+        graphs.append(build.graph())
+    made = _plan(graphs, "dynamic_wi4_afp32")
+    assert {op.outputs[0].name: made.grid(op) for op in made.file.ops} == {
+        "outside": (8, None), "own_outside": (4, 32), "inside": (8, None), "own_inside": (8, None)}
+
+
+@pytest.mark.parametrize(("size", "weighted"), [(1023, False), (1024, True)])
+def test_constant_operands_are_stored_where_they_are_worth_it(size, weighted):
+    build = _Builder()
+    build.op("BATCH_MATMUL", "product", build.tensor("x"), build.tensor("w", (1, size), 4 * size))
+    build.op("BATCH_MATMUL", "activations", build.tensor("y"), build.tensor("z"))
+    made = _plan([build.graph()], "dynamic_wi8_afp32")
+    product, activations = made.file.ops
+    assert plan.is_weighted(product) == made.becomes_integers(product) == weighted
+    assert product in made.stored
+    assert not plan.is_weighted(activations)
+
+
+def test_the_axis_whose_places_have_steps():
+    build = _Builder()
+
+    def op(kind, options, *inputs):
+        build.op(kind, kind, *inputs)
+        return Op(Code(kind, False, 1, 0, 0), inputs, (), options)
+
+    x, w = build.tensor("x"), build.tensor("w", (2, 3, 5, 7), 4 * 210)
+    assert plan.axis(op("FULLY_CONNECTED", {}, x, w)) == 0
+    assert plan.axis(op("DEPTHWISE_CONV_2D", {}, x, w)) == 3
+    assert plan.axis(op("BATCH_MATMUL", {"adjY": False}, x, w)) == 3
+    assert plan.axis(op("BATCH_MATMUL", {"adjY": True}, x, w)) == 2
+    assert plan.axis(op("GATHER", {"axis": 1}, w, x)) == 1
+
+
+@pytest.mark.parametrize(("precision", "stored"), [
+    ("dynamic_wi8_afp32", ["few", "small"]), ("static_wi8_ai8", ["few", "small"]),
+    ("static_wi8_ai16", [])])
+def test_weights_of_small_convolutions_are_stored(precision, stored):
+    """They would gain less than their activations cost to convert."""
+    build = _Builder()
+    x = build.tensor("x", (1, 5, 7, 31))
+    build.op("CONV_2D", "small", x, build.tensor("a", (131, 1, 1, 31), size=4 * 131 * 31))
+    build.op("CONV_2D", "large", x, build.tensor("b", (137, 1, 1, 31), size=4 * 137 * 31))
+    build.op("CONV_2D", "few", x, build.tensor("c", (3, 3, 3, 31), size=4 * 27 * 31))
+    build.op("CONV_2D", "many", x, build.tensor("d", (5, 3, 3, 31), size=4 * 45 * 31))
+    build.op("CONV_2D", "computed", x, x)
+    found = _plan([build.graph()], precision).stored
+    assert sorted(op.outputs[0].name for op in found) == stored

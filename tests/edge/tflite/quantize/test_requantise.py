@@ -5,9 +5,10 @@ import pytest
 import tiny_tflite
 
 from keras_seqattn.edge.precisions import ALL_PRECISIONS
-from keras_seqattn.edge.tflite import reader, schema
+from keras_seqattn.edge.tflite import reader
 from keras_seqattn.edge.tflite.quantize import plan, requantise
 from keras_seqattn.edge.tflite.quantize.ranges import observe
+from keras_seqattn.errors import ExportError
 
 pytestmark = pytest.mark.edge
 SHAPE = (1, 3, 64)
@@ -28,36 +29,56 @@ def file(tmp_path_factory):
     return tiny_tflite.write(tmp_path_factory.mktemp("requantise") / "x.tflite", function, x=SHAPE)
 
 
-def _configs(file, precision):
-    made = plan.make(reader.read(file), ALL_PRECISIONS[precision])
-    return {op.name: requantise._config(made, op) for op in made.main.ops}
-
-
-@pytest.mark.parametrize(("precision", "dense", "product"), [
-    ("float16", (16, "FLOAT", True, None), None),
-    ("weight_only_wi8_afp32", (8, "FLOAT", True, None), None),
-    ("dynamic_wi8_afp32", (8, "INTEGER", False, None), None),
-    ("dynamic_wi4_afp32", (4, "INTEGER", False, None), None),
-    ("mixed_wi8_ai8", (8, "INTEGER", False, None), (8, "INTEGER", False, 8)),
-    ("static_wi8_ai8", (8, "INTEGER", False, 8), (8, "INTEGER", False, 8)),
-    ("static_wi8_ai16", (8, "INTEGER", False, 16), (8, "INTEGER", False, 16)),
+@pytest.mark.parametrize(("precision", "bits", "kinds"), [
+    ("mixed_wi8_ai8", 8, {"BATCH_MATMUL", "TRANSPOSE"}),
+    ("static_wi8_ai8", 8, {"BATCH_MATMUL", "FULLY_CONNECTED", "TRANSPOSE"}),
+    ("static_wi8_ai16", 16, {"ADD", "BATCH_MATMUL", "FULLY_CONNECTED", "RESHAPE", "TRANSPOSE"}),
 ])
-def test_settings_of_each_op(file, precision, dense, product):
-    def seen(config):
-        return config and (
-            config.weight_tensor_config.num_bits, config.compute_precision.name,
-            config.explicit_dequantize,
-            config.activation_tensor_config and config.activation_tensor_config.num_bits)
-
-    configs = _configs(file, precision)
-    assert seen(configs["FULLY_CONNECTED"]) == dense
-    assert seen(configs["BATCH_MATMUL"]) == product
-    assert (configs["ADD"] is None) == (precision != "static_wi8_ai16")
+def test_ops_of_fixed_ranges_and_their_setting(file, precision, bits, kinds):
+    row = ALL_PRECISIONS[precision]
+    made = requantise.feasible(plan.make(reader.read(file), row))
+    assert {op.name for op in made.static} == kinds
+    setting = requantise._setting(row)
+    assert setting.activation_tensor_config.num_bits == bits
+    assert setting.activation_tensor_config.symmetric == (bits == 16)
+    assert setting.weight_tensor_config.num_bits == 8
 
 
-def test_blocks_are_named(file):
-    granularity = _configs(file, "dynamic_wi4_afp32")["FULLY_CONNECTED"].weight_tensor_config
-    assert granularity.granularity == schema.quantizer_settings().QuantGranularity.BLOCKWISE_32
+def test_an_op_without_kernels_stays_in_float(tmp_path):
+    """There is none of 16 bits for a SQUARED_DIFFERENCE."""
+    import tensorflow as tf
+
+    path = tiny_tflite.write(
+        tmp_path / "x.tflite", lambda x: tf.math.squared_difference(x, 2.0) + 1.0, x=SHAPE)
+    made = plan.make(reader.read(path), ALL_PRECISIONS["static_wi8_ai16"])
+    assert [op.name for op in made.static] == ["SQUARED_DIFFERENCE", "ADD"]
+    assert [op.name for op in requantise.feasible(made).static] == ["ADD"]
+
+
+def test_nothing_is_printed(tmp_path, capfd):
+    """The quantiser draws a progress bar where there are 100 tensors."""
+    import tensorflow as tf
+
+    def function(x):
+        for _ in range(101):
+            x = tf.matmul(x, x) * 0.1
+        return x
+
+    path = tiny_tflite.write(tmp_path / "x.tflite", function, x=(1, 3, 3))
+    made = plan.make(reader.read(path), ALL_PRECISIONS["mixed_wi8_ai8"])
+    ranges, _ = observe(path, {"x": np.ones((2, 3, 3), "float32")}, made.ranged)
+    capfd.readouterr()
+    requantise.write(made, ranges, path, tmp_path / "out.tflite")
+    assert "tensors" not in "".join(capfd.readouterr())
+
+
+def test_a_refusal_is_an_error_of_exports(file, tmp_path, monkeypatch):
+    made = plan.make(reader.read(file), ALL_PRECISIONS["static_wi8_ai8"])
+    x = np.zeros((2, *SHAPE[1:]), "float32")
+    ranges, _ = observe(file, {"x": x}, made.ranged)
+    monkeypatch.setattr(requantise, "_calibration", lambda plan, ranges: {})
+    with pytest.raises(ExportError, match="use dynamic_wi8_afp32"):
+        requantise.write(made, ranges, file, tmp_path / "out.tflite")
 
 
 def test_the_right_operand_has_no_offset_and_what_is_turned_keeps_its_range(file):

@@ -1,10 +1,12 @@
 """`keras_seqattn.edge.tflite.quantize.rounding`: grids by hand and against brute force."""
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
 
+from keras_seqattn.edge.tflite.quantize import rounding
 from keras_seqattn.edge.tflite.quantize.rounding import snap
 
 
@@ -86,3 +88,51 @@ def test_a_block_of_zeros_has_a_step(rng):
     snapped = snap(weights, 4, block=32)
     assert np.abs(snapped[1, 32:]).max() == 7 * 2.0 ** -24
     assert np.count_nonzero(snapped[1, 32:]) == 1
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("with_hessian", [False, True])
+def test_rows_do_not_depend_on_those_they_are_rounded_with(rng, monkeypatch, bits, with_hessian):
+    weights = rng.normal(size=(13, 64)).astype("float32")
+    x = rng.normal(size=(101, 64))
+    hessian = x.T @ x / 101 if with_hessian else None
+    whole = rounding.snap(weights, bits, 32, hessian)
+    monkeypatch.setattr(rounding, "CHUNK", 3 * 64)
+    monkeypatch.setattr(rounding, "ROWS", 5)
+    monkeypatch.setattr(rounding, "COLUMNS", 7)
+    np.testing.assert_allclose(rounding.snap(weights, bits, 32, hessian), whole, rtol=1e-6)
+
+
+def test_errors_are_carried_as_the_paper_has_it(rng):
+    """Algorithm 1 of Frantar et al. in float64, a column at a time, with the whole inverse."""
+    x = rng.normal(size=(211, 96)) @ rng.normal(size=(96, 96))
+    hessian, weights = x.T @ x / 211, rng.normal(size=(7, 96))
+    steps = np.full((7, 3, 1), 0.3)
+    carry = rounding._Carry(hessian, 0.01)
+    actual = carry.levels(weights.reshape(7, 3, 32).astype("float32"), steps.astype("float32"), 7)
+
+    damped = hessian + 0.01 * np.mean(np.diag(hessian)) * np.eye(96)
+    order = np.argsort(-np.diag(hessian))
+    upper = np.linalg.cholesky(np.linalg.inv(damped[np.ix_(order, order)])).T
+    left, expected = weights[:, order].copy(), np.empty((7, 96))
+    for i in range(96):
+        expected[:, order[i]] = np.clip(np.rint(left[:, i] / 0.3), -7, 7)
+        error = (left[:, i] - 0.3 * expected[:, order[i]]) / upper[i, i]
+        left[:, i:] -= np.outer(error, upper[i, i:])
+    assert np.mean(actual.reshape(7, 96) != expected) < 0.01
+
+
+def test_the_inverse_of_a_triangle(rng):
+    upper = np.triu(rng.normal(size=(149, 149))) + 20 * np.eye(149)
+    np.testing.assert_allclose(rounding._inverse(upper) @ upper, np.eye(149), atol=1e-12)
+
+
+def test_memory_is_that_of_the_result(rng):
+    weights = rng.normal(size=(1024, 1024)).astype("float32")
+    tracemalloc.start()
+    try:
+        rounding.snap(weights, 4, 32)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.4 * weights.nbytes

@@ -5,8 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_seqattn.edge.lower import recurrent
-from keras_seqattn.edge.tflite.rewrite import embedding, lstm
+from keras_seqattn.edge.tflite.rewrite import embedding
 
 pytestmark = pytest.mark.edge
 
@@ -132,26 +131,3 @@ def test_other_gathers_stay(case):
     file = flat.converted(function, [layer], ids=((7,), "int32"))
     assert flat.ops(file)["GATHER"] == 1
     assert flat.rewritten(file, embedding.rewrite) is file
-
-
-def test_words_to_classes_with_all_weights_in_integers():
-    """Embedding, LSTM and dense layer, in the order in which a file is made."""
-    layers = [_table(0.5), keras.layers.LSTM(61), keras.layers.Dense(37)]
-    model = keras.Sequential([keras.Input((17,), dtype="int32"), *layers])
-
-    def function(ids):
-        run, _ = recurrent.lowered(layers[1], {}, 17)
-        return layers[2](run(layers[0](ids)))
-
-    before = flat.converted(function, layers, ids=((1, 17), "int32"))
-    exact = flat.rewritten(before, embedding.rewrite, lstm.unclip)
-    with pytest.warns(UserWarning, match="existing quantized tensors will remain unchanged"):
-        small = flat.quantised(flat.rewritten(exact, lstm.quantise), "dynamic_wi8_afp32")
-    assert len(small) < 0.4 * len(before)
-    assert len(before) - len(small) > 2.7 * model.count_params()
-    runs = [flat.runner(each) for each in (exact, small)]
-    for seed in range(3):
-        ids = np.random.default_rng(seed).integers(0, WORDS, (1, 17)).astype("int32")
-        logits = model.predict(ids, verbose=0)
-        np.testing.assert_allclose(runs[0](ids=ids)[0], logits, atol=1e-5)
-        assert 1e-5 < np.abs(runs[1](ids=ids)[0] - logits).max() < 0.02

@@ -21,16 +21,16 @@ def file(tmp_path):
     return path
 
 
-def _pass(log, name, op, changes, **how):
+def _pass(log, name, op, changes):
     def rewrite(model):
         log.append((name, id(model)))
         return changes
 
-    return passes.Pass(op, rewrite, **how)
+    return passes.Pass(op, rewrite)
 
 
 def test_the_passes_of_the_house_apply(file):
-    passes.apply(file, integers=False)
+    passes.apply(file)
     names = {op.name for op in reader.read(file).ops}
     assert "EMBEDDING_LOOKUP" in names
     assert "GATHER" not in names
@@ -42,23 +42,19 @@ def test_one_model_goes_through_all_that_fit_in_order(monkeypatch, file):
     log = []
     monkeypatch.setattr(passes, "PASSES", (
         _pass(log, "first", "GATHER", True), _pass(log, "absent", "WHILE", True),
-        _pass(log, "integers", "GATHER", True, integers=True),
         _pass(log, "last", "GATHER", False)))
-    passes.apply(file, integers=False)
+    passes.apply(file)
     assert [name for name, _ in log] == ["first", "last"]
     assert len({model for _, model in log}) == 1
-    log.clear()
-    passes.apply(file, integers=True)
-    assert [name for name, _ in log] == ["first", "integers", "last"]
 
 
 def test_a_file_that_needs_nothing_is_neither_opened_nor_written(monkeypatch, file):
     before, log = file.stat().st_mtime_ns, []
     monkeypatch.setattr(passes, "PASSES", (_pass(log, "same", "GATHER", False),))
-    passes.apply(file, integers=True)
+    passes.apply(file)
     assert file.stat().st_mtime_ns == before
     assert len(log) == 1
     monkeypatch.setattr(passes, "PASSES", (_pass(log, "absent", "WHILE", True),))
     monkeypatch.setattr(passes.schema, "unpacked", lambda _: pytest.fail("it was opened"))
-    passes.apply(file, integers=True)
+    passes.apply(file)
     assert len(log) == 1

@@ -1,0 +1,1 @@
+"""A graph as a `.tflite` file, written op by op."""
