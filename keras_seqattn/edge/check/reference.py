@@ -15,6 +15,7 @@ from keras_seqattn.edge.run.runner import Runner
 from keras_seqattn.edge.structures import Port
 
 BATCH, LARGE_BATCH = 8, 256
+FEW = 3  # examples that are drawn for a large model
 LARGE = 1 << 26  # weights of a model that is run one example at a time, for its activations
 EAGER = 64  # examples up to which compiling the model takes longer than running it uncompiled
 SHAKES = 8  # a value that rounding decides stays the same in all of them once in 256 times
@@ -88,8 +89,13 @@ class Reference:
         return self._rounded({self._files[name]: each for name, each in arrays.items()})
 
     def drawn(self, seed: int = 0) -> Arrays:
-        """Examples drawn for the model, by the names of the file."""
-        return self._rounded(draw(self._ports, self.readings, seed))
+        """Examples drawn for the model, fewer for a large one, by the names of the file."""
+        arrays = self._rounded(draw(self._ports, self.readings, seed))
+        return {name: each[:FEW] for name, each in arrays.items()} if self._is_large else arrays
+
+    @property
+    def _is_large(self):
+        return self.inputs is not None and self._model.count_params() > LARGE
 
     def _rounded(self, arrays):
         """Arrays of floats with values that the model's own inputs can hold."""
@@ -113,7 +119,7 @@ class Reference:
         batch = BATCH if count <= EAGER else LARGE_BATCH
         if self.inputs is None:
             batch = count
-        elif self._apart or self._model.count_params() > LARGE:
+        elif self._apart or self._is_large:
             batch = 1
         start, made = time.perf_counter(), []
         for first in range(0, count, batch):

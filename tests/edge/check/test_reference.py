@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import layers as K
 
+from keras_seqattn.edge.check import reference as module
 from keras_seqattn.edge.check.reference import EAGER, Reference
 
 
@@ -115,3 +116,11 @@ def test_where_rounding_decides():
 def test_a_function_has_no_weights_to_shake():
     held = reference(lambda x: x.argmax(-1), x=((3,), "float32"))
     assert held.near_ties({"x": np.ones((2, 3))}, 0, np.zeros(2)).tolist() == [False, False]
+
+
+def test_a_large_model_is_given_few_examples(monkeypatch):
+    model = keras.Sequential([keras.Input((5,), name="x"), K.Dense(3)])
+    held = reference(model, x=((5,), "float32"))
+    assert len(held.drawn()["x"]) == 8
+    monkeypatch.setattr(module, "LARGE", model.count_params() - 1)
+    assert len(held.drawn()["x"]) == module.FEW
