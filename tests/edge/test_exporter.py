@@ -105,7 +105,7 @@ def test_nothing_that_fails_gets_its_name(tmp_path, monkeypatch, images):
 
 
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
-def test_mixed_precision_is_exported_from_a_float32_copy(tmp_path, images, dtype):
+def test_mixed_precision_leaves_in_float32(tmp_path, images, dtype):
     report = edge.export(_vit(dtype=dtype), tmp_path / "model.tflite", "float32",
                          inputs=images[:3])
     assert report.flex_ops == []
