@@ -16,7 +16,8 @@ ALWAYS = ("tests/test_layout.py", "tests/test_readme.py::test_the_paths_exist",
 # What tests a file that has no test of its name.
 OTHERS = {
     "README.md": ["tests/test_readme.py"],
-    "tests/edge/keras_models.py": ["tests/edge/lower/test_trace.py", "tests/edge/fold/test_fold.py"],
+    "tests/edge/keras_models.py": ["tests/edge/lower/test_trace.py",
+                                   "tests/edge/fold/test_fold.py"],
 }
 
 
