@@ -1,9 +1,9 @@
-# make demo | web | check | test | test-jax (no TensorFlow) | lint | bench | arm-smoke | clean.
+# make demo | web | android | check | test | test-jax (no TensorFlow) | lint | bench | arm-smoke | clean.
 # PYTHON picks the interpreter.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo web check test test-jax lint bench arm-smoke clean
+.PHONY: demo web android android-test android-apk android-lint check test test-jax lint bench arm-smoke clean
 
 demo: .venv/installed
 	$(BIN)/seqattn demo --out runs/demo
@@ -12,6 +12,21 @@ web: .venv/installed
 	cd tflite/web && npm ci && npm run build
 	$(BIN)/seqattn export vit_eurosat --attention --out tflite/web/dist/vit_eurosat.tflite
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory tflite/web/dist 8000
+
+# What the JVM tests are held against is made anew when a source of it is newer.
+ANDROID_FIXTURES := tflite/android/out/fixtures/made
+$(ANDROID_FIXTURES): .venv/installed $(shell find keras_seqattn models tflite/android/build/fixtures -type f ! -name '*.pyc')
+	$(BIN)/python tflite/android/build/fixtures
+	touch $@
+
+android: $(ANDROID_FIXTURES)
+	tflite/android/build/compile.sh
+	$(MAKE) -j 2 --output-sync android-test android-apk android-lint
+	tflite/android/build/check.sh
+
+# After compile.sh, in any order.
+android-test android-apk android-lint:
+	tflite/android/build/$(@:android-%=%).sh
 
 arm-smoke: .venv/installed
 	PYTHON=$(BIN)/python tflite/arm/smoke.sh

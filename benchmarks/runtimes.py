@@ -6,8 +6,9 @@ A row is a precision, a column a runtime. A cell is the root mean square of the 
 float32 file's output under Python's Interpreter, as a share of that output. `refused` is an error,
 `ends the process` worse, and `–` a runtime that is not installed here. PYTHON is the interpreter of
 an environment with an older tflite-runtime, TensorFlow or ai-edge-litert. Each gets a column, and
-is asked whether it takes what `runtimes.minimum` promises. `--write` puts the table into
-`tflite/README.md`.
+is asked whether it takes what `runtimes.minimum` promises. The runtimes of the phone's library run
+on the JVM, after `tflite/android/build/compile.sh` and `test.sh`. `--write` puts the table into
+`tflite/README.md`, where cells of runtimes that are not installed here stay as they were.
 """
 
 import argparse
@@ -23,15 +24,18 @@ import subprocess
 import sys
 import tempfile
 import threading
+import xml.etree.ElementTree as ET
 
 import numpy as np
 
 ROOT = pathlib.Path(__file__).parents[1]
 README, WEB = ROOT / "tflite" / "README.md", ROOT / "tflite" / "web"
+ANDROID = ROOT / "tflite" / "android"
 BEGIN, END = "<!-- runtimes:begin, written by benchmarks/runtimes.py -->", "<!-- runtimes:end -->"
 SHAPE, LABELS, INPUT = (24, 16, 3), ("a", "b", "c", "d", "e"), "images"
 REFUSED, DIED, ABSENT = "refused", "ends the process", "–"
 SECONDS = 60
+REFUSES, ABORTS = 3, -6  # exit statuses of RunFile.java and of a JVM that a library ended
 IN_BROWSER = """
 const [name, input, shape, done] = arguments;
 (async () => {
@@ -99,6 +103,42 @@ def alone(runtime, python, file, image, folder):
     if made.exists():
         return np.load(made)
     return DIED if done.returncode < 0 else REFUSED
+
+
+def on_jvm():
+    """Name of each runtime of the phone's library to what runs it on the JVM."""
+    pom, space = ET.parse(ANDROID / "build" / "pom.xml"), "{http://maven.apache.org/POM/4.0.0}"  # noqa: S314
+    releases = {
+        (each.findtext(f"{space}groupId"), each.findtext(f"{space}artifactId")):
+            each.findtext(f"{space}version", "").partition("-")[0]
+        for each in pom.iter(f"{space}dependency")}
+    return {
+        f"bytedeco {releases['org.bytedeco', 'tensorflow-lite']}":
+            functools.partial(_on_jvm, "TfLiteRuntimes"),
+        f"AAR {releases['org.tensorflow', 'tensorflow-lite']}":
+            functools.partial(_on_jvm, "LiteRtRuntimes")}
+
+
+def _on_jvm(runtimes, file, image, folder):
+    out = ANDROID / "out"
+    classes = [out / "test" / "tests.jar", out / "classes.jar"]
+    if not (shutil.which("java") and all(each.exists() for each in classes)):
+        return ABSENT
+    libraries = [each for name in ("org.bytedeco.*", "org.tensorflow.*", "org.jetbrains.kotlin.*")
+                 for each in (out / "jars").glob(f"{name}.jar")]
+    given, made = folder / "input", folder / "output"
+    given.write_bytes(image.tobytes())
+    made.unlink(missing_ok=True)
+    done = subprocess.run(
+        ["java", f"-Djava.library.path={out / 'bionic'}",  # noqa: S607
+         "-cp", os.pathsep.join(map(str, [*classes, *libraries])),
+         str(ANDROID / "build" / "RunFile.java"), runtimes, str(file), str(given), str(made)],
+        capture_output=True, text=True, check=False, timeout=SECONDS)
+    if done.returncode == REFUSES:
+        return REFUSED
+    if done.returncode not in (0, ABORTS):
+        raise RuntimeError(done.stderr)
+    return np.fromfile(made, "float32") if made.exists() else DIED
 
 
 def _quiet():
@@ -173,6 +213,7 @@ def measure(files, image, pythons=()):
         columns["MediaPipe"] = functools.partial(alone, "mediapipe", sys.executable)
     columns |= {version(python): functools.partial(alone, "interpreter", python)
                 for python in pythons}
+    columns |= on_jvm()
     with tempfile.TemporaryDirectory() as folder, browser(pathlib.Path(folder)) as in_browser:
         truth = alone("interpreter", sys.executable, files["float32"], image,
                       pathlib.Path(folder)).ravel()
@@ -203,6 +244,18 @@ def _cell(found, truth):
     return f"{np.sqrt(np.mean(error ** 2) / np.mean(truth ** 2)):.0e}"
 
 
+def merged(rows, text):
+    """Rows with the cells of an earlier table in place of runtimes that are not installed here."""
+    (_, _, *names), *lines = [
+        [cell.strip(" `") for cell in line.strip().strip("|").split("|")]
+        for line in text.splitlines() if line.startswith("|")] or [("", "")]
+    old = {precision: dict(zip(names, cells, strict=True)) for precision, _, *cells in lines[1:]}
+    return {precision: {**old.get(precision, {}), **{
+        name: cell for name, cell in row.items()
+        if cell != ABSENT or name not in old.get(precision, {})}}
+        for precision, row in rows.items()}
+
+
 def table(rows, files):
     """The table in Markdown."""
     from keras_seqattn.edge.tflite import runtimes
@@ -215,10 +268,11 @@ def table(rows, files):
     return "\n".join(lines)
 
 
-def write(text):
-    """Puts a table into the README between its two marks."""
+def write(rows, files):
+    """Puts the table into the README between its two marks."""
     before, rest = README.read_text(encoding="utf-8").split(BEGIN)
-    _, after = rest.split(END)
+    earlier, after = rest.split(END)
+    text = table(merged(rows, earlier), files)
     README.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
 
 
@@ -237,10 +291,10 @@ def main():
 
     with tempfile.TemporaryDirectory() as folder:
         files, image = export(pathlib.Path(folder), PRECISIONS)
-        text = table(measure(files, image, options.python), files)
-    print(text)
-    if options.write:
-        write(text)
+        rows = measure(files, image, options.python)
+        print(table(rows, files))
+        if options.write:
+            write(rows, files)
 
 
 if __name__ == "__main__":

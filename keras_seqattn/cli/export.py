@@ -28,7 +28,11 @@ if typing.TYPE_CHECKING:
 CHOICE = 1_000  # training images that a precision is chosen on
 
 Model = Annotated[str, typer.Argument(help="Model name, run folder or .keras file.")]
-Out = Annotated[pathlib.Path, typer.Option(help="The .tflite or .onnx file to write.")]
+Out = Annotated[pathlib.Path | None, typer.Option(
+    help="The .tflite or .onnx file to write; or --android.")]
+Android = Annotated[pathlib.Path | None, typer.Option(
+    help="Android module that is to have the model: the .tflite file, its contract and its "
+         "labels go into the module's src/main/assets/models.")]
 Precision = Annotated[str, typer.Option(
     help=f"{', '.join(PRECISIONS)}, or auto: the smallest that is accurate enough. "
          "Of a model that writes sequences "
@@ -69,7 +73,8 @@ Licence = Annotated[str | None, typer.Option(
 Force = Annotated[bool, typer.Option( "--force", help="Keep a file that fails, as OUT.rejected.")]
 
 
-def export(model: Model, out: Out, precision: Precision = "dynamic_wi8_afp32",
+def export(model: Model, out: Out = None, android: Android = None,
+           precision: Precision = "dynamic_wi8_afp32",
            source: sources.OptionalSource = None, calibration: Calibration = None,
            max_drop: MaxDrop = 0.5, image_input: ImageInput = "float32",
            attention: Attention = False, outputs: Outputs = None, input_shape: InputShape = None,
@@ -85,8 +90,10 @@ def export(model: Model, out: Out, precision: Precision = "dynamic_wi8_afp32",
     sample:eurosat`
     """
     from keras_seqattn import edge, models
+    from keras_seqattn.edge.android import write_labels
 
     keras_model = models.load(model)
+    out = _place(out, android, model)
     options: dict[str, typing.Any] = {
         "licence": licence, "runtime": runtime, "max_error": max_error,
         "keep_float": "auto" if keep_float == ["auto"] else keep_float or ()}
@@ -113,11 +120,23 @@ def export(model: Model, out: Out, precision: Precision = "dynamic_wi8_afp32",
         else:
             result = edge.export(keras_model, out, precision, inputs=inputs, targets=targets,
                                  force=force, **options)
+    written = [out, beside(out), *filter(None, [write_labels(out) if android else None])]
     if rows and not as_json:
         _show_choice(rows, max_drop)
     finish_report(result, report, as_json, {"choice": rows} if rows else {})
     if not as_json:
-        screen.print(f"wrote {out} and {beside(out)}")
+        screen.print(f"wrote {', '.join(map(str, written))}")
+
+
+def _place(out: pathlib.Path | None, android: pathlib.Path | None, model: str) -> pathlib.Path:
+    """The file to write."""
+    from keras_seqattn.edge import android as layout
+
+    if (out is None) == (android is None):
+        raise ValueError(explain(
+            "the command must be told one place to write to", out=out and str(out),
+            android=android and str(android), fix="pass either --out FILE or --android MODULE"))
+    return layout.place(android, model) if android else typing.cast(pathlib.Path, out)
 
 
 def _told(outputs: list[str] | None) -> str | dict[str, str] | None:

@@ -74,7 +74,7 @@ def _opened(image):
 def _to_eight_bits(picture, mode):
     from PIL import Image
 
-    stored = picture.mode
+    stored = picture.mode + (" with transparency" if picture.has_transparency_data else "")
     if stored == mode:
         return picture
     warnings.warn(f"a picture stored as {stored} was converted to 8-bit {mode}", stacklevel=3)

@@ -142,3 +142,29 @@ def test_export_in_several_sizes(folder, seqattn, tmp_path):
     for wrong in ("64,64,3", "64x-1x3"):
         code, _, error = seqattn("export", tmp_path, "--out", out_file, "--input-shape", wrong)
         assert (code, wrong in error) == (2, True)
+
+
+def test_export_into_an_android_module(folder, seqattn, tmp_path):
+    (tmp_path / "build.gradle.kts").touch()
+    code, out, _ = seqattn("export", folder, "--android", tmp_path)
+    assert code == 0
+    models_folder = tmp_path / "src" / "main" / "assets" / "models"
+    name = folder.name
+    assert {each.name for each in models_folder.iterdir()} == {
+        f"{name}.tflite", f"{name}.tflite.json", f"{name}.txt"}
+    assert all(str(each) in out.replace("\n", "") for each in models_folder.iterdir())
+    labels = (models_folder / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    assert labels == edge.load(models_folder / f"{name}.tflite").labels == models.labels(folder)
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    ([], "out=None, android=None"),
+    (["--out", "x.tflite", "--android", "app"], "out='x.tflite', android='app'"),
+    (["--android", "nowhere"], "android='nowhere'"),
+])
+def test_export_to_one_place(folder, seqattn, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = seqattn("export", folder, *arguments)
+    assert code == 2
+    assert said in err.replace("\n", " ")
+    assert list(tmp_path.iterdir()) == []

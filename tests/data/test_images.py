@@ -50,6 +50,17 @@ def test_transparent_becomes_white_and_is_said():
     np.testing.assert_array_equal(image, expected)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("grey", [False, True])
+def test_a_colour_that_stands_for_transparent_becomes_white(grey, channels):
+    array = np.array([[5, 90]], "uint8") if grey else np.array([[[1, 2, 3], [90, 90, 90]]], "uint8")
+    buffer = io.BytesIO()
+    PIL.fromarray(array).save(buffer, "png", transparency=5 if grey else (1, 2, 3))
+    with pytest.warns(UserWarning, match="with transparency"):
+        image = decode(buffer.getvalue(), channels=channels)
+    assert image.tolist() == [[[255] * channels, [90] * channels]]
+
+
 def test_sixteen_bits_keep_their_range_and_it_is_said():
     deep = np.linspace(0, 65535, 35).reshape(5, 7).astype("uint16")
     with pytest.warns(UserWarning, match="I;16"):

@@ -156,6 +156,8 @@ def benchmark(monkeypatch):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, "browser", lambda _: contextlib.nullcontext())
+    module.phones = module.on_jvm
+    monkeypatch.setattr(module, "on_jvm", dict)
     return module
 
 
@@ -172,12 +174,25 @@ def test_the_table_of_runtimes(benchmark, tmp_path, monkeypatch):
     del rows["broken"]
     monkeypatch.setattr(benchmark, "README", tmp_path / "README.md")
     benchmark.README.write_text(f"a\n{benchmark.BEGIN}\nold\n{benchmark.END}\nb\n")
-    benchmark.write(benchmark.table(rows, files))
+    benchmark.write(rows, files)
     written = benchmark.README.read_text()
     assert "| `dynamic_wi8_afp32` | 2.17.0 |" in written
     assert "old\n" not in written
+    benchmark.write({name: {"Interpreter": "–", "other": "1e-07"} for name in rows}, files)
+    again = benchmark.README.read_text()
+    assert "| Interpreter | CompiledModel | MediaPipe | LiteRT.js | other |" in again.replace(
+        "LiteRT.js | MediaPipe", "MediaPipe | LiteRT.js")
+    assert "| `float32` | 2.9.0 | 0e+00 |" in again
+    assert again.count("| 1e-07 |") == len(rows)
     assert written.startswith("a\n")
     assert written.endswith("\nb\n")
+
+
+def test_the_phones_runtimes_are_absent_without_their_classes(benchmark, tmp_path, monkeypatch):
+    columns = benchmark.phones()
+    assert list(columns) == ["bytedeco 2.20.0", "AAR 2.16.1"]
+    monkeypatch.setattr(benchmark, "ANDROID", tmp_path)
+    assert {run(None, None, tmp_path) for run in columns.values()} == {"–"}
 
 
 def test_the_readme_says_what_the_tables_know():

@@ -1,0 +1,3 @@
+package org.kerasseqattn.runtime
+
+internal val defaultRuntimes: Runtimes get() = LiteRtRuntimes
