@@ -27,7 +27,7 @@ from keras_seqattn.data import captions, tokenizer
 from keras_seqattn.data.batches import scale
 from keras_seqattn.edge.tflite.quantize import rounding
 from keras_seqattn.files import whole
-from keras_seqattn.models.pretrained import TOKENIZER
+from keras_seqattn.trained import TOKENIZER
 from keras_seqattn.training.run_folder import journal
 from keras_seqattn.training.scores import scoring
 from keras_seqattn.training.tasks import captioning

@@ -14,7 +14,7 @@ import tempfile
 import keras
 import numpy as np
 
-from keras_seqattn import data, edge, models, training
+from keras_seqattn import data, edge, models, trained, training
 from keras_seqattn.data.batches import scale
 
 CALIBRATION = 128
@@ -24,7 +24,7 @@ DEFAULTS = ("dynamic_wi8_afp32", "dynamic_wi4_afp32", "static_wi8_ai8", "static_
 def sets(name, packs):
     """Model, calibration images, test images and labels."""
     model = models.load(name)
-    recipe = training.read(models.pretrained.FOLDER / name / "recipe.yaml")
+    recipe = training.read(trained.FOLDER / name / "recipe.yaml")
     _, _, pack = recipe.data.source.partition(":")
     source = f"pack:{next(pathlib.Path(packs).rglob(pack))}"
     train, test = (data.load(source, split, model.input_shape[1:]) for split in ("train", "test"))

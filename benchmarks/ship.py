@@ -21,10 +21,9 @@ import tempfile
 import tomllib
 from edge_accuracy import sets
 
-from keras_seqattn import data, edge, models, training
+from keras_seqattn import data, edge, models, trained, training
 from keras_seqattn.data.batches import scale
 from keras_seqattn.files import whole
-from keras_seqattn.models import pretrained
 from keras_seqattn.training.run_folder import journal
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -96,7 +95,7 @@ def ship(arguments):
 def measure_files(packs):
     """Exports every model, measures the files and writes `measured.json`."""
     found = {}
-    for name in sorted(pretrained.list_shipped(ROOT / "models")):
+    for name in sorted(trained.list_shipped(ROOT / "models")):
         model, known = models.load(name), models.tokenizer(name)
         with tempfile.TemporaryDirectory() as folder:
             files, rows = {}, {}
@@ -134,7 +133,7 @@ def device():
 def write_lists():
     """Writes the list in the package and the table of `models/`."""
     listing = json.loads(SHIPPED.read_text(encoding="utf-8"))
-    listing["models"] = pretrained.list_shipped(ROOT / "models")
+    listing["models"] = trained.list_shipped(ROOT / "models")
     with whole(SHIPPED) as path:
         path.write_text(json.dumps(listing, indent=1) + "\n", encoding="utf-8")
     with whole(ROOT / "models" / "README.md") as path:

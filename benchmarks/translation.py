@@ -24,7 +24,7 @@ from keras_seqattn.edge.precisions import WRITER_PRECISIONS
 from keras_seqattn.edge.tflite.quantize import rounding
 from keras_seqattn.errors import explain
 from keras_seqattn.files import whole
-from keras_seqattn.models.pretrained import TOKENIZER
+from keras_seqattn.trained import TOKENIZER
 from keras_seqattn.training.run_folder import journal
 from keras_seqattn.training.scores import scoring
 

@@ -1,7 +1,6 @@
 """Private parts of Keras, which has no public ones for the same: one function for each.
 
-Every function refuses where this Keras lacks what it borrows, and names the loan. None of them
-falls back on a default, since a default would be a wrong answer without a word.
+Where this Keras lacks a loan, its function refuses and names it. None falls back on a default.
 """
 
 import contextlib
@@ -20,7 +19,6 @@ SYMBOLIC = ("numpy", "nn", "math", "linalg", "image", "core")   # modules of a b
 
 
 def _borrow(owner, name):
-    """An attribute that must be there."""
     try:
         return getattr(owner, name)
     except AttributeError:
@@ -68,8 +66,7 @@ def symbolic_calls(answer: Answer) -> contextlib.AbstractContextManager[None]:
     """Lets a function answer each call of an operation with symbolic tensors, in this thread.
 
     Keras calls `symbolic_call` of the operation there, infers shapes in it, and notes the call in
-    the operation. In the context neither happens. What Keras does around the call stays: masks are
-    passed on, dictionaries are opened, arguments are filled in.
+    the operation. In the context neither happens. Masks and arguments still reach the call.
 
     Args:
         answer: Function of the operation, its positional and its named arguments. It returns what
@@ -167,7 +164,6 @@ def sliding_window(attention: keras.layers.MultiHeadAttention) -> int | None:
 
 
 def _offers(layer: keras.Layer, argument: str) -> bool:
-    """Whether the class of a layer takes an argument, which older releases of Keras lack."""
     return argument in inspect.signature(type(layer).__init__).parameters
 
 
@@ -184,6 +180,11 @@ def all_layers(layer: keras.Layer) -> list[keras.Layer]:
 def own_weights(layer: keras.Layer) -> list[keras.Variable]:
     """Returns the trainable weights of a layer itself, without those of the layers inside."""
     return list(_borrow(layer, "_trainable_variables"))
+
+
+def seed_generators(layer: keras.Layer) -> list[keras.random.SeedGenerator]:
+    """Returns the generators of random numbers of a layer and of all layers inside."""
+    return [each for layer in all_layers(layer) for each in _borrow(layer, "_seed_generators")]
 
 
 def build_with(model: keras.Model, batch: tuple) -> None:

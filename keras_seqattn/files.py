@@ -1,6 +1,7 @@
 """Writing results: a folder that can be written, and files that are whole or absent."""
 
 import contextlib
+import difflib
 import os
 import pathlib
 import shutil
@@ -8,6 +9,59 @@ import tempfile
 from collections.abc import Iterator
 
 from keras_seqattn.errors import explain
+
+
+def is_path(text: str) -> bool:
+    """Whether a text that names something is a path, and no name.
+
+    >>> is_path("runs/demo"), is_path("demo.keras"), is_path("vit_eurosat")
+    (True, True, False)
+    """
+    return text.startswith("~") or bool(pathlib.PurePath(text).suffix) or any(
+        mark and mark in text for mark in (os.sep, os.altsep))
+
+
+def remedy(path: os.PathLike[str] | str) -> str:
+    """Phrases the remedy for a path that does not exist, by the first part that is missing.
+
+    Args:
+        path: Path of a file or a folder.
+
+    Returns:
+        The nearest path that exists, or the folder in which something is missing.
+    """
+    path = pathlib.Path(path)
+    if str(path).startswith("~"):
+        return f"write {str(path.expanduser())!r}; quotes keep the shell from doing so"
+    missing = next((each for each in reversed([path, *path.parents]) if not each.exists()), path)
+    folder = missing.parent
+    if not folder.is_dir():
+        return f"{str(folder)!r} is a file and no folder"
+    neighbours = [each.name for each in folder.iterdir() if each.suffix == missing.suffix]
+    close = difflib.get_close_matches(missing.name, neighbours, n=1)
+    if close:
+        return f"did you mean {str(folder / close[0])!r}? It is there"
+    return f"check the path; there is no {missing.name!r} in {str(folder.resolve())!r}"
+
+
+def existing(path: os.PathLike[str] | str, /, **received: str) -> pathlib.Path:
+    """Checks that a file or a folder is there.
+
+    Args:
+        path: Its path.
+        **received: The argument that named the path, under its own name. Defaults to the path.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: nothing has that path.
+    """
+    path = pathlib.Path(path)
+    if not path.exists():
+        raise ValueError(explain("the path must exist", **(received or {"path": str(path)}),
+                                 fix=remedy(path)))
+    return path
 
 
 def output_folder(path: os.PathLike[str] | str) -> pathlib.Path:

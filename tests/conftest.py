@@ -6,6 +6,7 @@ A test that is about the converter's own process asks for the fixture `own_proce
 import importlib
 import itertools
 import subprocess
+import threading
 import traceback
 import types
 import warnings
@@ -13,6 +14,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+from server import Server
 
 from keras_seqattn import models
 from keras_seqattn.data import pairs, tokenizer
@@ -132,3 +134,15 @@ def _converters_run_here():
 @pytest.fixture
 def own_process(monkeypatch):
     monkeypatch.setattr(process, "run", RUN)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A web server on this machine, whose every fault is asked for."""
+    monkeypatch.setenv("no_proxy", "*")
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.stop()
+    thread.join()

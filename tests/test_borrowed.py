@@ -282,3 +282,11 @@ def test_a_missing_loan_is_told_by_its_name():
         borrowed.overrides("_gone")(type("Own", (keras.layers.Layer,), {"_gone": None}))
     assert borrowed.overrides("_flatten_layers")(
         type("Own", (keras.layers.Layer,), {})).__name__ == "Own"
+
+
+def test_generators_of_random_numbers_are_found_at_every_depth():
+    inner = keras.Sequential([keras.Input((3,)), keras.layers.Dropout(0.5)])
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dropout(0.2), inner])
+    assert [type(each) for each in borrowed.seed_generators(model)] == [
+        keras.random.SeedGenerator] * 2
+    assert borrowed.seed_generators(keras.Sequential([keras.layers.Dense(3)])) == []

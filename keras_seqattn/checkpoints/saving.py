@@ -20,7 +20,7 @@ def save(model: keras.Model, path: os.PathLike | str, format: str = "safetensors
         format: Kind of the file.
 
             - `"safetensors"` holds the weights under their own paths and, as metadata, how the
-              model is built.
+              model is built and the names of its classes (`model.labels`).
             - `"npz-google"` is that of google-research/vision_transformer.
 
     Raises:

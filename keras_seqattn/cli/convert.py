@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from keras_seqattn.cli import given
 from keras_seqattn.cli.screen import AsJson, ReportFile, busy, finish
 from keras_seqattn.errors import explain
 from keras_seqattn.files import whole
@@ -17,9 +18,11 @@ FORMATS = {".keras": "keras", ".safetensors": "safetensors", ".npz": "npz-google
 
 
 def convert(checkpoint: Annotated[str, typer.Argument(
-                metavar="IN", help="File, folder or URL of a checkpoint, or a model's name.")],
+                metavar="IN", help="File, folder or URL of a checkpoint, or a model's name.",
+                callback=given.checkpoint)],
             out: Annotated[pathlib.Path, typer.Argument(
-                metavar="OUT", help="The .keras, .safetensors or .npz file to write.")],
+                metavar="OUT", help="The .keras, .safetensors or .npz file to write.",
+                callback=given.output("OUT", tuple(FORMATS)))],
             source: Annotated[str, typer.Option(
                 help="Format of the checkpoint; auto knows it by the keys.")] = "auto",
             image_size: Annotated[str | None, typer.Option(
@@ -43,9 +46,6 @@ def convert(checkpoint: Annotated[str, typer.Argument(
     """
     from keras_seqattn import checkpoints
 
-    if out.suffix not in FORMATS:
-        raise ValueError(explain("OUT must be a file of a known kind", out=str(out),
-                                 known=sorted(FORMATS), fix="change the suffix"))
     options: dict[str, typing.Any] = {
         "num_heads": num_heads, "num_groups": num_groups, "interpolation": interpolation,
         "image_shape": image_size and (*_sides(image_size), channels)}
@@ -66,7 +66,7 @@ def _read(checkpoint: str, source: str, sha256: str | None,
           options: dict[str, typing.Any]) -> tuple["keras.Model", dict]:
     """A model of another project, or of this library by its name, and what to tell about it."""
     from keras_seqattn import checkpoints, models
-    from keras_seqattn.models.download import is_url
+    from keras_seqattn.download import is_url
 
     kept = pathlib.Path(checkpoint)
     ours = kept.suffix == ".keras" or not (kept.exists() or is_url(checkpoint))

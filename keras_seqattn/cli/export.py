@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from keras_seqattn.cli import sources
+from keras_seqattn.cli import given, shapes, sources
 from keras_seqattn.cli.screen import (
     AsJson,
     ReportFile,
@@ -17,42 +17,45 @@ from keras_seqattn.cli.screen import (
     screen,
     table,
 )
-from keras_seqattn.edge.contract.content import CONTENTS
-from keras_seqattn.edge.contract.contract import beside
-from keras_seqattn.edge.precisions import PRECISIONS, WRITER_PRECISIONS
 from keras_seqattn.errors import explain
 
 if typing.TYPE_CHECKING:
     import keras
 
+# The names that `edge` has, written here since importing it takes longer than an answer may.
+PRECISIONS = ("float32", "float16", "dynamic_wi8_afp32", "dynamic_wi4_afp32", "mixed_wi8_ai8",
+              "static_wi8_ai8", "static_wi8_ai16")
+WRITER_PRECISIONS = ("float32", "weight_only_wi8_afp32", "dynamic_wi8_afp32")
+CONTENTS = ("logits", "probabilities", "independent probabilities", "features", "indices",
+            "tokens", "attention")
+MAX_DROP = 0.5
 CHOICE = 1_000  # training images that a precision is chosen on
 
-Model = Annotated[str, typer.Argument(help="Model name, run folder or .keras file.")]
 Out = Annotated[pathlib.Path | None, typer.Option(
-    help="The .tflite or .onnx file to write; or --android.")]
+    help="The .tflite or .onnx file to write; or --android.",
+    callback=given.output("--out", given.EXPORTED))]
 Android = Annotated[pathlib.Path | None, typer.Option(
     help="Android module that is to have the model: the .tflite file, its contract and its "
          "labels go into the module's src/main/assets/models.")]
 Precision = Annotated[str, typer.Option(
+    callback=given.one_of("--precision", "auto", *{*PRECISIONS, *WRITER_PRECISIONS}),
     help=f"{', '.join(PRECISIONS)}, or auto: the smallest that is accurate enough. "
          "Of a model that writes sequences "
          f"{', '.join(WRITER_PRECISIONS)}.")]
 Calibration = Annotated[str | None, typer.Option(
+    callback=given.source,
     help="Source of training images for the ranges of activations. Defaults to --data "
          "where a precision needs one.")]
-MaxDrop = Annotated[float, typer.Option(
-    help="With --precision auto: largest loss of accuracy, in points.")]
+MaxDrop = Annotated[float | None, typer.Option(
+    help="With --precision auto: largest loss of accuracy in points, 0.5 unless told.")]
 ImageInput = Annotated[str, typer.Option(
+    callback=given.one_of("--image-input", "float32", "uint8"),
     help="uint8 for a file that takes pixels 0 to 255 as they are.")]
 Attention = Annotated[bool, typer.Option(
     "--attention", help="Add an output with the last block's attention map.")]
 Outputs = Annotated[list[str] | None, typer.Option(
     help="What an output is where the model does not tell, as NAME=CONTENT, or CONTENT "
          f"for the only output: {', '.join(CONTENTS)}.")]
-InputShape = Annotated[list[str] | None, typer.Option(
-    help="Shape of one example, for a model of unknown input sizes: 128, 160x160x3, or "
-         "NAME=SHAPE,NAME=SHAPE for several inputs. Several times for a .tflite file "
-         "of several signatures.")]
 BatchSize = Annotated[list[int] | None, typer.Option(
     min=1, help="Examples that one run of the file takes, 1 unless told. Several times "
                 "for several signatures.")]
@@ -73,13 +76,14 @@ Licence = Annotated[str | None, typer.Option(
 Force = Annotated[bool, typer.Option( "--force", help="Keep a file that fails, as OUT.rejected.")]
 
 
-def export(model: Model, out: Out = None, android: Android = None,
+def export(model: given.KerasModel, out: Out = None, android: Android = None,
            precision: Precision = "dynamic_wi8_afp32",
            source: sources.OptionalSource = None, calibration: Calibration = None,
-           max_drop: MaxDrop = 0.5, image_input: ImageInput = "float32",
-           attention: Attention = False, outputs: Outputs = None, input_shape: InputShape = None,
-           batch_size: BatchSize = None, keep_float: KeepFloat = None, max_error: MaxError = None,
-           beam_width: BeamWidth = None, runtime: Runtime = None, licence: Licence = None,
+           max_drop: MaxDrop = None, image_input: ImageInput = "float32",
+           attention: Attention = False, outputs: Outputs = None,
+           input_shape: shapes.InputShape = None, batch_size: BatchSize = None,
+           keep_float: KeepFloat = None, max_error: MaxError = None, beam_width: BeamWidth = None,
+           runtime: Runtime = None, licence: Licence = None,
            force: Force = False, skip_bad: SkipBad = False, report: ReportFile = None,
            as_json: AsJson = False) -> None:
     """Write a model as a .tflite or .onnx file, verified before the file gets its name.
@@ -89,11 +93,14 @@ def export(model: Model, out: Out = None, android: Android = None,
     Example: `seqattn export runs/demo --out vit.tflite --precision mixed_wi8_ai8 --data
     sample:eurosat`
     """
+    _check_auto(precision, source, max_drop)
+    _check_place(out, android)
     from keras_seqattn import edge, models
-    from keras_seqattn.edge.android import write_labels
+    from keras_seqattn.edge import android as layout
+    from keras_seqattn.edge.contract.contract import beside
 
-    keras_model = models.load(model)
-    out = _place(out, android, model)
+    out = layout.place(android, model) if android else typing.cast(pathlib.Path, out)
+    keras_model, given_shapes = models.load(model), shapes.parse(input_shape)
     options: dict[str, typing.Any] = {
         "licence": licence, "runtime": runtime, "max_error": max_error,
         "keep_float": "auto" if keep_float == ["auto"] else keep_float or ()}
@@ -105,38 +112,40 @@ def export(model: Model, out: Out = None, android: Android = None,
         options |= {"beam_width": beam_width} if beam_width else {}
     else:
         refuse("write sequences", beam_width=beam_width)
+        shapes.check_known(keras_model, input_shape)
         options |= {"labels": models.labels(model), "outputs": _told(outputs),
                     "image_input": image_input, "attention": attention,
-                    "calibration": calibration or (source if _calibrates(precision) else None),
-                    "input_shapes": _shapes(input_shape), "batch_size": batch_size or 1}
-    shape = next(filter(lambda each: isinstance(each, tuple), _shapes(input_shape) or ()), None)
+                    "input_shapes": given_shapes, "batch_size": batch_size or 1}
+    shape = next((each for each in given_shapes or () if isinstance(each, tuple)), None)
+    if not sources.writes(keras_model):
+        options["calibration"] = _calibration(
+            calibration or (source if _calibrates(precision) else None), keras_model, shape,
+            skip_bad)
     inputs, targets = sources.test_examples(source, model, keras_model, skip_bad, shape)
     rows: list[dict] = []
     with busy(f"exporting {out}") as status:
         options["progress"] = lambda stage: status.update(f"exporting {out}: {stage}")
-        if precision == "auto" and not sources.writes(keras_model):
-            rows = _export_smallest(model, keras_model, out, source, max_drop, shape, options)
+        if precision == "auto" and source is not None and not sources.writes(keras_model):
+            drop = MAX_DROP if max_drop is None else max_drop
+            rows = _export_smallest(
+                model, keras_model, out, source, drop, shape, skip_bad, options)
             result = edge.verify(out, keras_model, inputs, targets)
         else:
             result = edge.export(keras_model, out, precision, inputs=inputs, targets=targets,
                                  force=force, **options)
-    written = [out, beside(out), *filter(None, [write_labels(out) if android else None])]
+    written = [out, beside(out), *filter(None, [layout.write_labels(out) if android else None])]
     if rows and not as_json:
-        _show_choice(rows, max_drop)
+        _show_choice(rows, drop)
     finish_report(result, report, as_json, {"choice": rows} if rows else {})
     if not as_json:
         screen.print(f"wrote {', '.join(map(str, written))}")
 
 
-def _place(out: pathlib.Path | None, android: pathlib.Path | None, model: str) -> pathlib.Path:
-    """The file to write."""
-    from keras_seqattn.edge import android as layout
-
+def _check_place(out: pathlib.Path | None, android: pathlib.Path | None) -> None:
     if (out is None) == (android is None):
         raise ValueError(explain(
             "the command must be told one place to write to", out=out and str(out),
             android=android and str(android), fix="pass either --out FILE or --android MODULE"))
-    return layout.place(android, model) if android else typing.cast(pathlib.Path, out)
 
 
 def _told(outputs: list[str] | None) -> str | dict[str, str] | None:
@@ -147,23 +156,28 @@ def _told(outputs: list[str] | None) -> str | dict[str, str] | None:
     return {name: content for name, _, content in pairs} or None
 
 
-def _shapes(texts: list[str] | None) -> list[typing.Any] | None:
-    """What `edge.export` takes: a list of shapes, or of dictionaries of them by name of the input.
+def _check_auto(precision: str, source: str | None, max_drop: float | None) -> None:
+    """Refuses options that do not go with the precision."""
+    if precision == "auto" and source is None:
+        raise ValueError(explain(
+            "--precision auto is for models that tell classes apart, and needs data to measure "
+            "accuracy on", precision=precision, data=None, fix="pass --data SOURCE"))
+    if precision != "auto" and max_drop is not None:
+        raise ValueError(explain("--max-drop goes with --precision auto", max_drop=max_drop,
+                                 precision=precision, fix="pass --precision auto, or leave it out"))
 
-    >>> _shapes(["128", "160x160x3", "ids=128,mask=128"])
-    [(128,), (160, 160, 3), {'ids': (128,), 'mask': (128,)}]
-    """
-    return None if not texts else [_shape(each) if "=" not in each else {
-        name: _shape(shape) for name, _, shape in (
-            part.rpartition("=") for part in each.split(","))} for each in texts]
 
+def _calibration(source: str | None, model: "keras.Model", shape: tuple[int, ...] | None,
+                 skip_bad: bool) -> typing.Any:
+    """What `edge.export` finds the ranges of activations on: a source, or its readable pictures."""
+    if source is None or not skip_bad:
+        return source
+    from keras_seqattn.data.batches import scale
+    from keras_seqattn.edge.examples import places
 
-def _shape(text: str) -> tuple[int, ...]:
-    sizes = text.strip().split("x")
-    if not all(size.isdecimal() for size in sizes):
-        raise ValueError(explain("--input-shape must be sizes with an x between them",
-                                 input_shape=text, fix="pass one such as 128 or 160x160x3"))
-    return tuple(map(int, sizes))
+    examples = sources.labelled_images(
+        source, "train", shape or model.input_shape[1:], None, skip_bad)
+    return scale(examples.read(places(len(examples)))[0])
 
 
 def _calibrates(precision: str) -> bool:
@@ -174,8 +188,8 @@ def _calibrates(precision: str) -> bool:
         precision in edge.PRECISIONS and edge.PRECISIONS[precision].needs_calibration)
 
 
-def _export_smallest(name: str, model: "keras.Model", out: pathlib.Path, source: str | None,
-                     max_drop: float, shape: tuple[int, ...] | None,
+def _export_smallest(name: str, model: "keras.Model", out: pathlib.Path, source: str,
+                     max_drop: float, shape: tuple[int, ...] | None, skip_bad: bool,
                      options: dict[str, typing.Any]) -> list[dict]:
     """Writes the smallest file that is accurate enough; returns a row for each precision.
 
@@ -187,11 +201,8 @@ def _export_smallest(name: str, model: "keras.Model", out: pathlib.Path, source:
     from keras_seqattn.data.batches import scale
     from keras_seqattn.edge.examples import places
 
-    if source is None:
-        raise ValueError(explain("--precision auto needs data to measure accuracy on", data=None,
-                                 fix="pass --data SOURCE"))
     examples = sources.labelled_images(
-        source, "train", shape or model.input_shape[1:], models.labels(name))
+        source, "train", shape or model.input_shape[1:], models.labels(name), skip_bad)
     left = np.setdiff1d(np.arange(len(examples)), places(len(examples)))
     chosen = left[np.linspace(0, len(left) - 1, min(len(left), CHOICE)).astype(int)]
     images, labels = examples.read(chosen)

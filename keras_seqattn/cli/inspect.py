@@ -2,14 +2,14 @@
 
 import pathlib
 import typing
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import typer
 
-from keras_seqattn.cli import sources
+from keras_seqattn.cli import given, sources
 from keras_seqattn.cli.screen import AsJson, Beam, busy, finish
-from keras_seqattn.errors import explain, nearest
+from keras_seqattn.errors import explain
 from keras_seqattn.files import whole
 
 if typing.TYPE_CHECKING:
@@ -19,39 +19,47 @@ if typing.TYPE_CHECKING:
     from keras_seqattn.inspection.gallery import Drawn
 
 WORDS = "words"
-SUFFIXES = {"out": ".png", "report": ".html", "arrays": ".npz"}
+FIGURES = ("attention", "rollout", "gradient-rollout", "distance", "positions", "filters", "ranges",
+           WORDS)
 
 Figure = Annotated[str | None, typer.Option(
+    callback=given.one_of("--figure", *FIGURES),
     help="attention: the last block; rollout: all blocks; gradient-rollout: what speaks for the "
          "class; distance: how far each head looks; positions: which are alike; filters: of the "
          "patches; ranges: of activations; words: what a captioner looks at for each word. "
          "Default: attention, or words.")]
+Images = Annotated[list[str] | None, typer.Argument(
+    help="Picture files. Means and ranges are over all of them.",
+    callback=given.every(given.picture))]
+Out = Annotated[pathlib.Path | None, typer.Option(
+    help="The .png file to write the figure to.", callback=given.output("--out", [".png"]))]
+Page = Annotated[pathlib.Path | None, typer.Option(
+    help="The .html file to write all figures to, on one page.",
+    callback=given.output("--report", [".html"]))]
+Arrays = Annotated[pathlib.Path | None, typer.Option(
+    help="The .npz file to write the numbers of what is drawn to.",
+    callback=given.output("--arrays", [".npz"]))]
 
 
-def inspect(model: Annotated[str, typer.Argument(help="Model name, run folder or .keras file.")],
-            images: Annotated[list[str] | None, typer.Argument(
-                help="Picture files. Means and ranges are over all of them.")] = None,
-            figure: Figure = None,
-            out: Annotated[pathlib.Path | None, typer.Option(
-                help="The .png file to write the figure to.")] = None,
-            report: Annotated[pathlib.Path | None, typer.Option(
-                help="The .html file to write all figures to, on one page.")] = None,
-            arrays: Annotated[pathlib.Path | None, typer.Option(
-                help="The .npz file to write the numbers of what is drawn to.")] = None,
-            beam: Beam = 1, as_json: AsJson = False) -> None:
+def inspect(model: given.KerasModel, images: Images = None, figure: Figure = None,
+            out: Out = None, report: Page = None, arrays: Arrays = None, beam: Beam = 1,
+            as_json: AsJson = False) -> None:
     """Draw what a model sees and attends to.
 
     Example: `seqattn inspect vit_eurosat field.png river.png --figure rollout --out rollout.png`
 
     Example: `seqattn inspect vit_eurosat *.png --report report.html --arrays report.npz`
     """
+    files = {"out": out, "report": report, "arrays": arrays}
+    if out is None and report is None:
+        raise ValueError(explain("there must be a file to write", out=None, report=None,
+                                 fix="pass --out figure.png or --report page.html"))
     from keras_seqattn import models
     from keras_seqattn.inspection import gallery
     from keras_seqattn.inspection.report import write_report
 
-    files = {"out": out, "report": report, "arrays": arrays}
-    _check(figure, (*gallery.FIGURES, WORDS), files)
     loaded = models.load(model)
+    _check_sees(model, loaded)
     fitting = (WORDS,) if sources.writes(loaded) else tuple(gallery.FIGURES)
     figure = fitting[0] if figure is None else figure
     if figure not in fitting:
@@ -59,10 +67,11 @@ def inspect(model: Annotated[str, typer.Argument(help="Model name, run folder or
             "`words` is for captioners, the other figures for Vision Transformers", figure=figure,
             model=model, fix=f"pass {' or '.join(fitting)}"))
     pixels, labels = _pixels(loaded, images), models.labels(model)
+    names = [pathlib.Path(image).name for image in images or ()]
 
     def draw(name: str) -> "Drawn":
         return (_words(model, loaded, pixels, beam) if name == WORDS
-                else gallery.draw(name, loaded, pixels, labels))
+                else gallery.draw(name, loaded, pixels, labels, names))
 
     with busy("drawing"):
         drawn, missing = _drawn((figure,) if out else (), fitting if report else (), draw)
@@ -75,7 +84,6 @@ def inspect(model: Annotated[str, typer.Argument(help="Model name, run folder or
             with whole(out) as path:
                 drawn[figure].figure.savefig(path, dpi=150)
         if report is not None:
-            names = [pathlib.Path(image).name for image in images or ()]
             write_report(report, model, names, {
                 name: drawn[name] for name in fitting if name in drawn}, missing)
         if arrays is not None:
@@ -86,19 +94,13 @@ def inspect(model: Annotated[str, typer.Argument(help="Model name, run folder or
            as_json)
 
 
-def _check(figure: str | None, known: Collection[str],
-           files: Mapping[str, pathlib.Path | None]) -> None:
-    """Refuses, before anything is loaded, what the command line alone shows to be wrong."""
-    if figure is not None and figure not in known:
-        raise ValueError(explain("`--figure` is not known", figure=figure,
-                                 fix=nearest(figure, known)))
-    if files["out"] is None and files["report"] is None:
-        raise ValueError(explain("there must be a file to write", out=None, report=None,
-                                 fix="pass --out figure.png or --report page.html"))
-    for option, path in files.items():
-        if path is not None and path.suffix != SUFFIXES[option]:
-            raise ValueError(explain(f"`--{option}` must be a {SUFFIXES[option]} file",
-                                     **{option: str(path)}, fix="change the suffix"))
+def _check_sees(name: str, model: "keras.Model") -> None:
+    """Refuses a model that takes no pictures."""
+    if not any(len(each.shape) == 4 and each.shape[-1] in (1, 3) for each in model.inputs):
+        raise ValueError(explain(
+            "the command draws what a model sees on pictures, and the model takes none", model=name,
+            inputs={each.name: tuple(each.shape) for each in model.inputs},
+            fix=f"use `seqattn summary {name}` for its layers"))
 
 
 def _pixels(model: "keras.Model", images: list[str] | None) -> "numpy.ndarray | None":

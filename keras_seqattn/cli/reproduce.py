@@ -18,6 +18,7 @@ from keras_seqattn.cli.screen import (
     refuse,
     screen,
 )
+from keras_seqattn.cli.train import preemptible
 from keras_seqattn.errors import explain, nearest
 
 if typing.TYPE_CHECKING:
@@ -130,15 +131,11 @@ def _check(option: str, value: str, known: Sequence[str]) -> None:
 
 def _fine_tune(plan: "published.Plan", trained: dict[str, str],
                image_shape: tuple[int, int, int], folder: pathlib.Path, **how: typing.Any) -> dict:
-    """Fine-tunes as planned. Where SIGTERM came, the command ends with the exit code for that."""
-    from keras_seqattn import training
+    """Fine-tunes as planned. Where SIGTERM or Ctrl-C came, the command ends with its exit code."""
     from keras_seqattn.training.vit_paper import reproduction
 
-    try:
+    with preemptible("go on with the same command"):
         return reproduction.fine_tune(plan, trained, image_shape, folder, **how)
-    except training.Preempted as stop:
-        notes.print(f"seqattn: {stop}", soft_wrap=True)
-        raise typer.Exit(training.EXIT_PREEMPTED) from None
 
 
 def _method(probe: str | None, shots: int | None) -> str:
@@ -150,8 +147,8 @@ def _method(probe: str | None, shots: int | None) -> str:
 def _weights(weights: str, out: pathlib.Path) -> dict[str, str]:
     """Weights as a recipe names them; those of other projects are converted once, into `out`."""
     from keras_seqattn import checkpoints
-    from keras_seqattn.models.download import digest
-    from keras_seqattn.models.pretrained import locate
+    from keras_seqattn.download import digest
+    from keras_seqattn.trained import locate
     from keras_seqattn.training.run_folder import journal
 
     path = pathlib.Path(weights)

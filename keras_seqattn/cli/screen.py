@@ -1,9 +1,16 @@
 """What the commands share: options of one meaning, what is printed and what is written."""
 
+import contextlib
+import faulthandler
+import io
 import json
+import logging
+import math
+import os
 import pathlib
+import sys
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import typer
@@ -12,6 +19,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
+from keras_seqattn.cli import given
 from keras_seqattn.errors import explain
 from keras_seqattn.files import whole
 
@@ -22,12 +30,53 @@ screen = Console(markup=False, emoji=False, highlight=False)
 notes = Console(markup=False, emoji=False, highlight=False, stderr=True)
 
 ReportFile = Annotated[
-    pathlib.Path | None, typer.Option("--report", help="Write the result to this JSON file.")]
+    pathlib.Path | None, typer.Option("--report", callback=given.output("--report"),
+                                      help="Write the result to this JSON file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 SkipBad = Annotated[bool, typer.Option(
     "--skip-bad", help="Leave out what is unreadable or incomplete, and count it.")]
 Beam = Annotated[int, typer.Option(
     min=1, help="Beginnings that are followed at once; 1 is greedy. A file has one other width.")]
+
+
+@contextlib.contextmanager
+def quiet(silent: bool = True) -> Iterator[None]:
+    """Keeps the logs of other libraries from the screen until the block ends.
+
+    Libraries in C++ write to the process's standard error itself, whatever Python has in its place.
+    A crash of one still shows where it happened.
+
+    Args:
+        silent: `False` changes nothing.
+    """
+    if not silent:
+        yield
+        return
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    with contextlib.ExitStack() as stack:
+        stack.callback(logging.disable, disabled)
+        if _writes_to_the_process():
+            shown, errors = os.dup(2), sys.stderr
+            stack.callback(os.close, shown)
+            stack.callback(os.dup2, shown, 2)
+            sys.stderr = stack.enter_context(open(
+                shown, "w", buffering=1, encoding=errors.encoding, errors=errors.errors,
+                closefd=False))
+            stack.callback(setattr, sys, "stderr", errors)
+            faulthandler.enable(sys.stderr)
+            stack.callback(faulthandler.disable)
+            with open(os.devnull, "w", encoding="utf-8") as nowhere:
+                os.dup2(nowhere.fileno(), 2)
+        yield
+
+
+def _writes_to_the_process() -> bool:
+    """Whether Python's standard error is that of the process, which it is not in a test."""
+    try:
+        return sys.stderr.fileno() == 2
+    except (AttributeError, io.UnsupportedOperation):
+        return False
 
 
 def busy(text: str) -> Status:
@@ -101,7 +150,7 @@ def finish(result: typing.Any, report: pathlib.Path | None, as_json: bool,
     Raises:
         ValueError: the file cannot be written.
     """
-    text = json.dumps(result, indent=1)
+    text = json.dumps(_known(result), indent=1, allow_nan=False)
     if as_json:
         print(text)
     elif not shown:
@@ -110,3 +159,12 @@ def finish(result: typing.Any, report: pathlib.Path | None, as_json: bool,
     if report is not None:
         with whole(report) as path:
             path.write_text(text, encoding="utf-8")
+
+
+def _known(value: typing.Any) -> typing.Any:
+    """The value with `None` for numbers that JSON has not: infinities and what is no number."""
+    if isinstance(value, dict):
+        return {key: _known(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_known(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from keras_seqattn.cli import given
 from keras_seqattn.errors import explain
 
 if typing.TYPE_CHECKING:
@@ -18,13 +19,17 @@ if typing.TYPE_CHECKING:
 KINDS = ("sample:NAME, folder:PATH (PATH/SPLIT/CLASS/pictures), pack:FILE.npz or tfds:NAME; for "
          "translators pairs:FILE or cmudict:FILE; for captioners coco:FOLDER, flickr30k:FOLDER, "
          "flickr8k:FOLDER or pack:FILE.npz with captions.tsv beside it.")
+# Kinds of data that a model of each kind reads.
+CLASSES, PAIRS = ("sample", "folder", "pack", "tfds"), ("pairs", "cmudict")
+CAPTIONS = ("pack", "coco", "flickr30k", "flickr8k")
 # A Keras model, or a file that runs (`edge.Runner`).
 Model: typing.TypeAlias = typing.Any
 VERIFIED = 16  # sentences or pictures that a file that writes is verified with
 
-Source = Annotated[str, typer.Option("--data", help=KINDS)]
+Source = Annotated[str, typer.Option("--data", help=KINDS, callback=given.source)]
 OptionalSource = Annotated[str | None, typer.Option(
-    "--data", help=f"Verify on the test split of this source; random inputs without. {KINDS}")]
+    "--data", callback=given.source,
+    help=f"Verify on the test split of this source; random inputs without. {KINDS}")]
 
 
 def writes(model: Model) -> bool:
@@ -41,20 +46,22 @@ def reads_text(model: Model) -> bool:
     return writes(model) and model.input[model.source_name].dtype == "int32"
 
 
-def labelled_images(source: str, split: str, shape: Sequence[int], labels: Sequence[str] | None,
-                    skip_bad: bool = False) -> "LabelledImages | StoredImages":
+def labelled_images(source: str, split: str, shape: Sequence[int | None],
+                    labels: Sequence[str] | None, skip_bad: bool = False,
+                    ) -> "LabelledImages | StoredImages":
     """Loads a split in a model's size; refuses classes that are not the model's.
 
     Args:
         source: What `--data` names.
         split: Split of the source.
-        shape: `(height, width, channels)`, in pixels.
+        shape: `(height, width, channels)`, in pixels. Of unknown sizes the first picture's serve.
         labels: Classes of the model in their order. `None` takes any classes.
         skip_bad: Leave out what is unreadable.
 
     Raises:
         ValueError: the source has other classes, or cannot be read.
     """
+    _check_kind(source, CLASSES)
     from keras_seqattn import data
 
     examples = data.load(source, split, _image_shape(shape), skip_bad)
@@ -112,6 +119,7 @@ def sentence_ids(source: str, name: str, model: Model, skip_bad: bool) -> "numpy
 
 def sentence_pairs(source: str, split: str, limit: int | None, skip_bad: bool) -> "Pairs":
     """Loads the pairs of a split, or those of `limit` sentences evenly spread over the split."""
+    _check_kind(source, PAIRS)
     from keras_seqattn.data import pairs
 
     examples = pairs.load(source, split, skip_bad)
@@ -128,6 +136,7 @@ def sentence_pairs(source: str, split: str, limit: int | None, skip_bad: bool) -
 def captioned_images(source: str, split: str, model: Model, limit: int | None,
                      skip_bad: bool) -> "StoredImages":
     """Loads captioned pictures in a captioner's size, or `limit` of them evenly spread."""
+    _check_kind(source, CAPTIONS)
     from keras_seqattn.data import captions
 
     shape = (next(iter(model.inputs.values()))["shape"] if hasattr(model, "contract")
@@ -136,9 +145,19 @@ def captioned_images(source: str, split: str, model: Model, limit: int | None,
     return examples if limit is None else examples.take(_spread(limit, len(examples)))
 
 
-def _image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
-    """The shape of an example as plain integers; `load` checks that there are three."""
-    return typing.cast("tuple[int, int, int]", tuple(map(int, shape)))
+def _check_kind(source: str, kinds: Sequence[str]) -> None:
+    """Refuses data that a model of another kind reads."""
+    kind = source.partition(":")[0]
+    if kind not in kinds:
+        raise ValueError(explain(
+            "the data must be of a kind that the model reads", source=source,
+            fix=f"pass one of {', '.join(f'{each}:' for each in kinds)}"))
+
+
+def _image_shape(shape: Sequence[int | None]) -> tuple[int, int, int] | None:
+    """The shape of an example as plain integers; `None`, the first picture's, of any size."""
+    known = [int(size) for size in shape if size is not None]
+    return typing.cast("tuple[int, int, int]", tuple(known)) if len(known) == len(shape) else None
 
 
 def _spread(limit: int, count: int) -> "numpy.ndarray":

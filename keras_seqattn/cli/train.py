@@ -4,10 +4,12 @@ import contextlib
 import os
 import pathlib
 import sys
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
+from keras_seqattn.cli import given
 from keras_seqattn.cli.screen import (
     AsJson,
     ReportFile,
@@ -22,15 +24,43 @@ from keras_seqattn.errors import explain, nearest
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
-Recipe = Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.")]
+Recipe = Annotated[str, typer.Argument(
+    help="Name of a recipe, or a YAML file.", callback=given.recipe)]
 Overrides = Annotated[list[str] | None, typer.Argument(
     metavar="[SECTION.FIELD=VALUE]...", help="Changes to the recipe.")]
 Backend = Annotated[str | None, typer.Option(
     help="Keras backend: tensorflow, jax or torch. Defaults to KERAS_BACKEND.")]
 
 
+Overwrite = Annotated[bool, typer.Option(
+    "--overwrite", help="Replace the run that the folder holds.")]
+DryRun = Annotated[bool, typer.Option(
+    "--dry-run", help="Show shapes, counts, steps, memory and time per step; write nothing.")]
+
+
+@contextlib.contextmanager
+def preemptible(advice: str) -> Iterator[None]:
+    """Ends the command with one line and its exit code where a training ends before its time.
+
+    Args:
+        advice: How to go on, as the end of a sentence.
+    """
+    from keras_seqattn import training
+
+    try:
+        yield
+    except training.Preempted as stop:
+        notes.print(f"seqattn: {stop}; {advice}", soft_wrap=True)
+        raise typer.Exit(stop.exit_code) from None
+    except KeyboardInterrupt:   # before the first step or after the last one
+        notes.print(f"seqattn: ended by Ctrl-C; nothing that was saved is lost, {advice}",
+                    soft_wrap=True)
+        raise typer.Exit(training.EXIT_INTERRUPTED) from None
+
+
 def demo(out: Annotated[pathlib.Path, typer.Option(help="Folder for the results.")] =
-         pathlib.Path("runs/demo"), overrides: Overrides = None) -> None:
+         pathlib.Path("runs/demo"), overrides: Overrides = None, overwrite: Overwrite = False
+         ) -> None:
     """Train a small ViT on the sample images and take it to the edge.
 
     The command exports and verifies files, classifies test images with one, and writes a report.
@@ -39,17 +69,21 @@ def demo(out: Annotated[pathlib.Path, typer.Option(help="Folder for the results.
     """
     from keras_seqattn import demo as demonstration
 
-    report = demonstration.run(out, overrides=overrides or (), tell=screen.print)
+    with preemptible("go on with `seqattn train demo`, the same changes, --out and --resume"):
+        report = demonstration.run(out, overrides=overrides or (), tell=screen.print,
+                                   overwrite=overwrite)
     show_reports(report["edge"])
 
 
 def train(recipe: Recipe, overrides: Overrides = None,
           out: Annotated[pathlib.Path | None, typer.Option(
-              help="Run folder. Defaults to runs/RECIPE.")] = None,
+              help="Run folder. Defaults to runs/train/RECIPE.")] = None,
           strategy: Annotated[str, typer.Option(
               help="auto, none, mirrored, multiworker or tpu.")] = "auto",
           resume: Annotated[bool, typer.Option(
-              "--resume", help="Go on from the last checkpoint, if there is one.")] = False,
+              "--resume", help="Go on from the last checkpoint, if there is one; a finished run "
+                           "goes on where train.epochs is larger now.")] = False,
+          overwrite: Overwrite = False, dry_run: DryRun = False,
           skip_bad: SkipBad = False,
           wait: Annotated[float, typer.Option(
               help="Longest wait for the other workers, in seconds.")] = 300.0,
@@ -59,22 +93,24 @@ def train(recipe: Recipe, overrides: Overrides = None,
     The command is the same on a laptop, on several GPUs, on every host of `TF_CONFIG` and on a
     TPU.
 
-    Exit code 75 means that SIGTERM came and the state was saved, or that another worker was lost.
-    Start the command again then, with `--resume`.
+    Ctrl-C saves the state and ends with exit code 130. Exit code 75 means that SIGTERM came and the
+    state was saved, or that another worker was lost. Start the command again then, with `--resume`.
 
     Example: `seqattn train demo train.epochs=3 --out runs/short`
     """
     _choose_backend(backend)
     from keras_seqattn import training
 
-    out = out or pathlib.Path("runs") / _run_name(recipe)
-    with contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout):
-        try:
-            run = training.fit(training.read(recipe, overrides or ()), out, strategy, resume,
-                               skip_bad, wait)
-        except training.Preempted as stop:
-            notes.print(f"seqattn: {stop}", soft_wrap=True)
-            raise typer.Exit(training.EXIT_PREEMPTED) from None
+    plan = training.read(recipe, overrides or ())
+    if dry_run:
+        with busy(f"trying the steps of {recipe}"):
+            finish(training.rehearse(plan, strategy, skip_bad, wait), None, as_json)
+        return
+    out = out or pathlib.Path("runs/train") / _run_name(recipe)
+    again = f"the same command, --out {out} and --resume"
+    with (contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout),
+          preemptible(f"go on with {again}")):
+        run = training.fit(plan, out, strategy, resume, skip_bad, wait, overwrite=overwrite)
     last = {name: values[-1] for name, values in run.history.items()}
     finish({**last, "out": str(out), "epochs": len(run.history["loss"]), "seconds": run.seconds,
             "examples_per_s": run.examples_per_s}, None, as_json)

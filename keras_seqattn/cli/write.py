@@ -1,6 +1,5 @@
-"""The commands that use a file on what they are given; they need NumPy and LiteRT only."""
+"""The commands that use a file on what they are given; of a file NumPy and LiteRT suffice."""
 
-import pathlib
 import sys
 import typing
 import warnings
@@ -9,24 +8,31 @@ from typing import Annotated
 
 import typer
 
-from keras_seqattn.cli.screen import AsJson, Beam, finish, screen, table
+from keras_seqattn.cli import classifiers, given
+from keras_seqattn.cli.screen import AsJson, Beam, finish, refuse, screen, table
 from keras_seqattn.errors import explain
 
-File = Annotated[str, typer.Argument(help="The .tflite file.")]
-Images = Annotated[list[str], typer.Argument(help="Picture files.")]
+File = Annotated[str, typer.Argument(help="The .tflite file.", callback=given.exported)]
 
 
-def classify(file: File, images: Images,
-             top: Annotated[int, typer.Option(help="Number of classes to show.")] = 3,
+def classify(model: given.AnyModel, images: given.Images,
+             top: Annotated[int, typer.Option(min=1, help="Number of classes to show.")] = 3,
              output: Annotated[str | None, typer.Option(
                  help="Output with the classes, of a file that has several.")] = None,
              as_json: AsJson = False) -> None:
-    """Name what is on pictures, from the exported file alone.
+    """Name what is on pictures, from an exported file alone or by a Keras model.
 
     Example: `seqattn classify runs/demo/vit_dynamic_wi8_afp32.tflite photo.jpg`
+
+    Example: `seqattn classify runs/demo photo.jpg`
     """
-    runner = _load(file, writes=False)
-    results = {image: runner.classify(image, top, output) for image in images}
+    if classifiers.is_exported(model):
+        runner = _load(model, writes=False)
+        results = {image: runner.classify(image, top, output) for image in images}
+    else:
+        refuse("are exported files", output=output)
+        named = _classifier(model)
+        results = {image: named.classify(image, top) for image in images}
     if not as_json:
         shown = table("image", "classes")
         for image, ranked in results.items():
@@ -35,7 +41,7 @@ def classify(file: File, images: Images,
     finish(results, None, as_json, shown=True)
 
 
-def caption(file: File, images: Images, beam: Beam = 1, as_json: AsJson = False) -> None:
+def caption(file: File, images: given.Images, beam: Beam = 1, as_json: AsJson = False) -> None:
     """Write what is on pictures, one line each, from the exported file alone.
 
     Example: `seqattn caption captioner.tflite photo.png --beam 4`
@@ -77,15 +83,23 @@ def _load(file: str, writes: bool) -> typing.Any:
     """
     from keras_seqattn import edge
 
-    if file.endswith(".keras") or pathlib.Path(file).is_dir():
-        raise ValueError(explain("the command runs exported files", file=file,
-                                 fix=f"export it first: seqattn export {file} --out FILE.tflite"))
     runner = edge.load(file)
     if ("writer" in runner.contract) != writes:
         raise ValueError(explain(
             f"the file must {'write sequences' if writes else 'tell classes apart'}", file=file,
             fix="use `caption` for pictures, `translate` for text, `classify` for classes"))
     return runner
+
+
+def _classifier(name: str) -> classifiers.Classifier:
+    from keras_seqattn import models
+
+    model = models.load(name)
+    if isinstance(model, models.Generator):
+        raise ValueError(explain(
+            "the model must tell classes apart", model=name,
+            fix=f"export it and use the file: seqattn export {name} --out FILE.tflite"))
+    return classifiers.of_model(name, model)
 
 
 def _write(source: str, result: str, given: Iterable[str], write: Callable[[str], str],

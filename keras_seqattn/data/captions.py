@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_seqattn.data import text
 from keras_seqattn.data.augment import AUGMENTATIONS
 from keras_seqattn.data.batches import Epochs, scale
 from keras_seqattn.data.pairs import PAD, SPLITS, hundredth, pad
@@ -53,10 +54,9 @@ def load(source: str, split: str = "train", image_shape: Sequence[int] | None = 
         `StoredImages` whose labels are lists of captions.
 
     Raises:
-        ValueError: the scheme or the split is not known.
+        ValueError: the scheme or the split is not known, or the split is empty.
         ValueError: a file is missing or not what it must be.
         ValueError: a picture is missing or a caption empty, unless `skip_bad`.
-        ValueError: the split is empty.
     """
     scheme, _, name = str(source).partition(":")
     if scheme not in _SCHEMES or not name:
@@ -100,7 +100,7 @@ def _checked(records, source, split, image_shape, skip_bad):
 def _from_pack(path, split):
     with np.load(path, allow_pickle=False) as pack:
         blob, offset, test = pack["bytes"].tobytes(), pack["offset"], pack["test"]
-    with open(path.with_name("captions.tsv"), encoding="utf-8", newline="") as file:
+    with open(path.with_name("captions.tsv"), encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     styles: dict[str, set[str]] = {}
     for row in rows:
@@ -130,7 +130,7 @@ def _place(row, styles):
 def _from_coco(folder, split):
     part = "val" if split == "validation" else split
     file = _first(folder, f"annotations/captions_{part}*.json", f"captions_{part}*.json")
-    content = json.loads(file.read_text(encoding="utf-8"))
+    content = json.loads(text.read(file))
     pictures = folder / file.stem.removeprefix("captions_")
     captions: dict[int, list[str]] = {image["id"]: [] for image in content["images"]}
     for each in content["annotations"]:
@@ -147,7 +147,7 @@ def _from_flickr(folder, split):
     pictures = next((folder / each for each in FOLDERS if (folder / each).is_dir()), folder)
     listed = folder / f"Flickr_8k.{'dev' if split == 'validation' else split}Images.txt"
     if listed.is_file():
-        wanted = set(listed.read_text(encoding="utf-8").split())
+        wanted = {line.strip() for line in text.lines(text.read(listed))}
     else:
         first, last = SPLITS[split]
         wanted = {name for name in captions if first <= hundredth(name) < last}
@@ -156,7 +156,7 @@ def _from_flickr(folder, split):
 
 def _flickr_lines(file):
     """Reads pairs of a picture's name and a caption, in each of the three layouts."""
-    lines = file.read_text(encoding="utf-8").splitlines()
+    lines = text.lines(text.read(file))
     if file.name == "results.csv":                     # image_name| comment_number| comment
         return [(parts[0].strip(), parts[2] if len(parts) > 2 else "")
                 for parts in (line.split("|") for line in lines[1:])]

@@ -67,8 +67,7 @@ def _opened(image):
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise Unreadable(explain(
             "`image` must be a readable picture", image=name, error=str(error),
-            fix="pass a JPEG, PNG, WebP or BMP file, or leave such files of a source out with "
-                "--skip-bad")) from error
+            fix="pass a JPEG, PNG, WebP or BMP file")) from error
 
 
 def _to_eight_bits(picture, mode):

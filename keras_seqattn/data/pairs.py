@@ -12,7 +12,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from keras_seqattn.data import text
 from keras_seqattn.data.batches import Epochs
+from keras_seqattn.data.folders import hidden
 from keras_seqattn.data.tokenizer import PAD, Tokenizer
 from keras_seqattn.errors import check_count, explain, nearest
 
@@ -73,7 +75,7 @@ def load(source: str, split: str = "train", skip_bad: bool = False) -> Pairs:
                                  source=str(source), fix=nearest(scheme, _SCHEMES)))
     if split not in SPLITS:
         raise ValueError(explain("`split` is not known", split=split, fix=nearest(split, SPLITS)))
-    lines = [line for line in _read(name).splitlines() if line.strip()]
+    lines = [line for line in text.lines(_read(name)) if line.strip()]
     pairs = [_SCHEMES[scheme](line) for line in lines]
     bad = [number for number, pair in enumerate(pairs, 1) if pair is None]
     if bad and not skip_bad:
@@ -95,12 +97,14 @@ def _read(name):
         data = path.read_bytes()
         if zipfile.is_zipfile(io.BytesIO(data)):
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                members = [each for each in archive.namelist() if not each.startswith("_")]
+                members = [each for each in archive.namelist() if not each.endswith("/")
+                           and not each.rpartition("/")[2].startswith("_")
+                           and not any(map(hidden, each.split("/")))]
                 if len(members) != 1:
                     raise ValueError(explain("the ZIP must hold one file of pairs", file=name,
                                              members=members, fix="unpack it and name the file"))
                 data = archive.read(members[0])
-        return data.decode("utf-8")
+        return text.decode(data)
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(explain("the file of pairs must be readable UTF-8", file=name,
                                  error=str(error), fix="pass another file")) from error
@@ -118,9 +122,9 @@ def _entry(line):
     return (" ".join(re.sub(r"\(\d+\)$", "", word)), " ".join(phonemes)) if phonemes else None
 
 
-def hundredth(text: str) -> int:
+def hundredth(key: str) -> int:
     """Draws a number from 0 to 99 that follows from a text alone, by its SHA-1."""
-    return int.from_bytes(hashlib.sha1(text.encode(), usedforsecurity=False).digest(), "big") % 100
+    return int.from_bytes(hashlib.sha1(key.encode(), usedforsecurity=False).digest(), "big") % 100
 
 
 _SCHEMES = {"pairs": _pair, "cmudict": _entry}
@@ -142,7 +146,7 @@ def encode(texts: Iterable[str], tokenizer: Tokenizer, max_length: int,
         List of int32 arrays.
     """
     check_count(max_length=max_length)
-    made = [tokenizer.sequence(text, max_length, start) for text in texts]
+    made = [tokenizer.sequence(each, max_length, start) for each in texts]
     cut = [dropped for _, dropped in made if dropped]
     if cut:
         warnings.warn(f"{len(cut)} of {len(made)} texts were cut to {max_length} tokens, "

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_seqattn.data import folders
 from keras_seqattn.data.catalogue import CATALOGUE, Entry
+from keras_seqattn.data.folders import SPLITS
 from keras_seqattn.data.stored import LabelledImages, StoredImages
 from keras_seqattn.errors import explain, nearest
+from keras_seqattn.files import existing
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
-SPLITS = ("train", "validation", "test")
 IN_MEMORY = 2 * 2**30  # bytes of decoded images, beyond which they are decoded when they are read
 
 
@@ -23,7 +24,8 @@ def load(source: str, split: str = "train", image_shape: Sequence[int] | None = 
     Sources are:
 
     - `sample:NAME`: a set that comes with this project.
-    - `folder:PATH`: pictures at `PATH/SPLIT/CLASS/`.
+    - `folder:PATH`: pictures at `PATH/SPLIT/CLASS/`. The classes of every split are those of the
+      train split. What is no picture is passed over with a warning.
     - `pack:FILE.npz`: encoded pictures in arrays `bytes` and `offset`, with their `label`, `test`
       and `classes`.
     - `tfds:NAME`: a key of `catalogue.CATALOGUE`, or any set of tensorflow-datasets with an image
@@ -43,7 +45,7 @@ def load(source: str, split: str = "train", image_shape: Sequence[int] | None = 
 
     Raises:
         ValueError: the scheme, the name or the split is not known.
-        ValueError: the split holds no picture.
+        ValueError: the split holds no picture, or a class that the train split lacks.
         ValueError: a set of tensorflow-datasets is not prepared on this machine.
         ValueError: the images are held in memory and one is unreadable.
         ImportError: tensorflow-datasets is needed and missing.
@@ -110,17 +112,29 @@ def sample_folder() -> pathlib.Path:
     return pathlib.Path(sysconfig.get_path("data")) / "share" / "keras_seqattn" / "data"
 
 
-def _from_sample(name, parts):
+def sample(name: str) -> pathlib.Path:
+    """Returns the pack of a sample set.
+
+    Args:
+        name: What stands behind `sample:`.
+
+    Raises:
+        ValueError: there is no such set.
+    """
     known = {path.name.removesuffix("_sample.npz"): path
              for path in sample_folder().glob("*_sample.npz")}
     if name not in known:
         raise ValueError(explain(
             "the sample set is not known", name=name, fix=nearest(name, known)))
-    return _from_pack(known[name], parts)
+    return known[name]
+
+
+def _from_sample(name, parts):
+    return _from_pack(sample(name), parts)
 
 
 def _from_pack(path, parts):
-    path = pathlib.Path(path)
+    path = existing(path, path=str(path))
     if "validation" in parts:
         raise ValueError(explain(
             "a pack holds a train and a test split only", split="validation", path=str(path),
@@ -139,17 +153,7 @@ def _from_pack(path, parts):
 
 
 def _from_folder(path, parts):
-    folders = [pathlib.Path(path) / part for part in parts]
-    for folder in folders:
-        if not folder.is_dir():
-            raise ValueError(explain(
-                "a folder source must hold PATH/SPLIT/CLASS/picture files", folder=str(folder),
-                fix="create the folder of the split, or pass another source"))
-    classes = sorted({entry.name for folder in folders for entry in folder.iterdir()
-                      if entry.is_dir()})
-    records = [(file, label) for folder in folders for label, name in enumerate(classes)
-               for file in sorted((folder / name).glob("*")) if file.suffix.lower() in SUFFIXES]
-    return StoredImages(records, tuple(classes))
+    return folders.load(existing(path, folder=str(path)), parts)
 
 
 def _from_tfds(name, parts):

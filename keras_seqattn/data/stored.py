@@ -2,11 +2,12 @@
 
 import concurrent.futures
 import dataclasses
+import pathlib
 import typing
 
 import numpy as np
 
-from keras_seqattn.data.images import decode, readable
+from keras_seqattn.data.images import Unreadable, decode, readable
 
 # Stands for the indices of all records, while their number is not known.
 _ALL = np.empty(0, int)
@@ -29,12 +30,14 @@ class LabelledImages:
         labels: NumPy int32, `(n,)`: index into `classes`.
         classes: Names of the classes.
         skipped: Number of unreadable pictures that were left out.
+        files: Path of each picture, where pictures are files. Otherwise empty.
     """
 
     images: np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
     skipped: int = 0
+    files: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -45,7 +48,13 @@ class LabelledImages:
 
     def take(self, indices: np.ndarray) -> "LabelledImages":
         """Returns the examples at `indices`, in that order."""
-        return dataclasses.replace(self, images=self.images[indices], labels=self.labels[indices])
+        files = tuple(np.asarray(self.files)[indices].tolist()) if self.files else ()
+        return dataclasses.replace(
+            self, images=self.images[indices], labels=self.labels[indices], files=files)
+
+    def file(self, index: int) -> str | None:
+        """Path of the picture of an example, `None` of what is no file."""
+        return self.files[index] if self.files else None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -122,7 +131,13 @@ class StoredImages:
     def in_memory(self) -> LabelledImages:
         """Returns `LabelledImages` of the same examples."""
         images, labels = self.read(np.arange(len(self)))
-        return LabelledImages(images, labels, self.classes, self.skipped)
+        files = tuple(file for file in map(self.file, range(len(self))) if file is not None)
+        return LabelledImages(images, labels, self.classes, self.skipped, files)
+
+    def file(self, index: int) -> str | None:
+        """Path of the picture of an example, `None` of what is no file."""
+        picture, _ = self.records[self.order[index]]
+        return str(picture) if isinstance(picture, pathlib.Path) else None
 
     def first_shape(self) -> tuple[int, int, int]:
         """Returns the shape of the first picture in RGB, `(height, width, 3)`."""
@@ -131,4 +146,8 @@ class StoredImages:
 
     def _decode(self, picture, height=None, width=None, channels=3):
         size = (height, width) if height else None
-        return decode(picture, size, 1 if self.grey else channels, self.white)
+        try:
+            return decode(picture, size, 1 if self.grey else channels, self.white)
+        except Unreadable as error:
+            raise Unreadable(
+                f"{error} Or leave such pictures out: skip_bad=True, --skip-bad.") from error

@@ -16,18 +16,35 @@ from keras_seqattn.errors import check_count, explain
 
 SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
 PAD, START, END, UNKNOWN = range(len(SPECIAL))
+JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # of letters, in a word
 SPACE = "\N{LOWER ONE EIGHTH BLOCK}"  # stands for the space before a word, as in SentencePiece
 _PIECES = re.compile(rf"{SPACE}?\w+|{SPACE}?[^\w\s]")
 
 
-def pieces(text: str) -> list[str]:
+def pieces(text: str, whole_words: bool = True) -> list[str]:
     """Cuts a text into words and single other characters, each with the space before it.
 
-    >>> pieces("Go on, Tom!")
-    ['▁Go', '▁on', ',', '▁Tom', '!']
+    Marks belong to words, such as the vowel signs of Hindi and the points of Hebrew. So do joiners.
+
+    Args:
+        text: Text.
+        whole_words: Whether marks and joiners belong to words. Tokenisers from before they did cut
+            words there.
+
+    >>> pieces("Go on, Tom!"), pieces("हिन्दी"), pieces("हिन्दी", whole_words=False)
+    (['▁Go', '▁on', ',', '▁Tom', '!'], ['▁हिन्दी'], ['▁ह', 'ि', 'न', '्', 'द', 'ी'])
     """
     words = unicodedata.normalize("NFC", text).split()
-    return _PIECES.findall("".join(SPACE + word for word in words))
+    spaced = "".join(SPACE + word for word in words)
+    if not whole_words or text.isascii():
+        return _PIECES.findall(spaced)
+    # `\w` lacks marks. So the cuts are those of a text that has letters in their places.
+    letters = "".join("x" if _belongs(character) else character for character in spaced)
+    return [spaced[cut.start():cut.end()] for cut in _PIECES.finditer(letters)]
+
+
+def _belongs(character: str) -> bool:
+    return character in JOINERS or unicodedata.category(character).startswith("M")
 
 
 class Tokenizer:
@@ -38,6 +55,7 @@ class Tokenizer:
             `SPECIAL`. `▁` stands for a space.
         merges: Pairs of tokens that are joined within a piece, the first pair first. Without
             merges only whole pieces are known.
+        whole_words: As for `pieces`.
 
     Raises:
         ValueError: a token stands twice.
@@ -50,10 +68,12 @@ class Tokenizer:
     (True, 'lower low')
     """
 
-    def __init__(self, tokens: Iterable[str], merges: Iterable[Iterable[str]] = ()):
+    def __init__(self, tokens: Iterable[str], merges: Iterable[Iterable[str]] = (),
+                 whole_words: bool = True):
         tokens = tuple(tokens)
         self.tokens = tokens if tokens[:len(SPECIAL)] == SPECIAL else SPECIAL + tokens
         self.merges = tuple(map(tuple, merges))
+        self.whole_words = whole_words
         self._ids = {token: index for index, token in enumerate(self.tokens)}
         if len(self._ids) != len(self.tokens):
             twice = [token for token, count in collections.Counter(self.tokens).items()
@@ -70,7 +90,7 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Returns the ids of a text, without start and end. What is not known becomes 3."""
-        return [index for piece in pieces(text) for index in self._encode_piece(piece)]
+        return [index for piece in self._pieces(text) for index in self._encode_piece(piece)]
 
     def sequence(self, text: str, max_length: int, start: bool = False) -> tuple[list[int], int]:
         """Returns the ids of a text as a model reads them: cut to what fits, with the end behind.
@@ -98,11 +118,14 @@ class Tokenizer:
     def unknown(self, text: str) -> list[str]:
         """Returns the pieces or characters of a text that have no token, in their order."""
         found: list[str] = []
-        for piece in pieces(text):
+        for piece in self._pieces(text):
             if UNKNOWN in self._encode_piece(piece):
                 parts = self._parts(piece) if self.merges else (piece,)
                 found += [part.strip(SPACE) for part in parts if part not in self._ids]
         return list(dict.fromkeys(found))
+
+    def _pieces(self, text):
+        return pieces(text, self.whole_words)
 
     def _merge(self, piece):
         if piece in self._ids:
@@ -134,7 +157,8 @@ class Tokenizer:
 
     def to_json(self) -> str:
         """Returns the tokeniser as one text."""
-        return json.dumps({"tokens": self.tokens, "merges": self.merges}, ensure_ascii=False)
+        return json.dumps({"tokens": self.tokens, "merges": self.merges,
+                           "whole_words": self.whole_words}, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Tokenizer":
@@ -145,7 +169,8 @@ class Tokenizer:
         """
         try:
             stored = json.loads(text)
-            return cls(stored["tokens"], stored["merges"])
+            # Texts from before `whole_words` lack it. Their tokens are those of words cut at marks.
+            return cls(stored["tokens"], stored["merges"], stored.get("whole_words", False))
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise ValueError(explain("a tokeniser must be JSON with `tokens` and `merges`",
                                      error=str(error), fix="write it with to_json")) from error

@@ -1,13 +1,14 @@
 """Beam search: the likeliest sequences, by following several beginnings at once."""
 
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 from keras import ops
 
-from keras_seqattn.decoding.greedy_search import Decoded, Step
+from keras_seqattn.decoding.greedy_search import Decoded, Step, end_tokens, is_end
 from keras_seqattn.errors import check_count, explain
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Tensor
 
 # Log-probability of what cannot be. It is finite, so that no difference of two is NaN.
@@ -23,8 +24,9 @@ def google_penalty(alpha: float) -> Callable[[Tensor], Tensor]:
     return lambda length: ((5.0 + length) / 6.0) ** alpha
 
 
-def beam(step: Step, tokens: Tensor, state: typing.Any, *, end: int, max_length: int, width: int,
-         length_penalty: float | Callable[[Tensor], Tensor] = 0.6,
+@plain_numbers
+def beam(step: Step, tokens: Tensor, state: typing.Any, *, end: int | Sequence[int],
+         max_length: int, width: int, length_penalty: float | Callable[[Tensor], Tensor] = 0.6,
          num_best: int = 1) -> Decoded:
     """Follows the `width` likeliest beginnings and returns the best finished sequences.
 
@@ -38,7 +40,7 @@ def beam(step: Step, tokens: Tensor, state: typing.Any, *, end: int, max_length:
             called with `B·width` rows.
         tokens: int32, `(B,)`. The first token that is read.
         state: What `step` reads with it, for `B` rows.
-        end: Token that ends a sequence.
+        end: Token that ends a sequence, or several such tokens.
         max_length: Largest number of tokens `T` to write. A sequence that reaches it is finished.
         width: Number of beginnings `W`. 1 is greedy decoding.
         length_penalty: Exponent of `google_penalty`, or a function of the number of written tokens
@@ -47,11 +49,12 @@ def beam(step: Step, tokens: Tensor, state: typing.Any, *, end: int, max_length:
 
     Returns:
         The best sequences, best first. Tokens are `(B, n, T)`. Lengths and scores are `(B, n)`.
-        Where fewer than `n` sequences exist, the score is `-inf`.
+        Where fewer than `n` sequences exist, the score is `-inf`, and the others are 0.
 
     Raises:
         ValueError: `width`, `max_length` or `num_best` is below 1. `width` is greater than the
-            vocabulary. `num_best` is greater than `width`. `length_penalty` is below 0.
+            vocabulary. `num_best` is greater than `width`. `length_penalty` is below 0. `end` is
+            empty.
 
     Cost: at most `T` steps of `B·W` rows. Each step sorts `W·V` numbers, and copies those parts of
     the state that it changes.
@@ -66,14 +69,14 @@ def beam(step: Step, tokens: Tensor, state: typing.Any, *, end: int, max_length:
             raise ValueError(explain("`length_penalty` must not be below 0",
                                      length_penalty=length_penalty, fix="use 0 for none"))
         length_penalty = google_penalty(length_penalty)
-    search = _Search(step, end, max_length, width, length_penalty)
+    search = _Search(step, end_tokens(end), max_length, width, length_penalty)
     return search.run(ops.cast(tokens, "int32"), state, num_best)
 
 
 class _Search:
-    def __init__(self, step, end, max_length, width, penalty):
+    def __init__(self, step, ends, max_length, width, penalty):
         self.step = step
-        self.end = end
+        self.ends = ends
         self.max_length = max_length
         self.width = width
         self.penalty = penalty
@@ -96,13 +99,16 @@ class _Search:
         finished = ops.while_loop(
             self._goes_on, self._extend, loop, maximum_iterations=self.max_length)[-1]
         scores = finished.scores[:, :num_best]
-        exists = scores > _NEVER / 2
-        return Decoded(finished.tokens[:, :num_best], finished.lengths[:, :num_best],
+        exists = _possible(scores)
+        found = ops.cast(exists, "int32")
+        return Decoded(finished.tokens[:, :num_best] * ops.expand_dims(found, -1),
+                       finished.lengths[:, :num_best] * found,
                        ops.where(exists, scores, ops.full_like(scores, -float("inf"))))
 
     def _goes_on(self, index, tokens, state, written, scores, finished):
         """Whether some row's best beginning could still beat its worst finished sequence."""
-        best = ops.max(scores, axis=-1) / self.penalty(float(self.max_length))
+        best = ops.max(_only(scores / self.penalty(float(self.max_length)), _possible(scores)),
+                       axis=-1)
         return ops.any(best > ops.min(finished.scores, axis=-1))
 
     def _extend(self, index, tokens, state, written, scores, finished):
@@ -112,16 +118,19 @@ class _Search:
         if width > vocab_size:
             raise ValueError(explain("`width` must not exceed the vocabulary", width=width,
                                      vocab_size=vocab_size, fix=f"use width={vocab_size}"))
-        gained = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        logits = ops.maximum(ops.cast(logits, "float32"), _NEVER)    # What may not follow has -inf.
+        gained = _only(ops.log_softmax(logits, axis=-1), _possible(logits))
         gained = ops.reshape(gained, (-1, width, vocab_size))
         total = ops.reshape(ops.expand_dims(scores, -1) + gained, (-1, width * vocab_size))
+        total = _only(total, _possible(total))
         total, place = ops.top_k(total, min(2 * width, width * vocab_size))      # (B, 2W)
         parent = ops.cast(place // vocab_size, "int32")
         token = ops.cast(place, "int32") - parent * vocab_size
 
         is_last = ops.equal(index, self.max_length - 1)
-        ends = ops.logical_or(ops.equal(token, self.end), is_last)
-        among_best = ops.expand_dims(ops.arange(total.shape[-1]) < width, 0)
+        ends = ops.logical_or(is_end(token, self.ends), is_last)
+        among_best = ops.expand_dims(
+            ops.arange(total.shape[-1], dtype="int32") < width, 0)
         length = index + 1
         candidates = _grow(written, parent, token, index)
         finished = _best(
@@ -130,7 +139,8 @@ class _Search:
                                      ops.zeros_like(token) + length], 1),
                     ops.concatenate([finished.scores, _only(
                         total / self.penalty(ops.cast(length, "float32")),
-                        ops.logical_and(ends, among_best))], 1)), width)
+                        ops.logical_and(_possible(total), ops.logical_and(ends, among_best)))],
+                        1)), width)
 
         scores, chosen = ops.top_k(_only(total, ops.logical_not(ends)), width)   # (B, W)
         parent, token = _pick(parent, chosen), _pick(token, chosen)
@@ -157,6 +167,11 @@ def _grow(written, parent, token, index):
 def _best(decoded, count):
     scores, chosen = ops.top_k(decoded.scores, count)
     return Decoded(_pick(decoded.tokens, chosen), _pick(decoded.lengths, chosen), scores)
+
+
+def _possible(scores):
+    """Which scores are those of what can be. Penalties of lengths leave `_NEVER` far below."""
+    return scores > _NEVER * 1e-6
 
 
 def _only(scores, allowed):

@@ -1,11 +1,13 @@
 """One token after another: the loop that `greedy` and `sample` share."""
 
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 from keras import ops
 
-from keras_seqattn.errors import check_count
+from keras_seqattn.errors import check_count, explain
+from keras_seqattn.plain import plain, plain_numbers
 from keras_seqattn.shapes import Tensor
 
 PAD = 0
@@ -28,7 +30,8 @@ class Decoded(typing.NamedTuple):
     scores: Tensor
 
 
-def greedy(step: Step, tokens: Tensor, state: typing.Any, *, end: int,
+@plain_numbers
+def greedy(step: Step, tokens: Tensor, state: typing.Any, *, end: int | Sequence[int],
            max_length: int) -> Decoded:
     """Writes the likeliest token, again and again.
 
@@ -36,14 +39,14 @@ def greedy(step: Step, tokens: Tensor, state: typing.Any, *, end: int,
         step: Function `(tokens, state) -> (logits, state)`, as this package describes it.
         tokens: int32, `(B,)`. The first token that is read.
         state: What `step` reads with it.
-        end: Token that ends a sequence.
+        end: Token that ends a sequence, or several such tokens.
         max_length: Largest number of tokens `T` to write.
 
     Returns:
         The sequences.
 
     Raises:
-        ValueError: `max_length` is below 1.
+        ValueError: `max_length` is below 1. `end` is empty.
 
     Example:
 
@@ -70,10 +73,33 @@ def likeliest(logits: Tensor) -> Tensor:
     return ops.min((1 - ops.cast(highest, "int32")) * vocab_size + places, axis=-1)
 
 
+def end_tokens(end: int | Sequence[int]) -> tuple[int, ...]:
+    """Returns the tokens that end a sequence, of one or several.
+
+    >>> end_tokens(2), end_tokens([2, 5])
+    ((2,), (2, 5))
+    """
+    ends = plain(tuple(np.atleast_1d(np.asarray(end, object))))
+    if not ends or any(isinstance(each, bool) or not isinstance(each, int) for each in ends):
+        raise ValueError(explain("`end` must be a token or several", end=end,
+                                 fix="pass an integer, or a tuple of integers"))
+    return ends
+
+
+def is_end(tokens: Tensor, ends: tuple[int, ...]) -> Tensor:
+    """Tells of each token whether it ends its sequence: boolean, of the shape of the tokens."""
+    found = ops.equal(tokens, ends[0])
+    for each in ends[1:]:
+        found = ops.logical_or(found, ops.equal(tokens, each))
+    return found
+
+
 def write(step: Step, tokens: Tensor, state: typing.Any,
-          choose: Callable[[Tensor, Tensor], Tensor], end: int, max_length: int) -> Decoded:
+          choose: Callable[[Tensor, Tensor], Tensor], end: int | Sequence[int],
+          max_length: int) -> Decoded:
     """Writes the token that `choose(logits, index)` picks, until every row has ended."""
     check_count(max_length=max_length)
+    ends = end_tokens(end)
     tokens = ops.cast(tokens, "int32")
     rows = ops.shape(tokens)[0]
     empty = Decoded(ops.zeros((rows, max_length), "int32"), ops.zeros((rows,), "int32"),
@@ -94,8 +120,9 @@ def write(step: Step, tokens: Tensor, state: typing.Any,
         written = Decoded(
             ops.slice_update(written.tokens, (0, index), ops.expand_dims(chosen, 1)),
             written.lengths + going,
-            written.scores + gained * ops.cast(going, "float32"))
-        return index + 1, chosen, state, ops.logical_or(ended, ops.equal(chosen, end)), written
+            # What a step says of rows that have ended may be no number.
+            written.scores + ops.where(ended, ops.zeros_like(gained), gained))
+        return index + 1, chosen, state, ops.logical_or(ended, is_end(chosen, ends)), written
 
     loop = (ops.convert_to_tensor(0, "int32"), tokens, state, ops.zeros((rows,), "bool"), empty)
     return ops.while_loop(goes_on, write_one, loop, maximum_iterations=max_length)[-1]

@@ -1,27 +1,30 @@
 """Sampling: each token is drawn by its probability, sharpened or cut to the likeliest."""
 
 import typing
+from collections.abc import Sequence
 
 import keras
 from keras import ops
 
 from keras_seqattn.decoding.greedy_search import Decoded, Step, write
 from keras_seqattn.errors import check_count, explain
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Tensor
 
 _NEVER = -1e30
 
 
-def sample(step: Step, tokens: Tensor, state: typing.Any, *, end: int, max_length: int,
-           temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None,
-           seed: int | Tensor = 0) -> Decoded:
+@plain_numbers
+def sample(step: Step, tokens: Tensor, state: typing.Any, *, end: int | Sequence[int],
+           max_length: int, temperature: float = 1.0, top_k: int | None = None,
+           top_p: float | None = None, seed: int | Tensor = 0) -> Decoded:
     """Draws each token by its probability.
 
     Args:
         step: Function `(tokens, state) -> (logits, state)`, as this package describes it.
         tokens: int32, `(B,)`. The first token that is read.
         state: What `step` reads with it.
-        end: Token that ends a sequence.
+        end: Token that ends a sequence, or several such tokens.
         max_length: Largest number of tokens `T` to write.
         temperature: Divisor of the logits. Below 1 it sharpens, above 1 it flattens.
         top_k: Number of likeliest tokens that are drawn from. `None` means all.
@@ -36,7 +39,7 @@ def sample(step: Step, tokens: Tensor, state: typing.Any, *, end: int, max_lengt
 
     Raises:
         ValueError: `temperature` is not above 0. `top_k` or `max_length` is below 1. `top_p` lies
-            outside `(0, 1]`.
+            outside `(0, 1]`. `end` is empty.
 
     Cost: as `greedy`, and one sort of the logits per step.
     Paper: Holtzman et al. 2020, section 3 (`top_p`).
@@ -44,7 +47,8 @@ def sample(step: Step, tokens: Tensor, state: typing.Any, *, end: int, max_lengt
     """
     check_sampling(temperature, top_k, top_p)
     if isinstance(seed, int):
-        seed = keras.random.uniform((ops.shape(tokens)[0], max_length), seed=seed)
+        seed = keras.random.uniform(
+            (ops.shape(tokens)[0], max_length), dtype="float32", seed=seed)
 
     def draw(logits, index):
         vocab_size = logits.shape[-1]
@@ -53,12 +57,13 @@ def sample(step: Step, tokens: Tensor, state: typing.Any, *, end: int, max_lengt
         shares = _softmax(ordered)
         before = ops.cumsum(shares, axis=-1) - shares
         if top_p is not None:
-            kept = ops.cast(before < top_p, "float32")
-            shares = _softmax(ordered + (1.0 - kept) * _NEVER)
+            shares = _softmax(ops.where(before < top_p, ordered, ops.full_like(ordered, _NEVER)))
             before = ops.cumsum(shares, axis=-1) - shares
         point = ops.slice(seed, (0, index), (ops.shape(seed)[0], 1))             # (B, 1)
         passed = ops.logical_and(before <= point, shares > 0)
         place = ops.sum(ops.cast(passed, "int32"), axis=-1, keepdims=True) - 1
+        # Of a row that has ended, all logits may be -inf.
+        place = ops.maximum(place, ops.zeros_like(place))
         return ops.squeeze(ops.take_along_axis(order, place, axis=-1), -1)
 
     return write(step, tokens, state, draw, end, max_length)

@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import shutil
 import typing
 from collections.abc import Callable, Sequence
 
@@ -22,7 +21,8 @@ Classified = tuple[str, str, list[tuple[str, float]]]
 
 
 def run(out: os.PathLike[str] | str, recipe: str = "demo", overrides: Sequence[str] = (),
-        tell: Callable[[str], typing.Any] = print) -> dict[str, typing.Any]:
+        tell: Callable[[str], typing.Any] = print, overwrite: bool = False
+        ) -> dict[str, typing.Any]:
     """Trains a recipe, takes the model to the edge and writes down what came of it.
 
     The folder then holds:
@@ -37,12 +37,13 @@ def run(out: os.PathLike[str] | str, recipe: str = "demo", overrides: Sequence[s
         recipe: Recipe as for `training.read`.
         overrides: Texts `section.field=value`.
         tell: Function that shows a line of progress.
+        overwrite: Whether to replace a run that the folder holds.
 
     Returns:
         The report under the keys `data`, `train`, `keras` and `edge`.
 
     Raises:
-        ValueError: the recipe is wrong or the folder cannot be written.
+        ValueError: the recipe is wrong, or the folder holds a run or cannot be written.
         edge.ExportError: an export does not do what the trained model does.
     """
     import keras
@@ -54,8 +55,7 @@ def run(out: os.PathLike[str] | str, recipe: str = "demo", overrides: Sequence[s
     plan: training.Recipe = training.read(recipe, overrides)
     folder = output_folder(out)
     tell(f"Training {plan.model.size} ViT on {plan.data.source}")
-    shutil.rmtree(folder / "states", ignore_errors=True)  # a demo always starts anew
-    trained = training.fit(plan, folder)
+    trained = training.fit(plan, folder, overwrite=overwrite)
     test = held_out(plan.data.source, plan.model.image_shape)
     logits = trained.model.predict(scale(test.images), batch_size=250, verbose=0)
     accuracy = float(np.mean(logits.argmax(-1) == test.labels))

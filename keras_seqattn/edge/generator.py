@@ -39,8 +39,8 @@ def check(model: Generator, form: Format, tokenizer: Tokenizer | None, beam_widt
         The tokenizer.
 
     Raises:
-        ValueError: a format without signatures, a tokenizer of another vocabulary, or a beam that
-            is wider than the vocabulary.
+        ValueError: a format without signatures, a tokenizer of another vocabulary, several end
+            tokens, or a beam that is wider than the vocabulary.
     """
     if not form.writes:
         raise ValueError(explain("the format must hold models that write sequences",
@@ -50,6 +50,10 @@ def check(model: Generator, form: Format, tokenizer: Tokenizer | None, beam_widt
             "`tokenizer` must have the vocabulary of the model",
             tokenizer=None if tokenizer is None else tokenizer.vocab_size,
             model=model.vocab_size, fix="pass the tokenizer that the model was trained with"))
+    if not isinstance(model.end_token, int):
+        raise ValueError(explain("a file that writes has one token that ends a text",
+                                 end_token=model.end_token,
+                                 fix="build the model with the one that matters"))
     check_count(beam_width=beam_width)
     if beam_width > model.vocab_size:
         raise ValueError(explain("`beam_width` must not exceed the vocabulary",

@@ -86,15 +86,15 @@ def patches_read(model: keras.Model, images: Tensor, tokens: np.ndarray,
         model: Vision Transformer, functional.
         images: `(B, height, width, channels)`.
         tokens: Float, `(B, T, T)`: how each last token depends on each first one.
-        probe: Float, `(B, 1, T)`: how attention pooling reads the last tokens. `None` stands for a
-            model without attention pooling.
+        probe: Float, `(B, 1, GH·GW)`: how attention pooling reads the patches among the last
+            tokens. `None` stands for a model without attention pooling.
 
     Returns:
         Float, `(B, GH, GW)`.
     """
     geometry = vit_geometry(model)
     if probe is not None:
-        read = probe @ tokens                                                  # (B, 1, T)
+        read = probe @ tokens[:, geometry.num_prefix:]                         # (B, 1, T)
     elif geometry.has_class_token:
         read = tokens[:, :1]
     else:

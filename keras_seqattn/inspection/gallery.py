@@ -22,6 +22,7 @@ if typing.TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Labels = Sequence[str] | None
+LONGEST = 24   # letters of a picture's name that stand above it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Drawn:
 
 
 def draw(name: str, model: keras.Model, pixels: np.ndarray | None = None,
-         labels: Labels = None) -> Drawn:
+         labels: Labels = None, names: Sequence[str] = ()) -> Drawn:
     """Draws a figure of a Vision Transformer.
 
     Args:
@@ -51,6 +52,7 @@ def draw(name: str, model: keras.Model, pixels: np.ndarray | None = None,
         pixels: Pictures in the model's size, uint8, `(n, height, width, channels)`. Means and
             ranges are over all pictures. The figures in `WITHOUT_PICTURES` need none.
         labels: Names of the classes. Classes without names are shown as numbers.
+        names: Names of the pictures, which stand above them.
 
     Returns:
         The figure, its numbers, its title and its caption.
@@ -64,7 +66,7 @@ def draw(name: str, model: keras.Model, pixels: np.ndarray | None = None,
     if pixels is None and name not in WITHOUT_PICTURES:
         raise ValueError(explain("the figure needs a picture", figure=name,
                                  fix=f"pass one, or draw one of {', '.join(WITHOUT_PICTURES)}"))
-    return FIGURES[name](model, pixels, labels)
+    return FIGURES[name](model, pixels, labels, names)
 
 
 def classes_said(model: keras.Model, pixels: np.ndarray, labels: Labels = None) -> list[str]:
@@ -76,40 +78,52 @@ def classes_said(model: keras.Model, pixels: np.ndarray, labels: Labels = None) 
     return [f"class {place}" if labels is None else labels[place] for place in said]
 
 
-def _attention(model: keras.Model, pixels: np.ndarray, labels: Labels) -> Drawn:
+def _attention(model: keras.Model, pixels: np.ndarray, labels: Labels,
+               names: Sequence[str]) -> Drawn:
     maps = attention_maps(model, scale(pixels))
     return _over_pictures(
-        maps, "attention_maps", model, pixels, labels, "share of the attention",
+        maps, "attention_maps", model, pixels, labels, names, "share of the attention",
         "Attention in the last block",
         "What the model pools reads bright patches most. Each map is the mean of the heads.")
 
 
-def _rollout(model: keras.Model, pixels: np.ndarray, labels: Labels) -> Drawn:
+def _rollout(model: keras.Model, pixels: np.ndarray, labels: Labels,
+             names: Sequence[str]) -> Drawn:
     maps = rollout_maps(model, scale(pixels))
     return _over_pictures(
-        maps, "rollout_maps", model, pixels, labels, "share of the output",
+        maps, "rollout_maps", model, pixels, labels, names, "share of the output",
         "Attention rolled out through all blocks",
         "How much of the output comes from each patch if half of each block's output comes through "
         "its attention (Abnar and Zuidema 2020). Each map is the mean of the heads.")
 
 
-def _gradient_rollout(model: keras.Model, pixels: np.ndarray, labels: Labels) -> Drawn:
+def _gradient_rollout(model: keras.Model, pixels: np.ndarray, labels: Labels,
+                      names: Sequence[str]) -> Drawn:
     maps = gradient_rollout_maps(model, scale(pixels))
     return _over_pictures(
-        maps, "gradient_rollout_maps", model, pixels, labels, "relevance",
+        maps, "gradient_rollout_maps", model, pixels, labels, names, "relevance",
         "What speaks for the class",
         "Attention that raises the logit of the class above each picture, followed through all "
         "blocks (Chefer et al. 2021).")
 
 
 def _over_pictures(maps: np.ndarray, name: str, model: keras.Model, pixels: np.ndarray,
-                   labels: Labels, unit: str, title: str, caption: str) -> Drawn:
-    titles = classes_said(model, pixels, labels)
+                   labels: Labels, names: Sequence[str], unit: str, title: str,
+                   caption: str) -> Drawn:
+    said = classes_said(model, pixels, labels)
+    titles = [f"{_short(name)}\n{each}" for name, each in zip(names, said, strict=True)
+              ] if names else said
     return Drawn(figures.attention_figure(pixels, maps, titles, unit), {name: maps}, title,
                  f"{caption} Each picture has a scale of its own.")
 
 
-def _distance(model: keras.Model, pixels: np.ndarray, labels: Labels) -> Drawn:
+def _short(name: str) -> str:
+    """The end of a name, which tells pictures of a series apart."""
+    return name if len(name) <= LONGEST else f"…{name[1 - LONGEST:]}"
+
+
+def _distance(model: keras.Model, pixels: np.ndarray, labels: Labels,
+              names: Sequence[str]) -> Drawn:
     distances = attention_distances(model, scale(pixels))
     patch_size = vit_geometry(model).patch_size
     shape = pixels.shape[1:3]
@@ -124,7 +138,8 @@ def _distance(model: keras.Model, pixels: np.ndarray, labels: Labels) -> Drawn:
         "and register tokens. Low dots look at their neighbourhood, like convolutions.")
 
 
-def _positions(model: keras.Model, pixels: np.ndarray | None, labels: Labels) -> Drawn:
+def _positions(model: keras.Model, pixels: np.ndarray | None, labels: Labels,
+               names: Sequence[str]) -> Drawn:
     similarity = position_similarity(model)
     return Drawn(
         figures.position_figure(similarity), {"position_similarity": similarity},
@@ -134,7 +149,8 @@ def _positions(model: keras.Model, pixels: np.ndarray | None, labels: Labels) ->
         "show where the model learned them.")
 
 
-def _filters(model: keras.Model, pixels: np.ndarray | None, labels: Labels) -> Drawn:
+def _filters(model: keras.Model, pixels: np.ndarray | None, labels: Labels,
+             names: Sequence[str]) -> Drawn:
     components, shares = patch_filters(model)
     return Drawn(
         figures.filter_figure(components, shares),
@@ -143,7 +159,8 @@ def _filters(model: keras.Model, pixels: np.ndarray | None, labels: Labels) -> D
         "number above is the share of the filters' sum of squares. Grey is 0.")
 
 
-def _ranges(model: keras.Model, pixels: np.ndarray, labels: Labels) -> Drawn:
+def _ranges(model: keras.Model, pixels: np.ndarray, labels: Labels,
+            names: Sequence[str]) -> Drawn:
     ranges = activation_ranges(model, scale(pixels))
     return Drawn(
         figures.ranges_figure(ranges),

@@ -30,7 +30,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = N
         value: Float, `(B, K, S, H_v)`.
         allowed: Boolean, broadcasts to `(B, N, T, S)`. `True` may be read.
         scale: Factor on the query, usually `H**-0.5`.
-        bias: Float, broadcasts to `(B, N, T, S)`. It is added to the logits.
+        bias: Float, broadcasts to `(B, N, T, S)`. It is added to the logits. A key whose bias is
+            -inf may not be read.
         causal: If `True`, query `t` reads keys `0 … S-T+t` only.
         drop: Dropout, a function that is applied to the scores before they weigh the values.
         flash_attention: `None` lets the backend choose, on JAX among kernels for GPUs. `False`
@@ -41,7 +42,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = N
         Float, `(B, N, T, H_v)`, and the scores `(B, N, T, S)` or `None`.
 
     Raises:
-        ValueError: `flash_attention=True` on JAX without a GPU.
+        ValueError: `flash_attention=True` where no flash kernel serves: on TensorFlow, on JAX
+            without a GPU, with scores, with a bias, with dropout, or if `H_v` is not `H`.
 
     Cost: `2·B·N·T·S·H` multiply-adds. Fused kernels do not hold the `B·N·T·S` scores.
     Paper: Vaswani et al. 2017, section 3.2.1.
@@ -51,15 +53,26 @@ def attend(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = N
     if bias is None and _fused_kernel_serves(query, value, drop, return_attention_scores):
         output = _attend_fused(query, key, value, allowed, scale, causal, flash_attention)
         return finite(output), None
+    if flash_attention:
+        raise ValueError(explain(
+            "`flash_attention=True` finds no flash kernel for this call",
+            backend=keras.backend.backend(), return_attention_scores=return_attention_scores,
+            attention_bias=bias is not None, dropout=drop is not None, key_dim=query.shape[-1],
+            value_dim=value.shape[-1],
+            fix="leave flash_attention unset, and the plain product serves"))
 
     if causal:
         allowed = masks.combine(allowed, masks.causal(ops.shape(query)[2], ops.shape(key)[2]))
     wide = keras.backend.result_type(dtype, "float32")
+    if bias is not None:
+        bias = ops.cast(bias, wide)
+        allowed = masks.combine(allowed, bias > -float("inf"))
+        bias = ops.maximum(bias, _FORBIDDEN)
     query = ops.cast(query, wide) if scale == 1 else ops.cast(query, wide) * scale
     key = ops.transpose(ops.cast(key, wide), (0, 1, 3, 2))                   # (B, K, H, S)
     logits = _grouped_product(query, key)                                    # (B, N, T, S)
     if bias is not None:
-        logits = logits + ops.cast(bias, wide)
+        logits = logits + bias
     if allowed is None:
         scores = _softmax(logits)
     else:
@@ -159,8 +172,12 @@ def join_masks(query_mask: Tensor | None, value_mask: Tensor | None, key_mask: T
     def lift(mask, *axes):
         return None if mask is None else ops.expand_dims(mask, axes)
 
-    if attention_mask is not None:
-        while len(attention_mask.shape) < 4:
-            attention_mask = ops.expand_dims(attention_mask, -3)
     return masks.combine(lift(query_mask, 1, 3), lift(value_mask, 1, 2), lift(key_mask, 1, 2),
-                         attention_mask)
+                         with_heads(attention_mask))
+
+
+def with_heads(given: Tensor | None) -> Tensor | None:
+    """From a mask or a bias of the scores, `(T, S)` or `(B, T, S)`, to `(B, N, T, S)`."""
+    while given is not None and len(given.shape) < 4:
+        given = ops.expand_dims(given, -3)
+    return given

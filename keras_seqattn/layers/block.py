@@ -10,6 +10,7 @@ from keras_seqattn.layers.feed_forward import FeedForward
 from keras_seqattn.layers.layer_scale import LayerScale
 from keras_seqattn.layers.multi_head import MultiHeadAttention
 from keras_seqattn.layers.settings import Activation, Initializer
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Tensor
 
 NORMS = ("pre", "post")
@@ -22,11 +23,14 @@ class TransformerBlock(keras.layers.Layer):
     The arguments are those of `TransformerEncoderBlock`.
 
     Attributes:
-        attention_class: Class of the attention parts. A block of your own may set another.
+        attention_class: Makes the attention parts. A block of your own may set another class.
+        feed_forward_class: The same of the feed-forward network.
     """
 
-    attention_class: type[keras.layers.Layer] = MultiHeadAttention
+    attention_class: Callable[..., keras.layers.Layer] = MultiHeadAttention
+    feed_forward_class: Callable[..., keras.layers.Layer] = FeedForward
 
+    @plain_numbers
     def __init__(self, num_heads: int, mlp_dim: int, norm: str = "pre",
                  activation: Activation = "gelu", dropout: float = 0.0,
                  attention_dropout: float = 0.0, drop_path: float = 0.0,
@@ -68,6 +72,7 @@ class TransformerBlock(keras.layers.Layer):
     def _build_parts(self, inputs_shape, **read):
         """Builds the attention parts, each named with the shape of what it reads, and the rest."""
         embed_dim = check_sequence(inputs_shape, type(self).__name__)
+        self._built_shape = tuple(inputs_shape)
         if self.key_dim is None and embed_dim % self.num_heads:
             raise ValueError(explain(
                 "`num_heads` must divide the width of the input", num_heads=self.num_heads,
@@ -81,13 +86,14 @@ class TransformerBlock(keras.layers.Layer):
                 use_qkv_bias=self.use_qkv_bias, name=name, **common)
             attention.build(inputs_shape, shape)
             setattr(self, f"_{name}", attention)
-        self._feed_forward = FeedForward(
+        self._feed_forward = self.feed_forward_class(
             self.mlp_dim, activation=self.activation, dropout=self.dropout, name="feed_forward",
             **common)
         self._feed_forward.build(inputs_shape)
         for name in (*read, "feed_forward"):
             norm = NORMALIZATIONS[self.normalization](
                 epsilon=self.epsilon, name=f"{name}_norm", dtype=self.dtype_policy)
+            norm.supports_masking = True  # That of RMS would warn of a mask, and drop it.
             norm.build(inputs_shape)
             setattr(self, f"_{name}_norm", norm)
             scale = None

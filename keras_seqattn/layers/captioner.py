@@ -6,7 +6,9 @@ import keras
 from keras import ops
 
 from keras_seqattn.errors import check_count, check_sequence, check_share, explain
+from keras_seqattn.layers.fitting import check_batch, check_width
 from keras_seqattn.layers.traced import TracedLayer
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Shape, Tensor
 
 PAD = 0
@@ -61,6 +63,7 @@ class LSTMCaptioner(TracedLayer):
     Paper: Bengio et al. 2015, section 2.4, at a constant share.
     """
 
+    @plain_numbers
     def __init__(self, vocab_size: int, embed_dim: int = 256, units: int = 512,
                  attention: bool = True, attention_dim: int | None = None, dropout: float = 0.0,
                  attention_penalty: float = 0.0, scheduled_sampling: float = 0.0,
@@ -109,6 +112,7 @@ class LSTMCaptioner(TracedLayer):
 
     def build(self, features_shape: Shape, tokens_shape: Shape | None = None) -> None:
         width = check_sequence(features_shape, "LSTMCaptioner, `features`,")
+        self._built_shape = tuple(features_shape)
         self._embedding.build((None, None))
         if not self.attention:
             widths = {self._image: width, self._cell: self.embed_dim, self._logits: self.units}
@@ -124,6 +128,7 @@ class LSTMCaptioner(TracedLayer):
     def call(self, features: Tensor, tokens: Tensor, return_attention_scores: bool = False,
              training: bool | None = None) -> Tensor | tuple[Tensor, Tensor]:
         self._check_scores(return_attention_scores)
+        check_batch(features=features, tokens=tokens)
         state = self.start(self._drop(features, training=training))
         carried = {name: state.pop(name) for name in ("hidden", "cell")}
         tokens = ops.transpose(ops.cast(tokens, "int32"))                        # (T, B)
@@ -170,6 +175,7 @@ class LSTMCaptioner(TracedLayer):
         Returns:
             The state, float tensors with `B` as their first axis.
         """
+        check_width("LSTMCaptioner", self._built_shape, features=features)
         features = ops.cast(features, self.compute_dtype)
         mean = ops.mean(features, axis=1)
         if self.attention:
@@ -230,21 +236,15 @@ class LSTMCaptioner(TracedLayer):
 
     def _replaced(self, tokens):
         """Which of the tokens `(T, B)` give way to the layer's own: never the first."""
-        drawn = keras.random.uniform(ops.shape(tokens), seed=self._seeds)
+        drawn = keras.random.uniform(ops.shape(tokens), dtype="float32", seed=self._seeds)
         real = ops.logical_and(ops.not_equal(tokens, PAD), drawn < self.scheduled_sampling)
-        later = ops.expand_dims(ops.arange(ops.shape(tokens)[0]) > 0, -1)
+        later = ops.expand_dims(ops.arange(ops.shape(tokens)[0], dtype="int32") > 0, -1)
         return ops.logical_and(real, later)
 
     def get_config(self) -> dict[str, typing.Any]:
         return {
             **super().get_config(),
-            "vocab_size": self.vocab_size,
-            "embed_dim": self.embed_dim,
-            "units": self.units,
-            "attention": self.attention,
-            "attention_dim": self.attention_dim,
-            "dropout": self.dropout,
-            "attention_penalty": self.attention_penalty,
-            "scheduled_sampling": self.scheduled_sampling,
-            "seed": self.seed,
+            **{name: getattr(self, name) for name in (
+                "vocab_size", "embed_dim", "units", "attention", "attention_dim", "dropout",
+                "attention_penalty", "scheduled_sampling", "seed")},
         }

@@ -3,8 +3,9 @@
 import keras
 from keras import ops
 
-from keras_seqattn.errors import check_sequence
+from keras_seqattn.errors import check_sequence, explain
 from keras_seqattn.layers.block import TransformerBlock
+from keras_seqattn.layers.fitting import as_mask, check_mask, check_width
 from keras_seqattn.shapes import Shape, Tensor
 
 
@@ -54,7 +55,8 @@ class TransformerDecoderBlock(TransformerBlock):
         Float, `(B, T, D)`. With scores, a pair whose second is `(B, N, T, S)`.
 
     Raises:
-        ValueError: As for `TransformerEncoderBlock`.
+        ValueError: As for `TransformerEncoderBlock`. `memory` is given in some calls only, or has
+            another batch than `inputs`. A mask has another length than its sequence.
 
     Example:
 
@@ -76,6 +78,7 @@ class TransformerDecoderBlock(TransformerBlock):
 
     def build(self, inputs_shape: Shape, memory_shape: Shape | None = None) -> None:
         read = {"self_attention": inputs_shape}
+        self._memory_shape = None if memory_shape is None else tuple(memory_shape)
         if memory_shape is not None:
             check_sequence(memory_shape, "TransformerDecoderBlock, `memory`,")
             read["cross_attention"] = memory_shape
@@ -87,6 +90,12 @@ class TransformerDecoderBlock(TransformerBlock):
              return_attention_scores: bool = False,
              training: bool | None = None) -> Tensor | tuple[Tensor, Tensor]:
         scores = None
+        check_width(type(self).__name__, self._built_shape, inputs=inputs)
+        self._check_memory(memory)
+        inputs_mask, memory_mask = as_mask(inputs_mask), as_mask(memory_mask)
+        check_mask(inputs.shape, inputs_mask=inputs_mask)
+        if memory is not None:
+            check_mask(memory.shape, memory_mask=memory_mask)
 
         def attend(attention, x, value, value_mask, **keywords):
             nonlocal scores
@@ -109,6 +118,16 @@ class TransformerDecoderBlock(TransformerBlock):
         x = self._transform(x, training)
         return (x, scores) if return_attention_scores else x
 
+    def _check_memory(self, memory):
+        """Refuses a memory that the block was not built for, and to leave one out."""
+        if (memory is None) != (self._memory_shape is None):
+            raise ValueError(explain(
+                "`memory` must be given in every call or in none",
+                built_with=self._memory_shape, memory=None if memory is None else memory.shape,
+                fix="pass what the encoder made, or make another block"))
+        if self._memory_shape is not None:
+            check_width(type(self).__name__, self._memory_shape, memory=memory)
+
     def start(self, batch_size: int, max_length: int,
               memory: Tensor | None = None) -> dict[str, Tensor]:
         """Makes the cache of an empty sequence: room for its keys and values, those of the memory.
@@ -122,6 +141,7 @@ class TransformerDecoderBlock(TransformerBlock):
             Float tensors. Values are `(B, K, T, H)`, those of the memory `(B, K, S, H)`. Keys are
             `(B, K, H, T)` and `(B, K, H, S)`, as the product with a query reads them.
         """
+        self._check_memory(memory)
         attention = self._self_attention
         room = ops.zeros((batch_size, attention.num_kv_heads, max_length, attention.key_dim),
                          dtype=self.compute_dtype)
@@ -146,6 +166,11 @@ class TransformerDecoderBlock(TransformerBlock):
         Returns:
             Float, `(B, T, D)`, and the cache. With scores, `(B, N, T, S)` as a third.
         """
+        check_width(type(self).__name__, self._built_shape, inputs=inputs)
+        if ("memory_key" in cache) != (self._memory_shape is not None):
+            raise ValueError(explain(
+                "the cache must come from `start` of a block like this one", cache=sorted(cache),
+                built_with=self._memory_shape, fix="pass what start or the step before returned"))
         cache, scores = dict(cache), None
 
         def attend_tokens(x):
@@ -168,7 +193,7 @@ class TransformerDecoderBlock(TransformerBlock):
             return x
 
         x = self._residual(inputs, attend_tokens, "self_attention", False)
-        if "memory_key" in cache:
+        if self._memory_shape is not None:
             x = self._residual(x, attend_memory, "cross_attention", False)
         x = self._transform(x, False)
         return (x, cache, scores) if return_attention_scores else (x, cache)

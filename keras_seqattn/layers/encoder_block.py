@@ -3,6 +3,7 @@
 import keras
 
 from keras_seqattn.layers.block import TransformerBlock
+from keras_seqattn.layers.fitting import as_mask, check_mask, check_width
 from keras_seqattn.shapes import Shape, Tensor
 
 
@@ -77,6 +78,9 @@ class TransformerEncoderBlock(TransformerBlock):
              return_attention_scores: bool = False,
              training: bool | None = None) -> Tensor | tuple[Tensor, Tensor]:
         scores = None
+        check_width(type(self).__name__, self._built_shape, inputs=inputs)
+        mask = as_mask(mask)
+        check_mask(inputs.shape, mask=mask)
 
         def attention(x):
             nonlocal scores

@@ -5,7 +5,9 @@ import typing
 import keras
 
 from keras_seqattn.errors import check_count, check_share, explain
+from keras_seqattn.layers.fitting import check_width
 from keras_seqattn.layers.settings import Activation, Initializer
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Shape, Tensor
 
 
@@ -43,6 +45,7 @@ class FeedForward(keras.layers.Layer):
     Paper: Vaswani et al. 2017, section 3.3, equation 2 (there with ReLU).
     """
 
+    @plain_numbers
     def __init__(self, mlp_dim: int, activation: Activation = "gelu", dropout: float = 0.0,
                  use_bias: bool = True, kernel_initializer: Initializer = "glorot_uniform",
                  seed: int | None = None, **kwargs: typing.Any):
@@ -63,6 +66,7 @@ class FeedForward(keras.layers.Layer):
                 "the input of FeedForward must have a known width as its last axis",
                 input_shape=tuple(input_shape), fix="set the last axis"))
         embed_dim = input_shape[-1]
+        self._built_shape = tuple(input_shape)
         self._hidden = keras.layers.Dense(
             self.mlp_dim, activation=self.activation, use_bias=self.use_bias, name="hidden",
             kernel_initializer=self.kernel_initializer.clone(), dtype=self.dtype_policy)
@@ -74,6 +78,7 @@ class FeedForward(keras.layers.Layer):
         self._output.build((*input_shape[:-1], self.mlp_dim))
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        check_width("FeedForward", self._built_shape, inputs=inputs)
         hidden = self._drop(self._hidden(inputs), training=training)          # (…, F)
         return self._drop(self._output(hidden), training=training)            # (…, D)
 

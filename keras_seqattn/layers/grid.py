@@ -58,6 +58,49 @@ def resize_grid(table: Tensor, grid: Sequence[int], new_grid: Sequence[Tensor],
     return xp.concatenate([table[:num_prefix], x], axis=0)
 
 
+def grid_of(sides: Sequence[Tensor], num_patches: Tensor,
+            patch_size: int | None = None) -> tuple[Tensor, Tensor]:
+    """Finds the grid of the square patches of an image.
+
+    Where patches do not divide a side, some stems leave out what is left over. Others make a patch
+    of it. The number of patches tells which of both a stem did.
+
+    Args:
+        sides: Height and width, in pixels. Integers or integer tensors.
+        num_patches: Number of patches `GH·GW`.
+        patch_size: Side of a patch. `None` works it out of the areas, which is right where patches
+            divide the image.
+
+    Returns:
+        `GH` and `GW`.
+
+    Raises:
+        ValueError: No grid of the image has so many patches.
+
+    >>> grid_of((10, 16), 2, patch_size=8), grid_of((10, 16), 4, patch_size=8)
+    ((1, 2), (2, 2))
+    """
+    height, width = sides
+    is_known = all(isinstance(each, int) for each in (height, width, num_patches))
+    if patch_size is None and is_known:
+        patch_size = max(1, round((height * width / max(num_patches, 1)) ** 0.5))
+    elif patch_size is None:
+        area = ops.cast(height * width, "float32") / ops.cast(num_patches, "float32")
+        patch_size = ops.cast(ops.round(ops.sqrt(area)), "int32")
+    whole = height // patch_size, width // patch_size
+    begun = -(-height // patch_size), -(-width // patch_size)
+    if not is_known:
+        is_whole = ops.equal(whole[0] * whole[1], num_patches)
+        return tuple(ops.where(is_whole, *each) for each in zip(whole, begun, strict=True))
+    for grid in (whole, begun):
+        if grid[0] * grid[1] == num_patches > 0:
+            return grid
+    raise ValueError(explain(
+        "the patches must be those of the image", image_sides=(height, width),
+        num_patches=num_patches, patch_size=patch_size,
+        fix="pass images that the patches divide, or tell the patch_size"))
+
+
 def check_interpolation(interpolation: str) -> None:
     """Refuses a name that is none of `INTERPOLATIONS`."""
     if interpolation not in INTERPOLATIONS:

@@ -12,6 +12,8 @@ from keras import ops
 
 from keras_seqattn.errors import explain
 from keras_seqattn.layers.attention import finite
+from keras_seqattn.layers.fitting import broadcasts, fits
+from keras_seqattn.plain import plain
 from keras_seqattn.shapes import Shape, Tensor
 
 
@@ -72,6 +74,11 @@ class HeadAxes:
         full = self._scores_shape(asked, read)
         while len(given.shape) < len(full):
             given = ops.expand_dims(given, -2 * len(self._positions) - 1)
+        if not broadcasts(given.shape, full):
+            raise ValueError(explain(
+                "a mask or a bias of the scores must broadcast to them",
+                shape=tuple(given.shape), scores_shape=full,
+                fix="pass one entry per query and key"))
         return ops.reshape(ops.broadcast_to(given, full), (
             -1, self._num_heads, self._count(asked), self._count(read)))
 
@@ -92,7 +99,7 @@ def axes_tuple(name: str, axes: int | Sequence[int] | None) -> tuple[int, ...] |
     if axes is None or isinstance(axes, int):
         return axes if axes is None else (axes,)
     try:
-        return tuple(axes)
+        return plain(tuple(axes))
     except TypeError:
         raise TypeError(explain(
             f"`{name}` must be an integer or a tuple of integers",
@@ -100,15 +107,17 @@ def axes_tuple(name: str, axes: int | Sequence[int] | None) -> tuple[int, ...] |
 
 
 def check_shapes(query_shape: Shape, value_shape: Shape, key_shape: Shape,
-                 attention_mask_shape: Shape | None, attention_axes: Sequence[int] | None,
-                 num_heads: int) -> None:
-    """Refuses inputs and a mask that do not fit each other.
+                 attention_axes: Sequence[int] | None) -> None:
+    """Refuses inputs that do not fit each other.
 
-    The arguments are those of `MultiHeadAttention` and the shapes of its call.
+    Args:
+        query_shape: Shape of the query.
+        value_shape: Shape of the value.
+        key_shape: Shape of the key.
+        attention_axes: Axes that are attended over, or `None`.
 
     Raises:
-        ValueError: Ranks or positions differ. An axis of `attention_axes` is no position. The mask
-            does not broadcast to the scores.
+        ValueError: Ranks, batches or positions differ. An axis of `attention_axes` is no position.
     """
     shapes = {"query_shape": tuple(query_shape), "value_shape": tuple(value_shape),
               "key_shape": tuple(key_shape)}
@@ -117,7 +126,7 @@ def check_shapes(query_shape: Shape, value_shape: Shape, key_shape: Shape,
         raise ValueError(explain(
             "`query`, `value` and `key` must have the same rank, at least 3",
             **shapes, fix="pass (batch, positions, features)"))
-    if not _broadcasts(key_shape[:-1], value_shape[:-1]):
+    if not fits(key_shape[:-1], value_shape[:-1]):
         raise ValueError(explain(
             "`key` and `value` must have the same positions", **shapes,
             fix="pass a key and a value of the same sequence"))
@@ -127,20 +136,9 @@ def check_shapes(query_shape: Shape, value_shape: Shape, key_shape: Shape,
         raise ValueError(explain(
             "`attention_axes` must lie between the batch and the feature axis",
             attention_axes=attention_axes, **shapes, fix=f"drop the axes {wrong}"))
-    if attention_mask_shape is not None and len(query_shape) == 3:
-        scores = (query_shape[0], num_heads, query_shape[1], value_shape[1])
-        tail = scores[2:] if len(attention_mask_shape) < 4 else scores[1:]
-        head = scores[:max(len(attention_mask_shape) - len(tail), 0)]
-        if not (2 <= len(attention_mask_shape) <= 4
-                and _broadcasts(attention_mask_shape, head + tail)):
-            raise ValueError(explain(
-                "`attention_mask` must broadcast to (B, T, S) or (B, N, T, S)",
-                attention_mask_shape=tuple(attention_mask_shape), scores_shape=scores,
-                fix="pass a mask of one entry per query and key"))
-
-
-def _broadcasts(shape, target):
-    """Whether `shape` broadcasts to `target`. An unknown length (`None`) fits anything."""
-    return len(shape) == len(target) and all(
-        None in (have, want) or have in (1, want)
-        for have, want in zip(shape, target, strict=True))
+    read = {axis % len(query_shape) for axis in attention_axes or range(1, len(query_shape) - 1)}
+    batch = [axis for axis in range(len(query_shape) - 1) if axis not in read]
+    if not fits([query_shape[axis] for axis in batch], [value_shape[axis] for axis in batch]):
+        raise ValueError(explain(
+            "`query` and `value` must have the same batch", **shapes,
+            fix="repeat the smaller one, so that each example reads its own"))

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_seqattn.errors import check_sequence
+from keras_seqattn.layers.fitting import as_mask, check_mask
 from keras_seqattn.shapes import Shape, Tensor
 
 
@@ -36,6 +37,9 @@ class LastStep(keras.layers.Layer):
         check_sequence(input_shape, "LastStep")
 
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        check_sequence(inputs.shape, "LastStep")
+        mask = as_mask(mask)
+        check_mask(inputs.shape, mask=mask)
         if mask is None:
             return inputs[:, -1]
         mask = ops.cast(mask, "int32")

@@ -5,6 +5,8 @@ import typing
 import keras
 
 from keras_seqattn.errors import explain
+from keras_seqattn.layers.fitting import check_width
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Shape, Tensor
 
 
@@ -37,6 +39,7 @@ class LayerScale(keras.layers.Layer):
     Paper: Touvron et al. 2021, "Going deeper with Image Transformers", section 2, equation 4.
     """
 
+    @plain_numbers
     def __init__(self, initial: float = 1e-5, **kwargs: typing.Any):
         super().__init__(**kwargs)
         self.initial = initial
@@ -47,11 +50,13 @@ class LayerScale(keras.layers.Layer):
             raise ValueError(explain(
                 "the input of LayerScale must have a known width as its last axis",
                 input_shape=tuple(input_shape), fix="set the last axis"))
+        self._built_shape = tuple(input_shape)
         self.gamma = self.add_weight(
             shape=(input_shape[-1],), initializer=keras.initializers.Constant(self.initial),
             name="gamma")
 
     def call(self, inputs: Tensor) -> Tensor:
+        check_width("LayerScale", self._built_shape, inputs=inputs)
         return inputs * self.gamma
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

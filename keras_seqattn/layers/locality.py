@@ -12,6 +12,7 @@ from keras_seqattn.layers import masks
 from keras_seqattn.layers.encoder_block import TransformerEncoderBlock
 from keras_seqattn.layers.multi_head import MultiHeadAttention
 from keras_seqattn.layers.patch import Stem, as_tokens, check_image
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Shape, Tensor
 
 
@@ -48,6 +49,7 @@ class ShiftedPatchEmbedding(Stem):
     Paper: Lee et al. 2021, section 3.1 ("SPT").
     """
 
+    @plain_numbers
     def __init__(self, patch_size: int, embed_dim: int, epsilon: float = 1e-6,
                  **kwargs: typing.Any):
         super().__init__(patch_size, embed_dim, **kwargs)
@@ -55,6 +57,7 @@ class ShiftedPatchEmbedding(Stem):
 
     def build(self, input_shape: Shape) -> None:
         channels = check_image(input_shape, "ShiftedPatchEmbedding", self.patch_size)
+        self._built_shape = tuple(input_shape)
         shape = (*input_shape[:3], 5 * self.patch_size ** 2 * channels)
         self._norm = keras.layers.LayerNormalization(
             epsilon=self.epsilon, dtype=self.dtype_policy, name="norm")
@@ -64,6 +67,7 @@ class ShiftedPatchEmbedding(Stem):
         self._projection.build(shape)
 
     def call(self, images: Tensor) -> Tensor:
+        self.check_call(images)
         half, (height, width) = self.patch_size // 2, ops.shape(images)[1:3]
         room = ops.pad(images, ((0, 0), (half, half), (half, half), (0, 0)))
         starts = [(half, half), *((y, x) for y in (0, 2 * half) for x in (0, 2 * half))]
@@ -93,9 +97,9 @@ class LocalityAttention(MultiHeadAttention):
     Paper: Lee et al. 2021, section 3.2 ("LSA").
     """
 
-    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None,
-              attention_mask_shape: Shape | None = None) -> None:
-        super().build(query_shape, value_shape, key_shape, attention_mask_shape)
+    def build(self, query_shape: Shape, value_shape: Shape,
+              key_shape: Shape | None = None) -> None:
+        super().build(query_shape, value_shape, key_shape)
         self.temperature = self.add_weight(
             shape=(), initializer=keras.initializers.Constant(self.key_dim ** 0.5),
             name="temperature")

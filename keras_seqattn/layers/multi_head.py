@@ -1,22 +1,25 @@
 """Attention between two sequences through several learned projections."""
 
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
 from keras import ops
 
 from keras_seqattn.errors import check_count, check_share
 from keras_seqattn.layers import masks
-from keras_seqattn.layers.attention import attend, check_flash, finite, join_masks
+from keras_seqattn.layers.attention import check_flash, finite, join_masks, with_heads
+from keras_seqattn.layers.attention_product import AttentionProduct
+from keras_seqattn.layers.fitting import as_mask, check_mask, check_scores_shape, check_width
 from keras_seqattn.layers.head_axes import HeadAxes, axes_tuple, check_shapes
-from keras_seqattn.layers.projection import HeadProjections, project
+from keras_seqattn.layers.projection import project
 from keras_seqattn.layers.settings import Constraint, Initializer, Regularizer
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
-class MultiHeadAttention(HeadProjections):
+class MultiHeadAttention(AttentionProduct):
     """Lets each position of one sequence read another through several learned projections.
 
     A drop-in for `keras.layers.MultiHeadAttention`. The constructor and the call have the same
@@ -88,6 +91,7 @@ class MultiHeadAttention(HeadProjections):
     Paper: Qiu et al. 2025, for the gate. Ainslie et al. 2023, for `num_kv_heads`.
     """
 
+    @plain_numbers
     def __init__(self, num_heads: int, key_dim: int, value_dim: int | None = None,
                  dropout: float = 0.0, use_bias: bool = True,
                  output_shape: int | Sequence[int] | None = None,
@@ -115,12 +119,13 @@ class MultiHeadAttention(HeadProjections):
         self.supports_masking = True
         self._dropout_layer = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
 
-    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None,
-              attention_mask_shape: Shape | None = None) -> None:
+    def build(self, query_shape: Shape, value_shape: Shape,
+              key_shape: Shape | None = None) -> None:
         key_shape = value_shape if key_shape is None else key_shape
-        check_shapes(query_shape, value_shape, key_shape, attention_mask_shape,
-                     self.attention_axes, self.num_heads)
+        check_shapes(query_shape, value_shape, key_shape, self.attention_axes)
         self._axes = HeadAxes(len(query_shape), self.num_heads, self.attention_axes)
+        self._built_shapes = {
+            "query": tuple(query_shape), "value": tuple(value_shape), "key": tuple(key_shape)}
         self._build_projections(query_shape, value_shape, key_shape)
 
     def call(self, query: Tensor, value: Tensor, key: Tensor | None = None,
@@ -129,19 +134,38 @@ class MultiHeadAttention(HeadProjections):
              return_attention_scores: bool = False, training: bool | None = None,
              use_causal_mask: bool = False,
              attention_bias: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
+        query_mask, value_mask, key_mask, attention_mask = map(
+            as_mask, (query_mask, value_mask, key_mask, attention_mask))
+        if attention_bias is not None:
+            attention_bias = ops.convert_to_tensor(attention_bias)
+        self._check_call(query, value, key, query_mask, value_mask, key_mask, attention_mask,
+                         attention_bias)
         axes, asked, read = self._axes, ops.shape(query)[:-1], ops.shape(value)[:-1]
         allowed = join_masks(
             axes.mask(query_mask, asked), axes.mask(value_mask, read), axes.mask(key_mask, read),
             axes.flat_scores(attention_mask, asked, read))
         keys, values = self.keys_and_values(value, key)
         output, scores = self._read(
-            query, keys, values, allowed, causal=use_causal_mask,
-            bias=axes.flat_scores(attention_bias, asked, read),
-            drop=self._dropout_layer if training and self.dropout else None,
+            query, keys, values, allowed, causal=use_causal_mask, training=training,
+            bias=with_heads(axes.flat_scores(attention_bias, asked, read)),
             return_attention_scores=return_attention_scores)
         if not return_attention_scores:
             return output
         return output, axes.scores(scores, asked, read)
+
+    def _check_call(self, query, value, key, query_mask, value_mask, key_mask, attention_mask,
+                    attention_bias):
+        """Refuses inputs of other shapes than those of `build`, and masks of other lengths."""
+        key = value if key is None else key
+        check_shapes(query.shape, value.shape, key.shape, self.attention_axes)
+        for name, x in (("query", query), ("value", value), ("key", key)):
+            check_width(type(self).__name__, self._built_shapes[name], **{name: x})
+        check_mask(query.shape, query_mask=query_mask)
+        check_mask(value.shape, value_mask=value_mask, key_mask=key_mask)
+        if len(query.shape) == 3:
+            check_scores_shape(
+                (query.shape[0], self.num_heads, query.shape[1], value.shape[1]),
+                attention_mask=attention_mask, attention_bias=attention_bias)
 
     def keys_and_values(self, value: Tensor, key: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Projects the sequence that is read, so that it can be kept and read again.
@@ -176,17 +200,14 @@ class MultiHeadAttention(HeadProjections):
         return (output, scores) if return_attention_scores else output
 
     def _read(self, query: Tensor, keys: Tensor, values: Tensor, allowed: Tensor | None,
-              bias: Tensor | None = None, causal: bool = False,
-              drop: Callable[[Tensor], Tensor] | None = None,
+              bias: Tensor | None = None, causal: bool = False, training: bool | None = False,
               return_attention_scores: bool = False) -> tuple[Tensor, Tensor | None]:
         asked = ops.shape(query)[:-1]
         gate = project(self._gate_dense, query) if self.use_gate else None
         query = self._tempered(self._axes.split(project(self._query_dense, query)))
         allowed = self._narrowed(allowed, ops.shape(query)[2], ops.shape(keys)[2])
-        output, scores = attend(
-            query, keys, values, allowed, scale=self.key_dim ** -0.5, causal=causal, drop=drop,
-            bias=bias if bias is None or len(bias.shape) != 3 else ops.expand_dims(bias, 1),
-            flash_attention=self.flash_attention, return_attention_scores=return_attention_scores)
+        output, scores = self._between(query, keys, values, allowed, bias, causal, training,
+                                       return_attention_scores)
         output = self._axes.join(output, asked)                         # (B, T, N, H_v)
         output = project(self._output_dense, output if gate is None else output * gate, 2)
         return finite(output), scores                                        # (B, T, D)
@@ -201,6 +222,12 @@ class MultiHeadAttention(HeadProjections):
             return allowed
         return masks.combine(
             allowed, masks.sliding_window(num_queries, num_keys, window=self.sliding_window))
+
+    def compute_output_shape(self, query_shape: Shape, value_shape: Shape,
+                             key_shape: Shape | None = None) -> Shape:
+        check_shapes(query_shape, value_shape, value_shape if key_shape is None else key_shape,
+                     self.attention_axes)
+        return super().compute_output_shape(query_shape, value_shape, key_shape)
 
     def get_config(self) -> dict[str, typing.Any]:
         return {

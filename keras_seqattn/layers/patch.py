@@ -6,7 +6,9 @@ import keras
 from keras import ops
 
 from keras_seqattn.errors import check_count, explain
+from keras_seqattn.layers.fitting import check_width
 from keras_seqattn.layers.settings import Initializer
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Shape, Tensor
 
 
@@ -18,8 +20,13 @@ class Stem(keras.layers.Layer):
     Attributes:
         projection: Layer that makes the tokens, a convolution or a dense layer. It exists once the
             stem is built.
+        begins_patches: Whether what patches leave over of an image becomes a patch too, or is left
+            out. A stem that is built for sides of any length meets such images.
     """
 
+    begins_patches = False
+
+    @plain_numbers
     def __init__(self, patch_size: int, embed_dim: int, **kwargs: typing.Any):
         super().__init__(**kwargs)
         check_count(patch_size=patch_size, embed_dim=embed_dim)
@@ -28,12 +35,26 @@ class Stem(keras.layers.Layer):
 
     projection = property(lambda self: self._projection)
 
+    def grid(self, *sides: int | None) -> tuple[int | None, ...]:
+        """Returns the rows and columns of tokens of an image, whose sides are in pixels."""
+        more = self.patch_size - 1 if self.begins_patches else 0
+        return tuple(None if side is None else (side + more) // self.patch_size for side in sides)
+
+    def check_call(self, images: Tensor) -> None:
+        """Refuses images of other channels than at `build`, and those smaller than a patch."""
+        name = type(self).__name__
+        check_width(name, self._built_shape, images=images)
+        for side in images.shape[1:3]:
+            if side is not None and side < self.patch_size:
+                raise ValueError(explain(
+                    f"the image of {name} must not be smaller than a patch",
+                    images_shape=tuple(images.shape), patch_size=self.patch_size,
+                    fix="enlarge the image"))
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        batch, height, width, _ = input_shape
-        length = None
-        if height is not None and width is not None:
-            length = height * width // self.patch_size ** 2
-        return (batch, length, self.embed_dim)
+        rows, columns = self.grid(*input_shape[1:3])
+        length = None if rows is None or columns is None else rows * columns
+        return (input_shape[0], length, self.embed_dim)
 
     def get_config(self) -> dict[str, typing.Any]:
         return {
@@ -75,6 +96,7 @@ class PatchEmbedding(Stem):
     Paper: Dosovitskiy et al. 2021, section 3.1, equation 1.
     """
 
+    @plain_numbers
     def __init__(self, patch_size: int, embed_dim: int, use_bias: bool = True,
                  kernel_initializer: Initializer = "lecun_normal",
                  **kwargs: typing.Any):
@@ -84,6 +106,7 @@ class PatchEmbedding(Stem):
 
     def build(self, input_shape: Shape) -> None:
         check_image(input_shape, "PatchEmbedding", self.patch_size)
+        self._built_shape = tuple(input_shape)
         self._projection = keras.layers.Conv2D(
             self.embed_dim, self.patch_size, strides=self.patch_size, use_bias=self.use_bias,
             kernel_initializer=self.kernel_initializer, data_format="channels_last",
@@ -91,6 +114,7 @@ class PatchEmbedding(Stem):
         self._projection.build(input_shape)
 
     def call(self, images: Tensor) -> Tensor:
+        self.check_call(images)
         return as_tokens(self._projection(images))
 
     def get_config(self) -> dict[str, typing.Any]:
@@ -141,6 +165,7 @@ class ConvStem(Stem):
     follows without batch normalisation, so the batch may be divided among devices in any way.
     """
 
+    @plain_numbers
     def __init__(self, patch_size: int, embed_dim: int, **kwargs: typing.Any):
         super().__init__(patch_size, embed_dim, **kwargs)
         if patch_size < 2 or patch_size & (patch_size - 1):
@@ -152,10 +177,12 @@ class ConvStem(Stem):
                 "`embed_dim` must be a multiple of half of `patch_size`", embed_dim=embed_dim,
                 patch_size=patch_size, fix="change embed_dim or patch_size"))
 
+    begins_patches = True
     convolutions = property(lambda self: self._convolutions)
 
     def build(self, input_shape: Shape) -> None:
         check_image(input_shape, "ConvStem", self.patch_size)
+        self._built_shape = tuple(input_shape)
         num_halvings = self.patch_size.bit_length() - 1
         common = {"data_format": "channels_last", "dtype": self.dtype_policy}
         self._convolutions = [
@@ -171,6 +198,7 @@ class ConvStem(Stem):
             shape = layer.compute_output_shape(shape)
 
     def call(self, images: Tensor) -> Tensor:
+        self.check_call(images)
         x = images
         for layer in self._convolutions:
             x = layer(x)

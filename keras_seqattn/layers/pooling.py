@@ -7,9 +7,11 @@ from keras import ops
 
 from keras_seqattn.errors import check_count, check_sequence, explain
 from keras_seqattn.layers.feed_forward import FeedForward
+from keras_seqattn.layers.fitting import check_width
 from keras_seqattn.layers.multi_head import MultiHeadAttention
 from keras_seqattn.layers.settings import Activation
 from keras_seqattn.layers.traced import TracedLayer
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Shape, Tensor
 
 
@@ -49,6 +51,7 @@ class AttentionPooling(TracedLayer):
     Paper: Lee et al. 2019, "Set Transformer", section 3.2.
     """
 
+    @plain_numbers
     def __init__(self, num_heads: int, mlp_dim: int | None = None, activation: Activation = "gelu",
                  epsilon: float = 1e-6, **kwargs: typing.Any):
         super().__init__(**kwargs)
@@ -71,6 +74,7 @@ class AttentionPooling(TracedLayer):
             raise ValueError(explain(
                 "`num_heads` must divide the width of the input", num_heads=self.num_heads,
                 embed_dim=embed_dim, fix="pick a divisor of embed_dim"))
+        self._built_shape = tuple(input_shape)
         query_shape = (input_shape[0], 1, embed_dim)
         self.probe = self.add_weight(
             shape=(1, 1, embed_dim), initializer="glorot_uniform", name="probe")
@@ -88,6 +92,7 @@ class AttentionPooling(TracedLayer):
 
     def call(self, inputs: Tensor, mask: Tensor | None = None,
              return_attention_scores: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+        check_width("AttentionPooling", self._built_shape, inputs=inputs)
         scores = None
         shape = (ops.shape(inputs)[0], 1, inputs.shape[-1])
         x = self._attention(

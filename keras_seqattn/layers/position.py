@@ -7,6 +7,8 @@ import numpy as np
 from keras import ops
 
 from keras_seqattn.errors import check_count, check_sequence, explain
+from keras_seqattn.layers.fitting import check_mask, check_width
+from keras_seqattn.plain import plain, plain_numbers
 from keras_seqattn.shapes import Shape, Tensor
 
 
@@ -32,6 +34,31 @@ def sinusoid(num_positions: int, embed_dim: int, max_wavelength: float = 10_000.
     return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(num_positions, embed_dim)
 
 
+def rows_at(table: Tensor, positions: Tensor, start: int | Tensor, inputs: Tensor) -> Tensor:
+    """Reads the rows of a table that belong to the positions of tokens.
+
+    Args:
+        table: Float, `(max_length, D)`.
+        positions: Integer, `(T,)` or `(B, T)`.
+        start: What the layer was told beside the positions. It must be 0.
+        inputs: Tokens, `(B, T, D)`.
+
+    Returns:
+        Float, `(T, D)` or `(B, T, D)`.
+
+    Raises:
+        ValueError: `start` is given too. The positions are not those of the tokens.
+    """
+    if not isinstance(start, int) or start:
+        raise ValueError(explain("`positions` and `start` must not both be given", start=start,
+                                 fix="add start to the positions"))
+    positions = ops.cast(ops.convert_to_tensor(positions), "int32")
+    if len(positions.shape) == 1:
+        positions = ops.expand_dims(positions, 0)
+    check_mask(inputs.shape, positions=positions)
+    return ops.take(ops.convert_to_tensor(table), positions, axis=0)
+
+
 @keras.saving.register_keras_serializable(package="keras_seqattn")
 class PositionalEncoding(keras.layers.Layer):
     """Adds fixed sine and cosine waves to a sequence, so that each position looks different.
@@ -53,6 +80,8 @@ class PositionalEncoding(keras.layers.Layer):
         inputs: Float, `(B, T, D)`. `D` is even, with a grid a multiple of 4.
         start: Position of the first token, an integer or an integer tensor, for decoding step by
             step. `start + T` may not exceed `max_length`.
+        positions: Position of each token, integer `(T,)` or `(B, T)`, in place of `start`. Each is
+            below `max_length`. Sequences that are padded in front need it.
 
     Returns:
         Float, `(B, T, D)`. The inputs plus the encoding. The waves are computed in float64 and
@@ -60,7 +89,8 @@ class PositionalEncoding(keras.layers.Layer):
 
     Raises:
         ValueError: `D` is odd, or with a grid no multiple of 4. The grid does not hold `T` tokens.
-            `T` is greater than `max_length`.
+            `T` is greater than `max_length`. `start` and `positions` are both given. The width is
+            another than at `build`.
 
     Example:
 
@@ -73,6 +103,7 @@ class PositionalEncoding(keras.layers.Layer):
     Paper: Vaswani et al. 2017, section 3.5. The 2-D form gives each axis half of the features.
     """
 
+    @plain_numbers
     def __init__(self, max_wavelength: float = 10_000.0, grid: tuple[int, int] | None = None,
                  max_length: int = 10_000, **kwargs: typing.Any):
         super().__init__(**kwargs)
@@ -84,7 +115,7 @@ class PositionalEncoding(keras.layers.Layer):
         if grid is not None:
             check_count(grid_height=grid[0], grid_width=grid[1])
         self.max_wavelength = max_wavelength
-        self.grid = None if grid is None else tuple(grid)
+        self.grid = None if grid is None else plain(tuple(grid))
         self.max_length = max_length
         self.supports_masking = True
 
@@ -113,11 +144,16 @@ class PositionalEncoding(keras.layers.Layer):
             columns = sinusoid(width, embed_dim // 2, self.max_wavelength)
             table = np.concatenate(
                 [np.repeat(rows, width, axis=0), np.tile(columns, (height, 1))], axis=-1)
+        self._built_shape = tuple(input_shape)
         self._table = table.astype("float32")                               # (positions, D)
 
-    def call(self, inputs: Tensor, start: int | Tensor = 0) -> Tensor:
+    def call(self, inputs: Tensor, start: int | Tensor = 0,
+             positions: Tensor | None = None) -> Tensor:
+        check_width("PositionalEncoding", self._built_shape, inputs=inputs)
         length = inputs.shape[1]
-        if isinstance(length, int) and isinstance(start, int):
+        if positions is not None:
+            waves = rows_at(self._table, positions, start, inputs)
+        elif isinstance(length, int) and isinstance(start, int):
             if start + length > len(self._table):
                 raise ValueError(explain(
                     "the sequence must not be longer than `max_length`", length=length,
@@ -127,7 +163,8 @@ class PositionalEncoding(keras.layers.Layer):
         else:
             shape = (ops.shape(inputs)[1], self._table.shape[1])
             waves = ops.slice(ops.convert_to_tensor(self._table), (start, 0), shape)
-        total = ops.cast(inputs, "float32") + ops.expand_dims(ops.convert_to_tensor(waves), 0)
+        waves = ops.convert_to_tensor(waves)                       # (T, D) or (B, T, D)
+        total = ops.cast(inputs, "float32") + waves
         return ops.cast(total, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

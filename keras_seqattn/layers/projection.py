@@ -11,6 +11,7 @@ from keras_seqattn.errors import check_count, explain
 from keras_seqattn.layers.head_axes import axes_tuple
 from keras_seqattn.layers.settings import Constraint, Initializer, Regularizer
 from keras_seqattn.layers.traced import TracedLayer
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Shape, Tensor
 
 
@@ -50,6 +51,7 @@ class HeadProjections(TracedLayer):
         output_dense: Projection of the heads to the output.
     """
 
+    @plain_numbers
     def __init__(self, num_heads: int, key_dim: int, value_dim: int | None,
                  num_kv_heads: int | None, use_bias: bool, use_qkv_bias: bool | None,
                  use_gate: bool, output_shape: int | Sequence[int] | None,

@@ -8,6 +8,7 @@ import keras
 from keras_seqattn.errors import check_count, explain
 from keras_seqattn.layers.patch import Stem, as_tokens, check_image
 from keras_seqattn.layers.residual import trunk
+from keras_seqattn.plain import plain, plain_numbers
 from keras_seqattn.shapes import Shape, Tensor
 
 # Blocks of each stage of a ResNet-50 without its last stage, whose six blocks move to the third.
@@ -59,12 +60,16 @@ class ResidualStem(Stem):
     come before the convolutions, as in BiT. One more norm comes before the projection.
     """
 
+    begins_patches = True
+
+    @plain_numbers
     def __init__(self, patch_size: int, embed_dim: int, num_layers: Sequence[int] | None = None,
                  width: int = 64, num_groups: int = 32, **kwargs: typing.Any):
         super().__init__(patch_size, embed_dim, **kwargs)
         check_count(width=width, num_groups=num_groups)
         num_stages = patch_size.bit_length() - 2 if num_layers is None else len(num_layers)
-        num_layers = NUM_LAYERS[:max(num_stages, 0)] if num_layers is None else tuple(num_layers)
+        num_layers = NUM_LAYERS[:max(num_stages, 0)] if num_layers is None else plain(
+            tuple(num_layers))
         if not num_layers or patch_size != 2 << len(num_layers):
             raise ValueError(explain(
                 "`patch_size` must be 4, and twice as much for each further stage",
@@ -82,6 +87,7 @@ class ResidualStem(Stem):
 
     def build(self, input_shape: Shape) -> None:
         check_image(input_shape, "ResidualStem", self.patch_size)
+        self._built_shape = tuple(input_shape)
         filters = [4 * self.width << stage for stage in range(len(self.num_layers))]
         self.trunk = trunk(
             self.num_layers, self.width, filters, self.num_groups, self.dtype_policy)
@@ -98,6 +104,7 @@ class ResidualStem(Stem):
             shape = layer.compute_output_shape(shape)
 
     def call(self, images: Tensor) -> Tensor:
+        self.check_call(images)
         x = images
         for layer in self.trunk:
             x = layer(x)

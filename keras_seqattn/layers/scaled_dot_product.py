@@ -6,7 +6,9 @@ import keras
 
 from keras_seqattn.errors import check_share, explain
 from keras_seqattn.layers.attention import attend, check_flash, join_masks
+from keras_seqattn.layers.fitting import as_mask, check_mask, check_scores_shape, fits
 from keras_seqattn.layers.traced import TracedLayer
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Shape, Tensor
 
 
@@ -57,6 +59,7 @@ class ScaledDotProductAttention(TracedLayer):
     Paper: Vaswani et al. 2017, section 3.2.1, equation 1.
     """
 
+    @plain_numbers
     def __init__(self, dropout: float = 0.0, scale: float | None = None,
                  flash_attention: bool | None = None, seed: int | None = None,
                  **kwargs: typing.Any):
@@ -71,22 +74,30 @@ class ScaledDotProductAttention(TracedLayer):
 
     def build(self, query_shape: Shape, value_shape: Shape,
               key_shape: Shape | None = None) -> None:
+        self._check_shapes(query_shape, value_shape, key_shape)
+
+    def _check_shapes(self, query_shape, value_shape, key_shape):
         key_shape = value_shape if key_shape is None else key_shape
-        for name, shape in (("query", query_shape), ("value", value_shape), ("key", key_shape)):
+        shapes = {"query_shape": tuple(query_shape), "value_shape": tuple(value_shape),
+                  "key_shape": tuple(key_shape)}
+        for name, shape in shapes.items():
             if len(shape) != 4:
                 raise ValueError(explain(
-                    f"`{name}` must have rank 4: (batch, heads, positions, head size)",
-                    **{f"{name}_shape": tuple(shape)}, fix="split the heads first, or use "
-                    "MultiHeadAttention, which does it"))
-        if query_shape[-1] != key_shape[-1]:
+                    f"`{name.removesuffix('_shape')}` must have rank 4: "
+                    "(batch, heads, positions, head size)", **{name: shape},
+                    fix="split the heads first, or use MultiHeadAttention, which does it"))
+        if not fits(query_shape[-1:], key_shape[-1:]):
             raise ValueError(explain(
-                "`query` and `key` must have the same head size", query_shape=tuple(query_shape),
-                key_shape=tuple(key_shape), fix="project both to the same last axis"))
-        if key_shape[1:3] != value_shape[1:3]:
+                "`query` and `key` must have the same head size", **shapes,
+                fix="project both to the same last axis"))
+        if not fits(key_shape[:3], value_shape[:3]):
             raise ValueError(explain(
-                "`key` and `value` must have the same heads and positions",
-                key_shape=tuple(key_shape), value_shape=tuple(value_shape),
+                "`key` and `value` must have the same batch, heads and positions", **shapes,
                 fix="pass a key and a value of the same sequence"))
+        if not fits(query_shape[:1], value_shape[:1]):
+            raise ValueError(explain(
+                "`query` and `value` must have the same batch", **shapes,
+                fix="repeat the smaller one, so that each example reads its own"))
         query_heads, key_heads = query_shape[1], key_shape[1]
         if query_heads is not None and key_heads is not None and query_heads % key_heads:
             raise ValueError(explain(
@@ -99,6 +110,12 @@ class ScaledDotProductAttention(TracedLayer):
              return_attention_scores: bool = False, training: bool | None = None,
              use_causal_mask: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         key = value if key is None else key
+        self._check_shapes(query.shape, value.shape, key.shape)
+        query_mask, value_mask, key_mask, attention_mask = map(
+            as_mask, (query_mask, value_mask, key_mask, attention_mask))
+        check_mask((query.shape[0], *query.shape[2:]), query_mask=query_mask)
+        check_mask((value.shape[0], *value.shape[2:]), value_mask=value_mask, key_mask=key_mask)
+        check_scores_shape((*query.shape[:3], value.shape[2]), attention_mask=attention_mask)
         allowed = join_masks(query_mask, value_mask, key_mask, attention_mask)
         scale = query.shape[-1] ** -0.5 if self.scale is None else self.scale
         output, scores = attend(
@@ -109,6 +126,7 @@ class ScaledDotProductAttention(TracedLayer):
 
     def compute_output_shape(self, query_shape: Shape, value_shape: Shape,
                              key_shape: Shape | None = None) -> Shape:
+        self._check_shapes(query_shape, value_shape, key_shape)
         return (*query_shape[:-1], value_shape[-1])
 
     def get_config(self) -> dict[str, typing.Any]:

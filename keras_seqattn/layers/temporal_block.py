@@ -7,20 +7,24 @@ from keras import ops
 
 from keras_seqattn import borrowed
 from keras_seqattn.errors import check_count, check_sequence, check_share, explain, nearest
-from keras_seqattn.layers.causal_convolution import CausalConv1D, without_padding
+from keras_seqattn.layers.fitting import as_mask, check_mask, check_width
 from keras_seqattn.layers.settings import Activation, Initializer
+from keras_seqattn.layers.temporal_convolution import TemporalConv1D, without_padding
 from keras_seqattn.layers.traced import TracedLayer
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Shape, Tensor
 
 NORMS = ("weight", "layer", None)
+PADDINGS = ("causal", "same")
 
 
 class TemporalLayer(TracedLayer):
     """What a block and a stack of blocks have in common: arguments and what follows from them."""
 
+    @plain_numbers
     def __init__(self, filters: int, kernel_size: int, norm: str | None, activation: Activation,
                  dropout: float, use_bias: bool, kernel_initializer: Initializer,
-                 seed: int | None, **kwargs: typing.Any):
+                 seed: int | None, padding: str, **kwargs: typing.Any):
         super().__init__(**kwargs)
         check_count(filters=filters, kernel_size=kernel_size)
         check_share(dropout=dropout)
@@ -31,6 +35,9 @@ class TemporalLayer(TracedLayer):
         if norm not in NORMS:
             raise ValueError(explain(
                 "`norm` is not known", norm=norm, fix=nearest(norm, NORMS[:2]) + ", or None"))
+        if padding not in PADDINGS:
+            raise ValueError(explain(
+                "`padding` is not known", padding=padding, fix=nearest(padding, PADDINGS)))
         self.filters = filters
         self.kernel_size = kernel_size
         self.norm = norm
@@ -39,6 +46,7 @@ class TemporalLayer(TracedLayer):
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.seed = seed
+        self.padding = padding
         self.supports_masking = True
 
     def initial_state(self, batch_size: int) -> list:
@@ -51,13 +59,30 @@ class TemporalLayer(TracedLayer):
             The state, as a call returns it.
 
         Raises:
-            ValueError: The layer is not built, so the width of its inputs is unknown.
+            ValueError: The layer is not built, so the width of its inputs is unknown. `padding` is
+                `"same"`.
         """
         if not self.built:
             raise ValueError(explain(
                 "the layer must know the width of its inputs before it has a state",
                 built=self.built, fix="call it, or its build, once"))
+        self._check_causal()
         return self._zeros(batch_size)
+
+    def _check_causal(self):
+        if self.padding != "causal":
+            raise ValueError(explain(
+                "a layer that reads later steps has no state", padding=self.padding,
+                fix='use padding="causal", or read the whole sequence at once'))
+
+    def _checked(self, inputs, mask, state):
+        """Refuses what does not fit, and returns the mask as a tensor."""
+        check_width(type(self).__name__, self._built_shape, inputs=inputs)
+        if state is not None:
+            self._check_causal()
+        mask = as_mask(mask)
+        check_mask(inputs.shape, mask=mask)
+        return mask
 
     def compute_output_shape(self, inputs_shape: Shape, state_shape: list | None = None) -> Shape:
         return (*inputs_shape[:-1], self.filters)
@@ -73,6 +98,7 @@ class TemporalLayer(TracedLayer):
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "seed": self.seed,
+            "padding": self.padding,
         }
 
 
@@ -95,6 +121,7 @@ class TemporalConvBlock(TemporalLayer):
         use_bias: Whether the convolutions have biases.
         kernel_initializer: Initialiser of the kernels.
         seed: Seed of the dropout. `None` draws one.
+        padding: `"causal"`, or `"same"` to read as far ahead as back. There is no state then.
 
     Call arguments:
         inputs: Float, `(B, T, D)`.
@@ -109,8 +136,8 @@ class TemporalConvBlock(TemporalLayer):
         of width `filters`. Any division into chunks gives the outputs of the whole.
 
     Raises:
-        ValueError: A size is below 1, or `kernel_size` below 2. `norm` is unknown. A rate lies
-            outside `[0, 1)`. The input is not of rank 3.
+        ValueError: A size is below 1, or `kernel_size` below 2. `norm` or `padding` is unknown. A
+            rate lies outside `[0, 1)`. The input is not of rank 3. A state meets `padding="same"`.
 
     Example:
 
@@ -127,27 +154,29 @@ class TemporalConvBlock(TemporalLayer):
     Paper: Bai, Kolter & Koltun 2018, section 3.3 and figure 1.
     """
 
+    @plain_numbers
     def __init__(self, filters: int, kernel_size: int = 3, dilation_rate: int = 1,
                  norm: str | None = "weight", activation: Activation = "relu",
                  dropout: float = 0.0, use_bias: bool = True,
                  kernel_initializer: Initializer = "he_normal", seed: int | None = None,
-                 **kwargs: typing.Any):
+                 padding: str = "causal", **kwargs: typing.Any):
         super().__init__(filters, kernel_size, norm, activation, dropout, use_bias,
-                         kernel_initializer, seed, **kwargs)
+                         kernel_initializer, seed, padding, **kwargs)
         check_count(dilation_rate=dilation_rate)
         self.dilation_rate = dilation_rate
 
     receptive_field = property(
         lambda self: 1 + 2 * (self.kernel_size - 1) * self.dilation_rate,
-        doc="Number of steps, its own the last, that an output depends on.")
+        doc="Number of steps, its own among them, that an output depends on.")
 
     def build(self, inputs_shape: Shape, state_shape: list | None = None) -> None:
         check_sequence(inputs_shape, "TemporalConvBlock")
+        self._built_shape = tuple(inputs_shape)
         inner_shape = (*inputs_shape[:-1], self.filters)
-        self._convolutions = [CausalConv1D(
+        self._convolutions = [TemporalConv1D(
             self.filters, self.kernel_size, self.dilation_rate, self.norm == "weight",
-            self.use_bias, self.kernel_initializer.clone(), name=f"convolution_{i}",
-            dtype=self.dtype_policy) for i in range(2)]
+            self.use_bias, self.kernel_initializer.clone(), self.padding,
+            name=f"convolution_{i}", dtype=self.dtype_policy) for i in range(2)]
         self._norms = [keras.layers.LayerNormalization(
             epsilon=1e-6, name=f"norm_{i}", dtype=self.dtype_policy) for i in range(2)
             if self.norm == "layer"]
@@ -168,6 +197,7 @@ class TemporalConvBlock(TemporalLayer):
              training: bool | None = None) -> Tensor | tuple[Tensor, list]:
         if mask is None:  # Keras fills it in only where there is no state.
             mask = borrowed.mask_of(inputs)
+        mask = self._checked(inputs, mask, state)
         x, after = inputs, []
         for i, convolution in enumerate(self._convolutions):
             x, history = convolution(

@@ -8,6 +8,7 @@ import keras
 from keras_seqattn.errors import check_count, check_sequence
 from keras_seqattn.layers.settings import Activation, Initializer
 from keras_seqattn.layers.temporal_block import TemporalConvBlock, TemporalLayer
+from keras_seqattn.plain import plain, plain_numbers
 from keras_seqattn.shapes import Shape, Tensor
 
 
@@ -21,7 +22,7 @@ class TemporalConvNet(TemporalLayer):
         filters: Width of all blocks.
         kernel_size: Number of steps that each convolution reads, at least 2.
         dilation_rates: Dilation of each block, in steps. The paper's are powers of two.
-        norm, activation, dropout, use_bias, kernel_initializer, seed: As for the block.
+        norm, activation, dropout, use_bias, kernel_initializer, seed, padding: As for the block.
 
     Call arguments: those of `TemporalConvBlock`.
 
@@ -31,7 +32,8 @@ class TemporalConvNet(TemporalLayer):
 
     Raises:
         ValueError: A size is below 1, or `kernel_size` below 2. There is no dilation rate. `norm`
-            is unknown. A rate lies outside `[0, 1)`. The input is not of rank 3.
+            or `padding` is unknown. A rate lies outside `[0, 1)`. The input is not of rank 3. A
+            state meets `padding="same"`.
 
     Example:
 
@@ -48,28 +50,30 @@ class TemporalConvNet(TemporalLayer):
     Paper: Bai, Kolter & Koltun 2018, section 3.
     """
 
+    @plain_numbers
     def __init__(self, filters: int, kernel_size: int = 3,
                  dilation_rates: Sequence[int] = (1, 2, 4, 8), norm: str | None = "weight",
                  activation: Activation = "relu", dropout: float = 0.0, use_bias: bool = True,
                  kernel_initializer: Initializer = "he_normal", seed: int | None = None,
-                 **kwargs: typing.Any):
+                 padding: str = "causal", **kwargs: typing.Any):
         super().__init__(filters, kernel_size, norm, activation, dropout, use_bias,
-                         kernel_initializer, seed, **kwargs)
-        self.dilation_rates = tuple(dilation_rates)
+                         kernel_initializer, seed, padding, **kwargs)
+        self.dilation_rates = plain(tuple(dilation_rates))
         check_count(num_dilation_rates=len(self.dilation_rates))
         for rate in self.dilation_rates:
             check_count(dilation_rate=rate)
 
     receptive_field = property(
         lambda self: 1 + 2 * (self.kernel_size - 1) * sum(self.dilation_rates),
-        doc="Number of steps, its own the last, that an output depends on.")
+        doc="Number of steps, its own among them, that an output depends on.")
 
     def build(self, inputs_shape: Shape, state_shape: list | None = None) -> None:
         check_sequence(inputs_shape, "TemporalConvNet")
+        self._built_shape = tuple(inputs_shape)
         self._blocks = [TemporalConvBlock(
             self.filters, self.kernel_size, rate, norm=self.norm, activation=self.activation,
             dropout=self.dropout, use_bias=self.use_bias, seed=self.seed, dtype=self.dtype_policy,
-            kernel_initializer=self.kernel_initializer, name=f"block_{i}")
+            kernel_initializer=self.kernel_initializer, padding=self.padding, name=f"block_{i}")
             for i, rate in enumerate(self.dilation_rates)]
         for block in self._blocks:
             block.build(inputs_shape)
@@ -77,6 +81,7 @@ class TemporalConvNet(TemporalLayer):
 
     def call(self, inputs: Tensor, mask: Tensor | None = None, state: list | None = None,
              training: bool | None = None) -> Tensor | tuple[Tensor, list]:
+        mask = self._checked(inputs, mask, state)
         x, after = inputs, []
         for i, block in enumerate(self._blocks):
             if state is None:

@@ -6,7 +6,9 @@ import keras
 from keras import ops
 
 from keras_seqattn.errors import check_count, check_sequence, explain
+from keras_seqattn.layers.fitting import as_mask, check_mask, check_width
 from keras_seqattn.layers.settings import Initializer
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Shape, Tensor
 
 
@@ -43,6 +45,7 @@ class ClassToken(keras.layers.Layer):
     Paper: Dosovitskiy et al. 2021, section 3.1, equation 1.
     """
 
+    @plain_numbers
     def __init__(self, initializer: Initializer = "zeros", num_tokens: int = 1,
                  **kwargs: typing.Any):
         super().__init__(**kwargs)
@@ -53,15 +56,19 @@ class ClassToken(keras.layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         check_sequence(input_shape, "ClassToken")
+        self._built_shape = tuple(input_shape)
         self.token = self.add_weight(
             shape=(1, self.num_tokens, input_shape[-1]), initializer=self.initializer, name="token")
 
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        check_width("ClassToken", self._built_shape, inputs=inputs)
+        check_mask(inputs.shape, mask=as_mask(mask))
         shape = (ops.shape(inputs)[0], self.num_tokens, inputs.shape[-1])
         token = ops.broadcast_to(ops.cast(self.token, inputs.dtype), shape)
         return ops.concatenate([token, inputs], axis=1)
 
     def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
+        mask = as_mask(mask)
         if mask is None:
             return None
         real = ops.repeat(ops.ones_like(mask[:, :1]), self.num_tokens, axis=1)
@@ -105,6 +112,7 @@ class FirstTokens(keras.layers.Layer):
     On device: the last block computes only these tokens.
     """
 
+    @plain_numbers
     def __init__(self, num_tokens: int = 1, **kwargs: typing.Any):
         super().__init__(**kwargs)
         check_count(num_tokens=num_tokens)
@@ -113,13 +121,16 @@ class FirstTokens(keras.layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         check_sequence(input_shape, "FirstTokens")
-        length = input_shape[1]
+        self._check_length(input_shape[1])
+
+    def _check_length(self, length):
         if length is not None and length < self.num_tokens:
             raise ValueError(explain(
                 "the sequence must have as many tokens as are taken", num_tokens=self.num_tokens,
                 length=length, fix="lower num_tokens"))
 
     def call(self, inputs: Tensor) -> Tensor:
+        self._check_length(inputs.shape[1])
         return inputs[:, :self.num_tokens]
 
     def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> None:

@@ -12,6 +12,7 @@ import keras
 from keras_seqattn.errors import check_count, explain, nearest
 from keras_seqattn.layers.residual import trunk
 from keras_seqattn.models.pixels import ImageShape, image_input
+from keras_seqattn.plain import plain_numbers
 
 # size: (num_layers of each stage, width)
 SIZES = {
@@ -24,9 +25,10 @@ SIZES = {
 }
 
 
+@plain_numbers
 def bit(size: str, image_shape: ImageShape = (224, 224, 3), num_classes: int = 1000, *,
         num_layers: Sequence[int] | None = None, width: int | None = None,
-        filters: Sequence[int] | None = None, num_groups: int = 32,
+        filters: Sequence[int] | None = None, num_groups: int = 32, kernel_epsilon: float = 1e-10,
         pixel_mean: Sequence[float] | None = None, pixel_std: Sequence[float] | None = None,
         dtype: str | keras.DTypePolicy | None = None, name: str = "bit") -> keras.Model:
     """Builds a BiT that classifies images.
@@ -42,6 +44,7 @@ def bit(size: str, image_shape: ImageShape = (224, 224, 3), num_classes: int = 1
             and double from stage to stage.
         num_groups: Number of groups of channels that are normalised together. It divides `width`
             and a quarter of each of `filters`.
+        kernel_epsilon: Added to the variance of each kernel.
         pixel_mean: Mean of each channel over the training images in `[-1, 1]`. Given this and
             `pixel_std`, the model standardises its input.
         pixel_std: Standard deviation of each channel, as `pixel_mean`.
@@ -80,7 +83,7 @@ def bit(size: str, image_shape: ImageShape = (224, 224, 3), num_classes: int = 1
         check_count(num_classes=num_classes)
 
     images, x = image_input(image_shape, pixel_mean, pixel_std, dtype)
-    for layer in trunk(num_layers, width, filters, num_groups, dtype):
+    for layer in trunk(num_layers, width, filters, num_groups, dtype, kernel_epsilon):
         x = layer(x)
     x = keras.layers.GroupNormalization(num_groups, epsilon=1e-5, dtype=dtype, name="norm")(x)
     x = keras.layers.ReLU(dtype=dtype, name="activation")(x)

@@ -52,7 +52,8 @@ def multiply_adds(model: keras.Model, input_shapes: Sequence[Sequence[int]] | No
     with contextlib.ExitStack() as hooks:
         for layer, count in _counters(model):
             hooks.enter_context(_hooked(layer, count, counts, counted))
-        model(keras.tree.pack_sequence_as(model.input, zeros), training=False)
+        made = borrowed.functional(model) or model
+        model(keras.tree.pack_sequence_as(made.input, zeros), training=False)
     missed = [weight.path for weight in model.weights
               if weight.name.endswith("kernel") and weight.path not in counted]
     if missed:

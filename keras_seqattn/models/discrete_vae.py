@@ -15,6 +15,7 @@ from keras import ops
 from keras_seqattn.decoding.greedy_search import likeliest
 from keras_seqattn.errors import check_count, explain
 from keras_seqattn.models.pixels import ImageShape
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Tensor
 
 MARGIN = 0.1  # the distribution of pixels has no mass at 0 and 1 (appendix A.3)
@@ -103,6 +104,7 @@ class DiscreteVAE(keras.Model):
                 config[part], custom_objects=custom_objects) for part in ("encoder", "decoder")})
 
 
+@plain_numbers
 def dvae(vocab_size: int = 8192, image_shape: ImageShape = (256, 256, 3), *, filters: int = 256,
          embed_dim: int = 128, num_groups: int = 4, num_blocks: int = 2,
          dtype: str | keras.DTypePolicy | None = None, name: str = "dvae") -> DiscreteVAE:
@@ -169,7 +171,8 @@ def dvae_encoder(vocab_size: int, image_shape: ImageShape, *, filters: int, num_
     x = _conv(x, filters, 7, "input", dtype)
     for group in range(1, num_groups + 1):
         if group > 1:
-            x = keras.layers.MaxPooling2D(dtype=dtype, name=f"pool_{group - 1}")(x)
+            x = keras.layers.MaxPooling2D(
+                data_format="channels_last", dtype=dtype, name=f"pool_{group - 1}")(x)
         for block in range(1, num_blocks + 1):
             x = _block(x, filters * 2 ** (group - 1), (3, 3, 3, 1), num_groups * num_blocks,
                        f"group_{group}_block_{block}", dtype)
@@ -196,7 +199,8 @@ def dvae_decoder(vocab_size: int, grid: Sequence[int | None], channels: int, *, 
     x = keras.layers.Embedding(vocab_size, embed_dim, dtype=dtype, name="table")(codes)
     for group in range(1, num_groups + 1):
         if group > 1:
-            x = keras.layers.UpSampling2D(dtype=dtype, name=f"double_{group - 1}")(x)
+            x = keras.layers.UpSampling2D(
+                data_format="channels_last", dtype=dtype, name=f"double_{group - 1}")(x)
         for block in range(1, num_blocks + 1):
             x = _block(x, filters * 2 ** (num_groups - group), (1, 3, 3, 3),
                        num_groups * num_blocks, f"group_{group}_block_{block}", dtype)

@@ -22,6 +22,7 @@ from keras_seqattn.layers import (
     TransformerEncoderBlock,
 )
 from keras_seqattn.models.generator import PAD, Generator, start_blocks, step_blocks
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Tensor
 
 # size: (num_layers, num_heads, embed_dim, mlp_dim)
@@ -118,6 +119,7 @@ class Transformer(Generator):
         return cls(**config)
 
 
+@plain_numbers
 def transformer(size: str = "base", vocab_size: int = 37_000, max_length: int = 128,
                 num_layers: int | None = None, num_decoder_layers: int | None = None,
                 num_heads: int | None = None, embed_dim: int | None = None,

@@ -1,6 +1,7 @@
 """The base of every model that writes a sequence: it starts, makes a step and generates."""
 
 import typing
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -27,11 +28,13 @@ class Generator(keras.Model):
     Attributes:
         source_name: Name of the source among the inputs.
         vocab_size: Number of tokens `V`. 0 is padding, 1 the start, 2 the end and 3 the unknown.
+        end_token: Token that ends a sequence, or several such tokens.
         max_length: Largest number of tokens to write, the end included.
     """
 
     source_name = "source"
-    pad_token, start_token, end_token, unknown_token = PAD, START, END, UNKNOWN
+    pad_token, start_token, unknown_token = PAD, START, UNKNOWN
+    end_token: int | Sequence[int] = END
     vocab_size: int
     max_length: int
 

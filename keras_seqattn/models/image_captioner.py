@@ -18,6 +18,7 @@ from keras_seqattn.layers import LSTMCaptioner
 from keras_seqattn.models.generator import Generator
 from keras_seqattn.models.pixels import ImageShape
 from keras_seqattn.models.vision_transformer import SIZES, vit
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Tensor
 
 CONV_WIDTHS = (32, 64, 128)  # after each halving of the sides
@@ -44,7 +45,7 @@ def conv_encoder(image_shape: ImageShape) -> keras.Model:
 
     def convolve(x, width, strides=1):
         return norm(keras.layers.Conv2D(
-            width, 3, strides, padding="same", use_bias=False,
+            width, 3, strides, padding="same", data_format="channels_last", use_bias=False,
             kernel_initializer="he_normal")(x))
 
     relu = keras.activations.relu
@@ -111,6 +112,7 @@ class Captioner(Generator):
         return cls(encoder, **config)
 
 
+@plain_numbers
 def captioner(encoder: str | keras.Model = "conv", vocab_size: int = 2_000, max_length: int = 24,
               image_shape: ImageShape = (64, 64, 3), patch_size: int = 16, embed_dim: int = 256,
               units: int = 512, attention: bool = True, attention_dim: int | None = None,

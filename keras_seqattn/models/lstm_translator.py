@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_seqattn.errors import check_count, check_share
 from keras_seqattn.models.generator import PAD, Generator
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Tensor
 
 
@@ -79,6 +80,7 @@ class Seq2Seq(Generator):
         return cls(**config)
 
 
+@plain_numbers
 def seq2seq(vocab_size: int, max_length: int = 128, embed_dim: int = 256, units: int = 512,
             num_layers: int = 1, dropout: float = 0.1, seed: int | None = None,
             name: str = "seq2seq") -> Seq2Seq:

@@ -15,6 +15,7 @@ from keras import ops
 from keras_seqattn.errors import check_count, check_share, explain, nearest
 from keras_seqattn.layers import LearnedPositionEmbedding, TransformerDecoderBlock, quick_gelu
 from keras_seqattn.models.generator import Generator, start_blocks, step_blocks
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Tensor
 
 # size: (num_layers, num_heads, embed_dim)
@@ -109,6 +110,7 @@ class ImageGPT(Generator):
         return cls(**config)
 
 
+@plain_numbers
 def image_gpt(size: str = "small", vocab_size: int = 513, max_length: int = 1024,
               num_layers: int | None = None, num_heads: int | None = None,
               embed_dim: int | None = None, mlp_dim: int | None = None, *,

@@ -1,20 +1,18 @@
 """Trained models by name, run folder, file or URL."""
 
-import json
 import os
-import pathlib
+import re
+import zipfile
 
 import keras
 
+from keras_seqattn.data import text
 from keras_seqattn.data.tokenizer import Tokenizer
-from keras_seqattn.errors import explain, nearest
-from keras_seqattn.models.download import cache, cached, check, digest, fetch, is_url
+from keras_seqattn.download import check
+from keras_seqattn.errors import explain
+from keras_seqattn.trained import LABELS, TOKENIZER, beside, locate
 
-# One folder per trained model that comes with the project. A run folder has the same files.
-FOLDER = pathlib.Path(__file__).parents[2] / "models"
-# Sizes and hashes of the files in FOLDER, for a wheel, which comes without that folder.
-LISTING = pathlib.Path(__file__).with_name("shipped.json")
-WEIGHTS, LABELS, TOKENIZER = "model.keras", "labels.txt", "tokenizer.json"
+UNKNOWN = re.compile(r"Could not locate (?:class|function) '([^']+)'")
 
 
 def load(model: os.PathLike | str, sha256: str | None = None) -> keras.Model:
@@ -46,12 +44,31 @@ def load(model: os.PathLike | str, sha256: str | None = None) -> keras.Model:
     file = locate(model, sha256)
     if sha256 is not None:
         check(file, sha256, model)
+    if not zipfile.is_zipfile(file):
+        raise ValueError(explain(
+            "`model` must be a .keras file, which is a ZIP archive", model=str(model),
+            bytes=file.stat().st_size, fix="save it again with model.save"))
     try:
         return keras.saving.load_model(file, compile=False)
     except Exception as error:  # Keras raises whatever its ZIP, JSON and HDF5 readers raise.
-        raise ValueError(explain(
-            "`model` must be a .keras file that Keras can read", model=str(model),
-            error=" ".join(str(error).split())[:200], fix="save it again")) from error
+        raise ValueError(_unreadable(model, " ".join(str(error).split()))) from error
+
+
+def _unreadable(model, said):
+    """The text of the error about a file that Keras cannot read."""
+    unknown = UNKNOWN.search(said)
+    if unknown:
+        return explain(
+            "each class in the model must be registered with Keras, or Keras' own",
+            model=str(model), unknown=unknown[1],
+            fix="in Python import the module with the class, and load the model there")
+    if "Lambda" in said and "safe" in said:
+        return explain(
+            "the model must not hold Python code, and a Lambda layer is such", model=str(model),
+            fix="write the layer as a registered class; or in Python, of a file that you trust, "
+                "keras.models.load_model(FILE, safe_mode=False)")
+    return explain("`model` must be a .keras file that Keras can read", model=str(model),
+                   error=said[:200], fix="save it again")
 
 
 def labels(model: os.PathLike | str) -> list[str] | None:
@@ -68,8 +85,8 @@ def labels(model: os.PathLike | str) -> list[str] | None:
         ValueError: there is no such model.
         ConnectionError: the download was cut.
     """
-    text = _beside(model, LABELS)
-    return None if text is None else text.splitlines()
+    path = beside(model, LABELS)
+    return None if path is None else text.lines(text.read(path))
 
 
 def tokenizer(model: os.PathLike | str) -> Tokenizer | None:
@@ -88,71 +105,5 @@ def tokenizer(model: os.PathLike | str) -> Tokenizer | None:
         ValueError: the file is no tokeniser.
         ConnectionError: the download was cut.
     """
-    text = _beside(model, TOKENIZER)
-    return None if text is None else Tokenizer.from_json(text)
-
-
-def list_shipped(folder: os.PathLike | str) -> dict[str, dict[str, dict]]:
-    """Lists the trained models in a folder, as `shipped.json` holds them under `models`.
-
-    Args:
-        folder: Folder with one folder per model.
-
-    Returns:
-        Dictionary from the name of a model to its files, each with its `bytes` and `sha256`.
-    """
-    return {
-        model.parent.name: {
-            file.name: {"bytes": file.stat().st_size, "sha256": digest(file)}
-            for file in map(model.with_name, (WEIGHTS, LABELS, TOKENIZER)) if file.is_file()}
-        for model in sorted(pathlib.Path(folder).glob(f"*/{WEIGHTS}"))}
-
-
-def _beside(model, name):
-    """Returns the text of a file beside a model, or `None` without one."""
-    if is_url(model):
-        return None
-    file = locate(model)
-    for path in (file.with_suffix(f".{name}"), file.with_name(name)):
-        if path.is_file():
-            return path.read_text(encoding="utf-8")
-    return None
-
-
-def locate(model: os.PathLike | str, sha256: str | None = None) -> pathlib.Path:
-    """Finds the file of a trained model and downloads it if it has to.
-
-    Args:
-        model: As for `load`.
-        sha256: As for `load`.
-
-    Returns:
-        Path of the `.keras` file.
-
-    Raises:
-        ValueError: there is no such model.
-        ConnectionError: the download was cut.
-    """
-    local = {file.parent.name: file for file in FOLDER.glob(f"*/{WEIGHTS}")}
-    listing = json.loads(LISTING.read_text(encoding="utf-8"))
-    name = model if isinstance(model, str) else ""  # a path is neither a URL nor a name
-    if is_url(name):
-        return cached(name, sha256)
-    if name not in local and name in listing["models"]:
-        return _shipped(name, listing)
-    path = pathlib.Path(model)
-    for candidate in (local.get(name), path / "best.keras", path / WEIGHTS, path):
-        if candidate is not None and candidate.is_file():
-            return candidate
-    names = {**local, **listing["models"]}
-    raise ValueError(explain(
-        "`model` must be a known name, a run folder, a .keras file or the URL of one",
-        model=str(model),
-        fix=nearest(model, names) if names else "pass the folder of a finished run"))
-
-
-def _shipped(name, listing):
-    base = os.environ.get("KERAS_SEQATTN_MODELS") or listing["base"]
-    for file, expected in listing["models"][name].items():
-        fetch(f"{base.rstrip('/')}/{name}/{file}", cache() / name / file, expected["sha256"])
-    return cache() / name / WEIGHTS
+    path = beside(model, TOKENIZER)
+    return None if path is None else Tokenizer.from_json(text.read(path))

@@ -12,11 +12,13 @@ import keras
 
 from keras_seqattn.errors import check_count, check_share, explain, nearest
 from keras_seqattn.models.sequence import answer, enter
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Shape
 
 CELLS = {"rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
 
 
+@plain_numbers
 def recurrent(cell: str, units: int, num_outputs: int, input_shape: Shape, *, num_layers: int = 1,
               bidirectional: bool = False, every_step: bool = False,
               vocab_size: int | None = None, embed_dim: int = 64, mask_value: float | None = None,

@@ -11,9 +11,11 @@ import keras
 
 from keras_seqattn.layers import LastStep, TemporalConvNet
 from keras_seqattn.models.sequence import answer, enter
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Shape
 
 
+@plain_numbers
 def temporal(filters: int, num_outputs: int, input_shape: Shape, *, kernel_size: int = 3,
              dilation_rates: Sequence[int] = (1, 2, 4, 8), norm: str | None = "weight",
              every_step: bool = False, vocab_size: int | None = None, embed_dim: int = 64,

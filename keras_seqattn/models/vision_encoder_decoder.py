@@ -4,7 +4,7 @@ The decoder is that of GPT-2, with attention to the picture added:
 
 - Its positions are learned.
 - A norm stands before each part, and a last one behind all of them.
-- One table of embeddings serves the tokens and the logits.
+- One table of embeddings serves the tokens and the logits, unless `tied` is false.
 
 Papers:
 
@@ -15,10 +15,12 @@ Deviation: any encoder serves, and the norms may also stand behind the parts.
 """
 
 import typing
+from collections.abc import Sequence
 
 import keras
 from keras import ops
 
+from keras_seqattn.decoding.greedy_search import end_tokens
 from keras_seqattn.errors import check_count, explain
 from keras_seqattn.layers import LearnedPositionEmbedding, TransformerDecoderBlock
 from keras_seqattn.layers.patch import as_tokens
@@ -30,6 +32,7 @@ from keras_seqattn.models.generator import (
     start_blocks,
     step_blocks,
 )
+from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Tensor
 
 
@@ -42,14 +45,14 @@ class VisionText(Generator):
     def __init__(self, encoder: keras.Model, vocab_size: int, max_length: int, num_layers: int,
                  num_heads: int, embed_dim: int, mlp_dim: int, norm: str,
                  activation: str | typing.Callable, dropout: float, attention_dropout: float,
-                 epsilon: float, start_token: int, end_token: int, pad_token: int,
-                 seed: int | None, name: str = "vision_text", **kwargs: object):
+                 epsilon: float, start_token: int, end_token: int | Sequence[int], pad_token: int,
+                 seed: int | None, name: str = "vision_text", tied: bool = True, **kwargs: object):
         activation = keras.activations.get(activation)
         options: dict[str, typing.Any] = {
             "num_heads": num_heads, "mlp_dim": mlp_dim, "norm": norm, "dropout": dropout,
             "attention_dropout": attention_dropout, "epsilon": epsilon, "seed": seed}
         embedding = keras.layers.ReversibleEmbedding(
-            vocab_size, embed_dim, name="embedding", reverse_dtype="float32",
+            vocab_size, embed_dim, name="embedding", reverse_dtype="float32", tie_weights=tied,
             embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02))
         position = LearnedPositionEmbedding(max_length=max_length, name="position")
         drop = keras.layers.Dropout(dropout, seed=seed, name="dropout")
@@ -82,7 +85,7 @@ class VisionText(Generator):
         self._arguments = {
             "vocab_size": vocab_size, "max_length": max_length, "num_layers": num_layers,
             "embed_dim": embed_dim, **options, "start_token": start_token,
-            "end_token": end_token, "pad_token": pad_token,
+            "end_token": end_token, "pad_token": pad_token, "tied": tied,
             "activation": keras.activations.serialize(activation)}
         self._look, self._embed, self._embedding = look, embed, embedding
         self._blocks, self._last_norm = blocks, last_norm
@@ -108,11 +111,13 @@ class VisionText(Generator):
         return cls(**{**config, "encoder": encoder})
 
 
+@plain_numbers
 def vision_text(encoder: keras.Model, vocab_size: int, max_length: int, num_layers: int = 3,
                 num_heads: int = 4, embed_dim: int = 256, mlp_dim: int | None = None, *,
                 norm: str = "pre", activation: str | typing.Callable = "gelu",
                 dropout: float = 0.1, attention_dropout: float = 0.0, epsilon: float = 1e-5,
-                start_token: int = START, end_token: int = END, pad_token: int = PAD,
+                start_token: int = START, end_token: int | Sequence[int] = END,
+                pad_token: int = PAD, tied: bool = True,
                 seed: int | None = None, name: str = "vision_text") -> VisionText:
     """Builds a model that writes about pictures, such as captions.
 
@@ -132,8 +137,10 @@ def vision_text(encoder: keras.Model, vocab_size: int, max_length: int, num_laye
         attention_dropout: Share of attention scores dropped in training, in `[0, 1)`.
         epsilon: Added to the variance in the norms.
         start_token: Token that is read first.
-        end_token: Token that ends a text.
+        end_token: Token that ends a text, or several such tokens.
         pad_token: Token behind the end.
+        tied: Whether the embeddings of the tokens also make the logits. Otherwise a table of their
+            own does.
         seed: Seed of the dropouts. `None` draws one.
         name: Name of the model.
 
@@ -162,8 +169,8 @@ def vision_text(encoder: keras.Model, vocab_size: int, max_length: int, num_laye
     mlp_dim = 4 * embed_dim if mlp_dim is None else mlp_dim
     check_count(vocab_size=vocab_size, max_length=max_length, num_layers=num_layers,
                 num_heads=num_heads, embed_dim=embed_dim, mlp_dim=mlp_dim)
-    for field, token in (("start_token", start_token), ("end_token", end_token),
-                         ("pad_token", pad_token)):
+    for field, token in (("start_token", start_token), ("pad_token", pad_token),
+                         *(("end_token", each) for each in end_tokens(end_token))):
         if not 0 <= token < vocab_size:
             raise ValueError(explain(
                 f"`{field}` must be a token of the vocabulary", **{field: token},
@@ -177,4 +184,4 @@ def vision_text(encoder: keras.Model, vocab_size: int, max_length: int, num_laye
     return VisionText(
         encoder, vocab_size, max_length, num_layers, num_heads, embed_dim, mlp_dim, norm,
         activation, dropout, attention_dropout, epsilon, start_token, end_token, pad_token, seed,
-        name)
+        name, tied)

@@ -9,6 +9,7 @@ Deviations:
 - `nano` is ours, for 64×64 images and tests.
 """
 
+import functools
 import typing
 from collections.abc import Sequence
 
@@ -16,19 +17,19 @@ import keras
 
 from keras_seqattn.errors import check_count, explain, nearest
 from keras_seqattn.layers import (
-    AttentionPooling,
-    ClassToken,
     ConvStem,
-    FirstTokens,
-    LearnedPositionEmbedding,
     LocalityEncoderBlock,
+    NormedPatchEmbedding,
     PatchEmbedding,
-    PositionalEncoding,
     ResidualStem,
     ShiftedPatchEmbedding,
     TransformerEncoderBlock,
+    VisionEncoderBlock,
 )
 from keras_seqattn.models.pixels import ImageShape, image_input
+from keras_seqattn.models.vision_head import POOLINGS, classify, pool
+from keras_seqattn.models.vision_tokens import POSITIONS, own_grid, with_prefix_and_positions
+from keras_seqattn.plain import plain_numbers
 
 # size: (num_layers, num_heads, embed_dim, mlp_dim)
 SIZES = {
@@ -40,11 +41,10 @@ SIZES = {
     "huge": (32, 16, 1280, 5120),
 }
 STEMS = {"patch": PatchEmbedding, "conv": ConvStem, "shifted": ShiftedPatchEmbedding,
-         "resnet": ResidualStem}
-POOLINGS = ("token", "mean", "map", "none")
-POSITIONS = ("learned", "sinusoidal")
+         "resnet": ResidualStem, "normed": NormedPatchEmbedding}
 
 
+@plain_numbers
 def vit(size: str, patch_size: int = 16, image_shape: ImageShape = (224, 224, 3),
         num_classes: int = 1000, *, stem: str = "patch", pooling: str = "token",
         position: str = "learned", pixel_mean: Sequence[float] | None = None,
@@ -57,7 +57,10 @@ def vit(size: str, patch_size: int = 16, image_shape: ImageShape = (224, 224, 3)
         interpolation: str = "bilinear", layer_scale: float | None = None,
         use_qkv_bias: bool = True, activation: str | typing.Callable = "gelu",
         norm_after_pooling: bool = False, representation_dim: int | None = None,
-        locality: bool = False, dtype: str | keras.DTypePolicy | None = None,
+        locality: bool = False, key_dim: int | None = None, gated: bool = False,
+        use_qk_norm: bool = False, norm_branches: bool = False, relative_positions: bool = False,
+        norm_before_blocks: bool = False, last_norm: bool = True, use_patch_bias: bool = True,
+        use_head_bias: bool = True, dtype: str | keras.DTypePolicy | None = None,
         seed: int | None = None, name: str = "vit") -> keras.Model:
     """Builds a Vision Transformer that classifies images.
 
@@ -69,10 +72,12 @@ def vit(size: str, patch_size: int = 16, image_shape: ImageShape = (224, 224, 3)
         num_classes: Number of logits. With 0 the model returns features.
         stem: What makes tokens of pixels. `"patch"` is one linear map of each patch, as in the
             paper, and `"resnet"` the paper's hybrid (`ResidualStem`). For small data sets there
-            are `"conv"` (`ConvStem`) and `"shifted"` (`ShiftedPatchEmbedding`).
+            are `"conv"` (`ConvStem`) and `"shifted"` (`ShiftedPatchEmbedding`). `"normed"` is
+            `NormedPatchEmbedding`.
         pooling: What the head reads. `"token"` is the class token and `"mean"` the average of all
-            patches. `"map"` is `AttentionPooling` over all tokens, and `"none"` keeps them all.
-        position: `"learned"` vectors or fixed 2-D `"sinusoidal"` waves.
+            patches. `"token_mean"` is one beside the other. `"map"` is `AttentionPooling` over all
+            patches, and `"none"` keeps all tokens.
+        position: `"learned"` vectors, fixed 2-D `"sinusoidal"` waves or `"none"`.
         pixel_mean: Mean of each channel over the training images in `[-1, 1]`. Given this and
             `pixel_std`, the model standardises its input. So faint images train as fast.
         pixel_std: Standard deviation of each channel, as `pixel_mean`.
@@ -98,6 +103,15 @@ def vit(size: str, patch_size: int = 16, image_shape: ImageShape = (224, 224, 3)
         norm_after_pooling: Whether the last norm stands behind the pooling.
         representation_dim: Width of a dense layer with tanh before the head. `None` has none.
         locality: Whether attention is `LocalityAttention`, for small data sets.
+        key_dim: Size of one head. Defaults to `embed_dim // num_heads`.
+        gated: As for `VisionEncoderBlock`, and so are `use_qk_norm` and `norm_branches`.
+        use_qk_norm: Whether queries and keys are normalised.
+        norm_branches: Whether the norms of a block end its branches.
+        relative_positions: Whether attention is `RelativePositionAttention`.
+        norm_before_blocks: Whether a norm stands before the first block, as in CLIP.
+        last_norm: Whether a norm stands behind the last block or behind the pooling.
+        use_patch_bias: Whether the map from patches to tokens has a bias.
+        use_head_bias: Whether the head has one.
         dtype: Dtype policy of the layers, for example `"mixed_bfloat16"`.
         seed: Seed of the dropouts. `None` draws one.
         name: Name of the model.
@@ -112,9 +126,8 @@ def vit(size: str, patch_size: int = 16, image_shape: ImageShape = (224, 224, 3)
     Raises:
         ValueError: `size`, `stem`, `pooling` or `position` is not known.
         ValueError: `patch_size` does not divide the image, or `num_heads` the width.
-        ValueError: a rate lies outside `[0, 1)`.
         ValueError: `pixel_mean` and `pixel_std` have not one number for each channel.
-        ValueError: a part needs another part that is missing.
+        ValueError: a rate lies outside `[0, 1)`, or a part needs another that is missing.
 
     >>> vit("nano", patch_size=8, image_shape=(64, 64, 3), num_classes=10).output_shape
     (None, 10)
@@ -127,41 +140,63 @@ def vit(size: str, patch_size: int = 16, image_shape: ImageShape = (224, 224, 3)
     check_count(num_layers=num_layers)
     if num_classes != 0:
         check_count(num_classes=num_classes)
-    class_token = pooling == "token" if class_token is None else class_token
+    class_token = pooling.startswith("token") if class_token is None else class_token
     _check_class_token(class_token, pooling, distillation, num_classes)
-    own_grid = _own_grid(image_shape, patch_size, position, grid)
+    image_grid = own_grid(image_shape, patch_size, position, relative_positions, grid)
     num_class_tokens = class_token + distillation
 
     images, x = image_input(image_shape, pixel_mean, pixel_std, dtype)
-    x = STEMS[stem](patch_size, embed_dim, name="patches", dtype=dtype)(x)
-    x = _with_prefix_and_positions(
-        x, images, num_class_tokens, num_registers, position, prefix_positions, grid or own_grid,
-        own_grid, interpolation, dtype)
+    x = STEMS[stem](patch_size, embed_dim, name="patches", dtype=dtype, **_stem_options(
+        stem, epsilon, use_patch_bias))(x)
+    x = with_prefix_and_positions(
+        x, images, num_class_tokens, num_registers, position, prefix_positions, grid or image_grid,
+        image_grid, interpolation, patch_size, dtype)
     x = keras.layers.Dropout(dropout, seed=seed, name="dropout", dtype=dtype)(x)
-    block = LocalityEncoderBlock if locality else TransformerEncoderBlock
+    if norm_before_blocks:
+        x = keras.layers.LayerNormalization(epsilon=epsilon, name="first_norm", dtype=dtype)(x)
+    block = _block(locality, gated=gated, use_qk_norm=use_qk_norm, norm_branches=norm_branches,
+                   relative_grid=image_grid if relative_positions else None)
     for i in range(num_layers):
         x = block(
             num_heads, mlp_dim, dropout=dropout, attention_dropout=attention_dropout,
             drop_path=drop_path * i / max(num_layers - 1, 1), epsilon=epsilon, seed=seed,
-            activation=activation, layer_scale=layer_scale,
+            activation=activation, layer_scale=layer_scale, key_dim=key_dim,
             use_qkv_bias=None if use_qkv_bias else False, name=f"block_{i}", dtype=dtype)(x)
 
     norm = keras.layers.LayerNormalization(epsilon=epsilon, name="norm", dtype=dtype)
+    if not last_norm:
+        norm = keras.layers.Identity(name="norm", dtype=dtype)
     norm_after_pooling = norm_after_pooling and pooling != "token"  # where it is the same
     if not norm_after_pooling:
         x = norm(x)
-    second = None
-    if pooling == "token":
-        x, second = _class_tokens(x, num_class_tokens, distillation, dtype)
-    elif pooling == "mean":
-        x = _mean_of_patches(x, num_class_tokens + num_registers, dtype)
-    elif pooling == "map":
-        x = AttentionPooling(num_heads, mlp_dim, activation=activation, epsilon=epsilon,
-                             name="pool", dtype=dtype)(x)
+    x, second = pool(x, pooling, num_class_tokens, num_registers, distillation, dtype,
+                     num_heads=num_heads, mlp_dim=mlp_dim, activation=activation, epsilon=epsilon)
     if norm_after_pooling:
         x = norm(x)
-    return keras.Model(
-        images, _logits(x, second, num_classes, representation_dim, dtype), name=name)
+    return keras.Model(images, classify(
+        x, second, num_classes, representation_dim, use_head_bias, dtype), name=name)
+
+
+def _stem_options(stem, epsilon, use_patch_bias):
+    """Arguments that only some stems have."""
+    if use_patch_bias:
+        return {"epsilon": epsilon} if stem == "normed" else {}
+    if stem != "patch":
+        raise ValueError(explain(
+            "only the stem of patches can be without a bias", stem=stem,
+            use_patch_bias=use_patch_bias, fix='pass stem="patch", or leave use_patch_bias out'))
+    return {"use_bias": False}
+
+
+def _block(locality, relative_grid, **parts):
+    """The class of the blocks, with the parts that a block of vision has."""
+    if not any(parts.values()) and relative_grid is None:
+        return LocalityEncoderBlock if locality else TransformerEncoderBlock
+    if locality:
+        raise ValueError(explain(
+            "`locality` goes with no other part of attention or of the norms", locality=locality,
+            relative_positions=relative_grid is not None, **parts, fix="leave them out"))
+    return functools.partial(VisionEncoderBlock, relative_grid=relative_grid, **parts)
 
 
 def _check_names(**names):
@@ -172,7 +207,7 @@ def _check_names(**names):
 
 
 def _check_class_token(class_token, pooling, distillation, num_classes):
-    if (pooling == "token" or distillation) and not class_token:
+    if (pooling in ("token", "token_mean") or distillation) and not class_token:
         raise ValueError(explain(
             "a class token is needed where it is pooled or distilled", pooling=pooling,
             distillation=distillation, class_token=class_token, fix="leave class_token out"))
@@ -180,71 +215,3 @@ def _check_class_token(class_token, pooling, distillation, num_classes):
         raise ValueError(explain(
             "a distilled model must read its classes from tokens", pooling=pooling,
             distillation=distillation, fix='pass pooling="token"'))
-
-
-def _own_grid(image_shape, patch_size, position, grid):
-    """Returns `(GH, GW)` of the patches, or `None` where images have any size."""
-    if None not in image_shape[:2]:
-        return image_shape[0] // patch_size, image_shape[1] // patch_size
-    if grid is None or position != "learned":
-        raise ValueError(explain(
-            "images of any size need learned positions and the `grid` that these are made for",
-            image_shape=tuple(image_shape), position=position, grid=grid,
-            fix="pass grid=(rows, columns) of patches, or fix the height and width"))
-    return None
-
-
-def _with_prefix_and_positions(x, images, num_class_tokens, num_registers, position,
-                               prefix_positions, grid, own_grid, interpolation, dtype):
-    """Puts class and register tokens before the patches, and adds the positions of all."""
-    def put_prefix(x):
-        if num_registers:
-            x = ClassToken(keras.initializers.RandomNormal(stddev=0.02), num_registers,
-                           name="registers", dtype=dtype)(x)
-        if num_class_tokens:
-            x = ClassToken(num_tokens=num_class_tokens, name="class_token", dtype=dtype)(x)
-        return x
-
-    if position == "sinusoidal":
-        return put_prefix(PositionalEncoding(grid=own_grid, name="positions", dtype=dtype)(x))
-    num_placed = num_class_tokens + num_registers if prefix_positions else 0
-    x = put_prefix(x) if prefix_positions else x
-    positions = LearnedPositionEmbedding(
-        grid=grid, num_prefix=num_placed, interpolation=interpolation, name="positions",
-        dtype=dtype)
-    x = positions(x) if grid == own_grid else positions(x, images=images)
-    return x if prefix_positions else put_prefix(x)
-
-
-def _class_tokens(x, num_class_tokens, distillation, dtype):
-    """Returns the class token, `(B, D)`, and the distillation token, `(B, 1, D)` or `None`."""
-    x, second = FirstTokens(num_class_tokens, name="first", dtype=dtype)(x), None
-    if distillation:
-        second = keras.layers.Cropping1D((1, 0), name="second", dtype=dtype)(x)
-        x = FirstTokens(name="class", dtype=dtype)(x)
-    return keras.layers.Flatten(name="pool", dtype=dtype)(x), second
-
-
-def _mean_of_patches(x, num_prefix, dtype):
-    if num_prefix:
-        x = keras.layers.Cropping1D((num_prefix, 0), name="without_prefix", dtype=dtype)(x)
-    return keras.layers.GlobalAveragePooling1D(name="pool", dtype=dtype)(x)
-
-
-def _logits(x, second, num_classes, representation_dim, dtype):
-    """Turns features into logits, those of two heads into their mean."""
-    if representation_dim is not None:
-        x = keras.layers.Dense(
-            representation_dim, activation="tanh", name="pre_logits", dtype=dtype)(x)
-    if not num_classes:
-        return x
-    x = _head("logits", num_classes)(x)
-    if second is None:
-        return x
-    second = keras.layers.Flatten(name="distillation_pool", dtype=dtype)(second)
-    return keras.layers.Average(name="mean_logits", dtype="float32")(
-        [x, _head("distillation_logits", num_classes)(second)])
-
-
-def _head(name, num_classes):
-    return keras.layers.Dense(num_classes, kernel_initializer="zeros", dtype="float32", name=name)

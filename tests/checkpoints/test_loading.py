@@ -1,5 +1,7 @@
 """Checkpoints of every format: the numbers of the projects that wrote them, and what is told."""
 
+import re
+
 import drawn
 import keras
 import numpy as np
@@ -21,6 +23,18 @@ GOLDENS = {
     "hf_vit/eps1e-6": "huggingface", "timm_vit/class_token": "timm",
     "hf_vit_gpt2/projected": "huggingface-encoder-decoder",
 }
+# Recorded models without a head, and the key that they lack.
+HEADLESS = {"huggingface-bit/backbone": ["classifier.1.weight"]} | {
+    name: ["classifier.weight"] for name in (
+        "huggingface/backbone", "huggingface/masked", "dinov2/backbone",
+        "dinov2/backbone_with_registers")}
+# Patterns of what recorded models hold besides the ViT: other towers, masks, heads not read.
+UNUSED = {
+    "huggingface": r"pooler\..*|decoder\..*|vit\.embeddings\.mask_token",
+    "dinov2": r"(\w+\.)?embeddings\.mask_token", "beit": r"beit\.embeddings\.mask_token",
+    "clip": r"text_model\..*|text_projection.*|logit_scale|vision_model\.post_layernorm\..*",
+    "siglip": r"text_model\..*|logit_(scale|bias)|vision_model\.head\..*",
+    "vit_pytorch": "cls_token"}
 # What the goldens record, and the layer that makes it here.
 INSIDE = {"encoded_tokens": "norm", "last_hidden_state": "norm", "forward_features": "norm",
           "head_input": "pool"}
@@ -71,13 +85,21 @@ def test_recorded_models(recorded, name):
     options = {"num_heads": 3} if name.startswith("torchvision") else {}
     model, report = checkpoints.load_with_report(folder, **options)
     assert report.source == name.partition("/")[0]
-    backbone = name.endswith("backbone")
-    assert report.missing == (["classifier.weight"] if backbone else [])
-    assert report.unused == (["pooler.dense.bias", "pooler.dense.weight"] if backbone else [])
-    np.testing.assert_allclose(_run(model, images), outputs, atol=FLOAT32, rtol=0)
-    if not backbone:
-        twice = checkpoints.load(folder / "model.safetensors", **options)
-        np.testing.assert_array_equal(_run(twice, images), _run(model, images))
+    assert report.missing == HEADLESS.get(name, [])
+    assert all(re.fullmatch(UNUSED.get(name.partition("/")[0], "(?!)"), key)
+               for key in report.unused)
+    made = _run(model, images)
+    np.testing.assert_allclose(made, outputs, atol=FLOAT32, rtol=0)
+    checkpoints.save(model, folder / "own.safetensors")
+    np.testing.assert_array_equal(_run(checkpoints.load(folder / "own.safetensors"), images), made)
+
+
+@pytest.mark.parametrize("name", ["timm/registers", "timm/gates", "torchvision/representation"])
+def test_a_second_load_is_equal_bit_for_bit(recorded, name):
+    folder, images, _ = recorded(name)
+    options = {"num_heads": 3} if name.startswith("torchvision") else {}
+    one, other = (checkpoints.load(folder / "model.safetensors", **options) for _ in range(2))
+    np.testing.assert_array_equal(_run(one, images), _run(other, images))
 
 
 def test_files_without_a_configuration(recorded):
@@ -113,7 +135,8 @@ def test_what_has_no_place_is_named(google, tmp_path):
     assert model.output_shape == (None, 6)
     report = checkpoints.load_with_report(path, image_shape=(6, 10, 3))[1]
     assert report.to_dict() == {"source": "google", "unused": ["step"],
-                                "missing": ["head/kernel"], "reshaped": {}, "labels": None}
+                                "missing": ["head/kernel"], "reshaped": {}, "labels": None,
+                                "others": []}
 
 
 @pytest.mark.parametrize("key", [
@@ -136,10 +159,118 @@ def test_names_of_classes(goldens):
     assert report.labels == ["cat", "dog", "horse", "owl", "newt"]
 
 
+def test_names_of_classes_survive_saving(goldens, tmp_path):
+    model = checkpoints.load(goldens / "hf_vit" / "eps1e-6")
+    checkpoints.save(model, tmp_path / "x.safetensors")
+    back, report = checkpoints.load_with_report(tmp_path / "x.safetensors")
+    assert report.labels == ["cat", "dog", "horse", "owl", "newt"]
+    assert list(back.labels) == report.labels
+
+
+def _patches(model):
+    return ops.convert_to_numpy(model.get_layer("patches").weights[0])
+
+
+@pytest.fixture
+def trained(goldens, tmp_path):
+    """Writes what a training of big_vision writes, given the prefixes of its trees."""
+    with np.load(goldens / "big_vision_vit_npz" / "map" / "checkpoint.npz") as arrays:
+        plain = {key.removeprefix("params/"): array for key, array in arrays.items()}
+
+    def write(*prefixes):
+        """The trees are 1, 2, … times the published one."""
+        return plain["embedding/kernel"], _save(tmp_path / "checkpoint.npz", {
+            f"{prefix}{key}": array * number for number, prefix in enumerate(prefixes, 1)
+            for key, array in plain.items()} | {"chrono/steps": np.ones(1)})
+
+    return write
+
+
+@pytest.mark.parametrize(("prefixes", "number", "others"), [
+    (["opt/0/mu/", "opt/0/nu/", "params/"], 3, []),
+    (["params/", "opt/0/mu/"], 1, []),
+    (["opt/0/mu/img/", "params/img/"], 2, []),
+    (["optimizer/state/", "optimizer/target/"], 2, []),
+    (["opt/target/"], 1, []),
+    (["params/a/", "params/img/"], 2, ["params/a"])])
+def test_an_optimisers_trees_of_the_same_keys_are_not_the_weights(
+        trained, prefixes, number, others):
+    kernel, path = trained(*prefixes)
+    model, report = checkpoints.load_with_report(path)
+    np.testing.assert_array_equal(_patches(model), kernel * number)
+    assert report.source == "big_vision"
+    assert report.others == others
+    assert "chrono/steps" in report.unused
+
+
+def test_one_of_several_towers_is_named(trained):
+    kernel, path = trained("params/a/", "params/b/")
+    check_error(lambda: checkpoints.load(path), weights=None, trees=["params/a", "params/b"])
+    check_error(lambda: checkpoints.load(path, weights="c"), weights="c")
+    for weights in ("b", "params/b"):
+        model, report = checkpoints.load_with_report(path, weights=weights)
+        np.testing.assert_array_equal(_patches(model), kernel * 2)
+        assert report.others == ["params/a"]
+    with pytest.warns(UserWarning, match="1 further weights, for weights=: params/b"):
+        checkpoints.load(path, weights="a")
+
+
+@pytest.mark.parametrize("prefix", ["model.", "module.", "_orig_mod.", "module._orig_mod.",
+                                    "net.vit._orig_mod.", "model.module."])
+def test_modules_inside_others(recorded, prefix):
+    folder, images, outputs = recorded("timm/registers", lambda state, config: [
+        state.update({prefix + key: state.pop(key)}) for key in list(state)])
+    model, report = checkpoints.load_with_report(folder)
+    np.testing.assert_allclose(_run(model, images), outputs, atol=FLOAT32, rtol=0)
+    assert (report.unused, report.others) == ([], [])
+
+
+@pytest.mark.parametrize(("names", "others"), [
+    (("ema_model", "model"), ["model"]), (("teacher", "student"), ["student"])])
+def test_averages_beside_the_weights(recorded, names, others):
+    def wrap(state, config):
+        for key in list(state):
+            array = state.pop(key)
+            state.update({f"{name}.{key}": array * factor
+                          for factor, name in enumerate(names, 1)})
+        state["loss.weight"] = np.ones(3, "float32")
+
+    folder, images, outputs = recorded("timm/registers", wrap)
+    model, report = checkpoints.load_with_report(folder)
+    np.testing.assert_allclose(_run(model, images), outputs, atol=FLOAT32, rtol=0)
+    assert report.others == others
+    assert "loss.weight" in report.unused
+    kernel = _patches(model)
+    other = checkpoints.load_with_report(folder, weights=names[1])[0]
+    np.testing.assert_allclose(_patches(other), kernel * 2)
+    check_error(lambda: checkpoints.load(folder, weights="best"), weights="best")
+
+
+def test_names_that_hugging_faces_library_has_in_memory(recorded):
+    """transformers 5 renames the modules of a ViT, but writes files under the earlier names."""
+    new = {"encoder.layer.": "layers.", "attention.attention.query": "attention.q_proj",
+           "attention.attention.key": "attention.k_proj", "intermediate.dense": "mlp.fc1",
+           "attention.attention.value": "attention.v_proj",
+           "attention.output.dense": "attention.o_proj", ".0.output.dense": ".0.mlp.fc2"}
+
+    def rename(state, config):
+        for key in list(state):
+            array, name = state.pop(key), key
+            for old, now in new.items():
+                name = name.replace(old, now)
+            state[name] = array
+
+    folder, images, outputs = recorded("huggingface/two_heads", rename)
+    model, report = checkpoints.load_with_report(folder)
+    np.testing.assert_allclose(_run(model, images), outputs, atol=FLOAT32, rtol=0)
+    assert report.unused == []
+
+
 @pytest.mark.parametrize(("keys", "name"), [
     (["resnet/root_block/standardized_conv2d/kernel", "resnet/head/conv2d/bias"], "bit"),
     (["blocks.input.w", "blocks.group_1.block_1.res_path.conv_1.w"], "openai"),
     (["transformer.wte.weight", "transformer.h.0.attn.c_attn.weight", "lm_head.weight"],
      "imagegpt")])
 def test_formats_are_known_by_their_keys(keys, name):
-    assert recognise(State(dict.fromkeys(keys))).name == name
+    family, state = recognise(State(dict.fromkeys(keys)))
+    assert (family.name, list(state)) == (name, keys)

@@ -100,31 +100,70 @@ def _sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+def _one_way(x, state, end, hidden, cell):
+    """PyTorch's equations in one direction, one step after another."""
+    steps = []
+    for step in np.moveaxis(x, 1, 0):
+        enters, forgets, makes, shows = np.split(
+            step @ state[f"weight_ih_{end}"].T + hidden @ state[f"weight_hh_{end}"].T
+            + state.get(f"bias_ih_{end}", 0) + state.get(f"bias_hh_{end}", 0), 4, axis=-1)
+        cell = _sigmoid(forgets) * cell + _sigmoid(enters) * np.tanh(makes)
+        hidden = _sigmoid(shows) * np.tanh(cell)
+        steps.append(hidden)
+    return np.stack(steps, axis=1), hidden, cell
+
+
+def _lstm_state(rng, units, width, ends, use_bias):
+    """Weights of several layers. An end names a layer and its direction."""
+    state = {}
+    for end in ends:
+        inputs = width if end.startswith("l0") else units * (2 if "l0_reverse" in ends else 1)
+        state |= {f"weight_ih_{end}": rng.normal(size=(4 * units, inputs)),
+                  f"weight_hh_{end}": rng.normal(size=(4 * units, units))}
+        if use_bias:
+            state |= {f"bias_{part}_{end}": rng.normal(size=4 * units) for part in ("ih", "hh")}
+    return state
+
+
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_lstm_of_three_layers_in_one_direction(rng, use_bias):
-    """PyTorch's equations, one step after another."""
-    units, width, x = 3, 5, rng.normal(size=(2, 7, 5)).astype("float32")
-    state, seen = {}, x
-    for i in range(3):
-        state |= {f"weight_ih_l{i}": rng.normal(size=(4 * units, width)),
-                  f"weight_hh_l{i}": rng.normal(size=(4 * units, units))}
-        biases = np.zeros(4 * units)
-        if use_bias:
-            state |= {f"bias_{part}_l{i}": rng.normal(size=4 * units) for part in ("ih", "hh")}
-            biases = state[f"bias_ih_l{i}"] + state[f"bias_hh_l{i}"]
-        hidden, cell, steps = np.zeros((2, units)), np.zeros((2, units)), []
-        for step in np.moveaxis(seen, 1, 0):
-            enters, forgets, makes, shows = np.split(
-                step @ state[f"weight_ih_l{i}"].T + hidden @ state[f"weight_hh_l{i}"].T + biases,
-                4, axis=-1)
-            cell = _sigmoid(forgets) * cell + _sigmoid(enters) * np.tanh(makes)
-            hidden = _sigmoid(shows) * np.tanh(cell)
-            steps.append(hidden)
-        seen, width = np.stack(steps, axis=1), units
+    units, x = 3, rng.normal(size=(2, 7, 5)).astype("float32")
+    state, seen = _lstm_state(rng, units, 5, ["l0", "l1", "l2"], use_bias), x
+    for end in ("l0", "l1", "l2"):
+        seen, hidden, cell = _one_way(seen, state, end, np.zeros((2, units)), np.zeros((2, units)))
     ours = torch.lstm(state)({"inputs": x, "mask": None})
     _check_equal(ours["outputs"], seen)
     _check_equal(ours["hidden"][:, -1], hidden)
     _check_equal(ours["cell"][:, -1], cell)
+
+
+def test_lstm_that_begins_with_given_states(rng):
+    """Two layers in both directions. The backward one begins at the end of the real steps."""
+    units, x = 3, rng.normal(size=(2, 7, 5)).astype("float32")
+    ends = ["l0", "l0_reverse", "l1", "l1_reverse"]
+    state = _lstm_state(rng, units, 5, ends, True)
+    hidden, cell = rng.normal(size=(2, 2, 4, units)).astype("float32")
+    last, seen = [], x
+    for i, end in enumerate(ends):
+        back = "reverse" in end
+        outputs, *final = _one_way(seen[:, ::-1] if back else seen, state, end, hidden[:, i],
+                                   cell[:, i])
+        last.append(final)
+        if not back:
+            ahead = outputs
+        else:
+            seen = np.concatenate([ahead, outputs[:, ::-1]], axis=-1)
+    model = torch.lstm(state, initial_state=True)
+    ours = model({"inputs": x, "mask": None, "hidden": hidden, "cell": cell})
+    _check_equal(ours["outputs"], seen)
+    for i, (shown, kept) in enumerate(last):
+        _check_equal(ours["hidden"][:, i], shown)
+        _check_equal(ours["cell"][:, i], kept)
+    longer = np.concatenate([x, np.ones((2, 2, 5), "float32")], axis=1)
+    real = np.arange(9) < np.array([[7], [7]])
+    padded = model({"inputs": longer, "mask": real, "hidden": hidden, "cell": cell})
+    _check_equal(padded["outputs"][:, :7], seen)
+    _check_equal(padded["hidden"], ops.convert_to_numpy(ours["hidden"]))
 
 
 @pytest.mark.parametrize("name", TRANSFORMERS)
@@ -149,6 +188,31 @@ def test_transformer_and_its_masks(goldens, name):
     _check_equal(run(causal, source_mask, target_mask)["output"], io["output_tgt_padding"])
     _check_equal(run(load(use_causal_mask=False), all_source, all_target)["output"],
            io["output_no_masks"])
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_the_encoder_alone(goldens, name):
+    """It is the encoder of a whole Transformer, whose final norm may be missing."""
+    state, config, io = _read(goldens / name)
+    encoder = {key.removeprefix("encoder."): array for key, array in state.items()
+               if key.startswith("encoder.")}
+    options = (config["nhead"], "pre" if config["norm_first"] else "post", config["activation"],
+               config["layer_norm_eps"])
+    inputs = {"source": io["src"], "source_mask": ~io["src_key_padding_mask"]}
+    model = torch.transformer_encoder(encoder, *options)
+    _check_equal(model(inputs), io["memory"])
+    bare = {key: array for key, array in encoder.items() if not key.startswith("norm.")}
+    last = model.get_layer("encoder_norm")
+    _check_equal(last(torch.transformer_encoder(bare, *options)(inputs)), io["memory"])
+    causal = torch.transformer_encoder(encoder, *options, use_causal_mask=True)
+    other = {**inputs, "source": inputs["source"].copy()}
+    other["source"][:, -1] += 3.0
+    _check_equal(causal(other)[:, :-1], ops.convert_to_numpy(causal(inputs))[:, :-1])
+    missing = "layers.0.linear2.weight"
+    check_error(lambda: torch.transformer_encoder(
+        {key: array for key, array in encoder.items() if key != missing}, *options), key=missing)
+    check_error(lambda: torch.transformer_encoder(
+        {**encoder, "layers.0.norm3.weight": np.ones(3)}, *options), number=1)
 
 
 def test_transformer_without_biases(goldens):

@@ -54,6 +54,7 @@ def test_convert_there_and_back(npz, seqattn, tmp_path):
     (["x.keras", "y.npz", "--num-heads", "3"], "num_heads=3")])
 def test_convert_with_mistakes(npz, seqattn, tmp_path, arguments, said):
     files = [tmp_path / name for name in arguments[:2]]
+    (tmp_path / "x.keras").touch()
     code, out, err = seqattn("convert", *files, *arguments[2:])
     assert (code, out) == (2, "")
     assert said in err.replace("\n", "")

@@ -6,9 +6,12 @@ import keras
 import pytest
 
 from keras_seqattn import edge, models
+from keras_seqattn.cli import export
 from keras_seqattn.data import pairs
 from keras_seqattn.edge import smallest_file
+from keras_seqattn.edge.contract.content import CONTENTS
 from keras_seqattn.edge.contract.contract import beside
+from keras_seqattn.edge.precisions import PRECISIONS, WRITER_PRECISIONS
 
 pytestmark = pytest.mark.edge
 
@@ -168,3 +171,49 @@ def test_export_to_one_place(folder, seqattn, tmp_path, monkeypatch, arguments, 
     assert code == 2
     assert said in err.replace("\n", " ")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["--max-drop", "1"], "--precision auto"), (["--precision", "auto"], "--data SOURCE"),
+    (["--out", "x.tfl"], "x.tflite"), (["--precision", "int8"], "precision='int8'"),
+    (["--input-shape", "64,64,3"], "160x160x3"), (["--calibration", "nowhere"], "data='nowhere'")])
+def test_what_the_command_line_alone_shows_to_be_wrong(seqattn, monkeypatch, tmp_path, arguments,
+                                                       said):
+    """Nothing is loaded for these."""
+    monkeypatch.setattr(models, "load", lambda name: 1 / 0)
+    out = [] if "--out" in arguments else ["--out", tmp_path / "x.tflite"]
+    code, _, err = seqattn("export", "vit_eurosat", *out, *arguments)
+    assert code == 2
+    assert said in err
+
+
+def test_a_model_of_any_length_needs_the_commands_own_option(seqattn, tmp_path):
+    tokens = keras.Input((None,), dtype="int32")
+    x = keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(11, 7)(tokens))
+    keras.Model(tokens, keras.layers.Dense(2)(x)).save(tmp_path / "m.keras")
+    code, _, err = seqattn("export", tmp_path / "m.keras", "--out", tmp_path / "m.tflite")
+    assert code == 2
+    assert "--input-shape 128" in err
+
+
+def test_bad_pictures_are_left_out_of_calibration_too(folder, seqattn, tmp_path):
+    from PIL import Image
+
+    for split in ("train", "test"):
+        for name in models.labels(folder):
+            (tmp_path / split / name).mkdir(parents=True)
+            Image.new("RGB", (64, 64), "green").save(tmp_path / split / name / "a.png")
+            (tmp_path / split / name / "bad.png").write_bytes(b"no picture")
+    arguments = ["export", folder, "--out", tmp_path / "x.tflite", "--precision", "static_wi8_ai8",
+                 "--data", f"folder:{tmp_path}"]
+    code, _, err = seqattn(*arguments)
+    assert code == 2
+    assert "--skip-bad" in err
+    code, _, err = seqattn(*arguments, "--skip-bad", "--force")
+    assert "readable picture" not in err
+
+
+def test_the_help_knows_the_names_of_the_edge():
+    assert tuple(PRECISIONS) == export.PRECISIONS
+    assert tuple(WRITER_PRECISIONS) == export.WRITER_PRECISIONS
+    assert export.CONTENTS == CONTENTS

@@ -76,16 +76,18 @@ def test_every_text_has_its_notes(translator, seqattn):
     (["translate", "{file}", "we", "--beam", "0"], "--beam"),
     (["translate", "{file}", "we", "--beam", "2"], "beam_width=3"),
     (["translate", "{pictures}", "we"], "source='image'"),
-    (["caption", "{file}", "x.png"], "source='tokens'"),
+    (["caption", "{file}", "{picture}"], "source='tokens'"),
     (["caption", "{pictures}", "{file}"], "readable picture"),
     (["caption", "{pictures}", "nowhere.png"], "image='nowhere.png'"),
+    (["classify", "{folder}", "{picture}"], "seqattn export {folder} --out"),
     (["translate", "{folder}/model.keras", "we"], "seqattn export {folder}/model.keras"),
     (["translate", "{folder}", "we"], "seqattn export {folder} --out"),
     (["translate", "nowhere.tflite", "we"], "file='nowhere.tflite'"),
-    (["classify", "{pictures}", "x.png"], "`caption` for pictures"),
+    (["classify", "{pictures}", "{picture}"], "`caption` for pictures"),
 ])
 def test_mistakes_are_one_line(translator, describer, seqattn, arguments, said):
-    names = {"file": translator.file, "folder": translator.folder, "pictures": describer.file}
+    names = {"file": translator.file, "folder": translator.folder, "pictures": describer.file,
+             "picture": describer.pictures[0]}
     code, out, err = seqattn(*(each.format(**names) for each in arguments))
     assert (code, out) == (2, "")
     line, = err.splitlines()

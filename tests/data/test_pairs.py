@@ -157,3 +157,29 @@ def test_bad_batches(batches):
     make, *_ = batches
     check_error(lambda: make(share=(0, 3)), batch_size=8, replicas=3)
     check_error(lambda: pairs.PairBatches([], [], 8), examples=0)
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\x85", "\x0c", "\x1e"])
+@pytest.mark.parametrize("skip_bad", [False, True])
+def test_lines_end_at_line_feeds_alone_and_no_byte_order_mark_is_read(tmp_path, mark, skip_bad):
+    path = tmp_path / "pairs.tsv"
+    path.write_text(f"\ufeffOne{mark}two.\tUn deux.\r\nHi.\tSalut{mark}toi.\n",
+                    encoding="utf-8", newline="")
+    for source, target in (("Hi.", f"Salut{mark}toi."), (f"One{mark}two.", "Un deux.")):
+        read = pairs.load(f"pairs:{path}", _split(source), skip_bad)
+        assert (source, target) in zip(read.sources, read.targets, strict=True)
+        assert read.skipped == 0
+
+
+@pytest.mark.parametrize("extra", ["__MACOSX/._fra.txt", ".DS_Store", "folder/"])
+def test_a_zip_with_what_systems_leave_beside_is_read(tmp_path, extra):
+    with zipfile.ZipFile(tmp_path / "pairs.zip", "w") as archive:
+        archive.writestr("fra.txt", "Go.\tVa !\n" * 3)
+        archive.writestr(extra, "")
+    assert len(pairs.load(f"pairs:{tmp_path / 'pairs.zip'}", _split("Go."))) == 3
+
+
+def _split(source):
+    """The split that a source sentence falls in."""
+    return next(split for split, (first, last) in pairs.SPLITS.items()
+                if first <= pairs.hundredth(source) < last)

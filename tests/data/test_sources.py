@@ -16,14 +16,13 @@ PIL = pytest.importorskip("PIL.Image")
 
 @pytest.fixture
 def folder(tmp_path, rng):
-    for split, name, count in (("train", "cat", 2), ("train", "dog", 3), ("validation", "ant", 1),
+    for split, name, count in (("train", "cat", 2), ("train", "dog", 3), ("validation", "cat", 1),
                                ("test", "cat", 1), ("test", "dog", 1)):
         place = tmp_path / split / name
         place.mkdir(parents=True)
         for i in range(count):
             pixels = rng.integers(0, 256, size=(5, 7, 3), dtype="uint8")
             PIL.fromarray(pixels).save(place / f"{i}.png")
-        (place / "notes.txt").write_text("no picture")
     return tmp_path
 
 
@@ -100,8 +99,8 @@ def test_unknown_sources(source, split, received):
 
 def test_joined_splits_share_their_classes(folder):
     examples = data.load(f"folder:{folder}", "train+validation")
-    assert examples.classes == ("ant", "cat", "dog")
-    assert examples.labels.tolist() == [1, 1, 2, 2, 2, 0]
+    assert examples.classes == ("cat", "dog")
+    assert examples.labels.tolist() == [0, 0, 1, 1, 1, 0]
     assert len(data.load("sample:eurosat", "train+test")) == 2500
 
 
@@ -147,7 +146,7 @@ def test_bad_pictures_are_left_out_on_demand(folder, monkeypatch, in_memory):
     assert (len(examples), examples.skipped) == (3, 2)
     for ours, theirs in zip(examples.read(np.arange(3)), kept, strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    _spoil(folder / "validation" / "ant" / "0.png")
+    _spoil(folder / "validation" / "cat" / "0.png")
     check_error(lambda: data.load(f"folder:{folder}", "validation", skip_bad=True), skipped=1)
 
 

@@ -1,5 +1,7 @@
 """`keras_seqattn.data.tokenizer`."""
 
+import pathlib
+
 import pytest
 
 from keras_seqattn.data.tokenizer import (
@@ -14,6 +16,7 @@ from keras_seqattn.data.tokenizer import (
 )
 from keras_seqattn.testing import check_error
 
+ROOT = pathlib.Path(__file__).parents[2]
 TEXTS = ["low lower lowest", "new newer newest", "wide wider widest", "l'été, où?", "don't go"] * 3
 
 
@@ -95,3 +98,45 @@ def test_bad_input():
         Tokenizer.from_json("{}")
     with pytest.raises(ValueError, match="JSON"):
         Tokenizer.from_json("no")
+
+
+WORDS = ("हिन्दी में लिखा", "আমার সোনার বাংলা", "நான் தமிழ்", "ดีมาก", "مُحَمَّد", "שָׁלוֹם",
+         "e\u0301te\u0301 q\u0307", "naïve café", "می\u200cخواهم", "ශ්\u200dරී")
+
+
+@pytest.mark.parametrize("text", WORDS)
+def test_marks_and_joiners_belong_to_their_word(text):
+    assert len(pieces(text)) == len(text.split())
+    assert "".join(pieces(text)).replace("▁", "") == "".join(pieces(text, False)).replace("▁", "")
+
+
+@pytest.mark.parametrize(("text", "wanted"), [
+    ("\u0301a", ["▁\u0301a"]), ("!\u0301", ["▁!", "\u0301"]), ("a\u200b", ["▁a", "\u200b"]),
+    ("नमस्ते।", ["▁नमस्ते", "।"])])
+def test_marks_at_the_edges(text, wanted):
+    assert pieces(text) == wanted
+
+
+def test_a_vocabulary_of_words_holds_them_whole():
+    known = learn(["हिन्दी में लिखा है", "हिन्दी है"], 60, words=True)
+    assert set(known.tokens[4:]) == {"▁हिन्दी", "▁में", "▁लिखा", "▁है"}
+    assert known.decode(known.encode("हिन्दी है")) == "हिन्दी है"
+
+
+def test_a_tokenizer_from_before_keeps_its_pieces():
+    stored = '{"tokens": ["<pad>", "<start>", "<end>", "<unknown>", "▁ह", "ि", "न"], "merges": []}'
+    before = Tokenizer.from_json(stored)
+    assert before.encode("हिन्दी") == [4, 5, 6, UNKNOWN, UNKNOWN, UNKNOWN]
+    assert before.unknown("हिन्दी") == ["्", "द", "ी"]
+    assert Tokenizer.from_json(before.to_json()).encode("हिन्दी") == before.encode("हिन्दी")
+    new = Tokenizer.from_json(Tokenizer(["▁हिन्दी"]).to_json())
+    assert new.encode("हिन्दी") == [4]
+
+
+@pytest.mark.parametrize("name", ["translate_fra_eng", "captioner_emoji"])
+def test_shipped_tokenizers_keep_their_pieces(name):
+    stored = (ROOT / "models" / name / "tokenizer.json").read_text(encoding="utf-8")
+    shipped = Tokenizer.from_json(stored)
+    assert shipped.encode("ạ́b q\u0301q") == [
+        index for piece in pieces("ạ́b q\u0301q", whole_words=False)
+        for index in shipped._encode_piece(piece)]

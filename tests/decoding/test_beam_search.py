@@ -125,3 +125,59 @@ def test_bad_settings(arguments, received):
     step, _ = table_model(0, 7, 3)
     check_error(lambda: decoding.beam(step, ops.array([1]), start(1), end=END, max_length=3,
                                       **arguments), **received)
+
+
+ALLOWED = {
+    "all": lambda time, last, token: True,
+    "never 3": lambda time, last, token: token != 3,
+    "no end before the last": lambda time, last, token: token != END or time == 3,
+    "4 first": lambda time, last, token: token == 4 if time == 0 else True,
+    "two each": lambda time, last, token: token in (4, END),
+    "one alone": lambda time, last, token: token == (5 if time < 2 else END),
+    "no end": lambda time, last, token: token != END,
+    "nothing after 1": lambda time, last, token: last != 1 or time == 0,
+}
+
+
+@pytest.mark.parametrize("allowed", ALLOWED.values(), ids=ALLOWED)
+@pytest.mark.parametrize("alpha", [0.0, 2.0])
+def test_what_may_never_follow_is_never_written(allowed, alpha):
+    """Logits of -inf, against every sequence that can be."""
+    _, table = table_model(7, 6, 4)
+    for place in np.ndindex(4, 6, 6):
+        if not allowed(*place):
+            table[place] = -np.inf
+    kept = ops.convert_to_tensor(table)
+
+    def step(tokens, position):
+        return ops.take(ops.take(kept, position, axis=0), tokens, axis=0), position + 1
+
+    with np.errstate(all="ignore"):
+        every = every_sequence(table, 1, decoding.google_penalty(alpha))
+    wanted = sorted((each for each in every if np.isfinite(each[0])), reverse=True)[:3]
+    found = decoding.beam(step, ops.array([1]), ops.array(0, "int32"), end=END, max_length=4,
+                          width=6, num_best=6, length_penalty=alpha)
+    scores, tokens = np.asarray(found.scores)[0], np.asarray(found.tokens)[0]
+    exists = np.isfinite(scores)
+    assert not tokens[~exists].any()
+    assert not np.isnan(scores).any()
+    assert (scores[~exists] == -np.inf).all()
+    for score, row, length in zip(scores[exists], tokens[exists], np.asarray(
+            found.lengths)[0][exists], strict=True):
+        last = [1, *row[:length]]
+        assert all(allowed(t, last[t], last[t + 1]) for t in range(length))
+        assert np.isfinite(score)
+    assert scores[0] == pytest.approx(wanted[0][0], abs=1e-5)
+    if len(wanted) < 3:
+        assert exists.sum() == len(wanted)
+
+
+def test_several_tokens_end_a_sequence():
+    step, _ = table_model(3, 7, 4)
+    found = decoding.beam(step, ops.array([1, 4]), start(2), end=(END, 5), max_length=4, width=5,
+                          num_best=3)
+    for row, length in zip(np.asarray(found.tokens).reshape(-1, 4),
+                           np.asarray(found.lengths).ravel(), strict=True):
+        assert row[length - 1] in (END, 5) or length == 4
+        assert not {END, 5} & set(row[:length - 1].tolist())
+        assert not row[length:].any()

@@ -68,3 +68,30 @@ def test_a_compiled_loop_takes_no_step_after_the_last_end():
 def test_an_empty_length_is_refused(max_length):
     check_error(lambda: decoding.greedy(counts, ops.array([1]), (), end=5, max_length=max_length),
                 max_length=max_length)
+
+
+@pytest.mark.parametrize("end", [(5, 3), [3, 5], np.array([3, 5])])
+def test_several_tokens_end_a_sequence(end):
+    def step(tokens, state):  # counts: after token t comes t + 1
+        return ops.one_hot(tokens + 1, 7), state
+
+    written = decoding.greedy(step, ops.array([1, 3]), (), end=end, max_length=4)
+    assert np.asarray(written.tokens).tolist() == [[2, 3, 0, 0], [4, 5, 0, 0]]
+    assert np.asarray(written.lengths).tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("end", [(), [2.5], (True,)])
+def test_no_end_is_refused(end):
+    check_error(lambda: decoding.greedy(lambda t, s: (t, s), ops.array([1]), (), end=end,
+                                        max_length=3), end=end)
+
+
+def test_what_is_said_of_a_row_after_its_end_does_not_count():
+    def step(tokens, state):  # row 0 ends at once, and nothing may follow an end
+        logits = ops.one_hot((tokens + 1) % 7, 7)
+        return ops.where(ops.expand_dims(ops.equal(tokens, 0), -1),
+                         ops.full_like(logits, -float("inf")), logits), state
+
+    for method in (decoding.greedy, decoding.sample):
+        written = method(step, ops.array([4, 1]), (), end=5, max_length=3)
+        assert np.isfinite(np.asarray(written.scores)).all()

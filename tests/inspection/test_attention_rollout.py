@@ -87,15 +87,15 @@ def test_maps_of_average_pooling_sum_to_one(small_vit, images):
 def test_maps_of_attention_pooling_begin_with_its_probe(small_vit, images):
     model = small_vit(pooling="map", num_registers=1)
     pool = model.get_layer("pool")
-    probe = inspection.attention_scores(model, images, [pool])[0].mean(axis=1)  # (B, 1, T)
+    probe = inspection.attention_scores(model, images, [pool])[0].mean(axis=1)  # (B, 1, 6)
     rolled = inspection.rollout(inspection.attention_scores(model, images))
     assert_close(inspection.rollout_maps(model, images).reshape(2, 6),
-                 (probe @ rolled)[:, 0, 1:])
+                 (probe @ rolled[:, 1:])[:, 0, 1:])
     *blocks, (scores, slopes) = score_gradients(model, images)
-    assert scores.shape == slopes.shape == (2, 3, 1, 7)
+    assert scores.shape == slopes.shape == (2, 3, 1, 6)
     probe = np.maximum(scores * slopes, 0).mean(axis=1)
     assert_close(inspection.gradient_rollout_maps(model, images).reshape(2, 6),
-                 (probe @ inspection.gradient_rollout(*zip(*blocks, strict=True)))[:, 0, 1:])
+                 (probe @ inspection.gradient_rollout(*zip(*blocks, strict=True))[:, 1:])[:, 0, 1:])
 
 
 def test_the_class_is_the_likeliest_if_none_is_named(small_vit, images):

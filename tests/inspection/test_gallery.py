@@ -47,6 +47,11 @@ def test_titles_are_what_the_model_says(small_vit, pixels):
     titles = [axis.get_title() for axis in gallery.draw(
         "attention", model, pixels, list("abcde")).figure.axes[:2]]
     assert titles == ["abcde"[each] for each in said]
+    names = ["field.png", "a_series_with_a_long_name_017.png"]
+    titles = [axis.get_title() for axis in gallery.draw(
+        "attention", model, pixels[:2], list("abcde"), names).figure.axes[:2]]
+    assert titles == [f"field.png\n{'abcde'[said[0]]}",
+                      f"…{names[1][-23:]}\n{'abcde'[said[1]]}"]
     assert gallery.classes_said(model, pixels) == [f"class {each}" for each in said]
     assert gallery.classes_said(small_vit(pooling="none", num_classes=0), pixels) == ["", ""]
 

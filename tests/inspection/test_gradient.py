@@ -5,17 +5,17 @@ from arrays import array, normal
 from keras import ops
 
 from keras_seqattn.inspection.gradient import gradient, score_gradients
-from keras_seqattn.layers import multi_head
+from keras_seqattn.layers import attention_product
 from keras_seqattn.testing import check_error
 
 
 def _straight(monkeypatch, model, inputs, classes, shapes):
     """Gradients by numbers that are added to the scores within attention itself."""
-    attend = multi_head.attend
+    attend = attention_product.attend
 
     def logit(shifts):
         left = iter(shifts)
-        monkeypatch.setattr(multi_head, "attend", lambda *arguments, **keywords: attend(
+        monkeypatch.setattr(attention_product, "attend", lambda *arguments, **keywords: attend(
             *arguments, **{**keywords, "drop": lambda scores: scores + next(left)}))
         logits = model(inputs, training=False)
         return sum(logits[row, column] for row, column in enumerate(classes))

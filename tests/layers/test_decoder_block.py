@@ -87,3 +87,27 @@ def test_decoder_weights_are_counted():
 def test_a_memory_that_is_no_sequence_is_refused():
     check_error(lambda: TransformerDecoderBlock(2, 7)(np.ones((2, 5, 6)), np.ones((2, 3))),
                 input_shape=(2, 3))
+
+
+def test_a_memory_comes_in_every_call_or_in_none():
+    rng = np.random.default_rng(17)
+    with_memory, x, read = _decoder(rng)
+    without, *_ = _decoder(rng, memory=False)
+    check_error(lambda: with_memory(x), memory=None)
+    check_error(lambda: without(x, read), built_with=None)
+    check_error(lambda: with_memory.start(2, 7), memory=None)
+    check_error(lambda: without.start(2, 7, read), built_with=None)
+    check_error(lambda: with_memory.step(x[:, :1], without.start(2, 7), 0))
+    check_error(lambda: without.step(x[:, :1], with_memory.start(2, 7, read), 0))
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_memory_of_another_batch_width_or_mask(batch):
+    rng = np.random.default_rng(18)
+    block, x, read = _decoder(rng)
+    other = rng.normal(size=(batch, 11, 3)).astype("float32")
+    check_error(lambda: block(x, other), value_shape=(batch, 11, 3))
+    check_error(lambda: block(x, np.concatenate([read, read], -1)), memory_shape=(2, 11, 6))
+    for name, shape in (("memory_mask", (2, 5)), ("inputs_mask", (2, 11))):
+        check_error(lambda name=name, shape=shape: block(
+            x, read, **{name: np.ones(shape, bool)}), **{f"{name}_shape": shape})

@@ -146,3 +146,16 @@ def test_heads_that_do_not_divide():
 def test_an_image_is_no_sequence():
     check_error(lambda: TransformerEncoderBlock(3, 7)(np.zeros((2, 3, 3, 12), "float32")),
                 input_shape=(2, 3, 3, 12))
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_an_rms_norm_drops_no_mask(norm, rng):
+    """Keras' own norm would warn of a mask that it drops. Warnings are errors here."""
+    tokens = keras.Input((None,), dtype="int32")
+    x = keras.layers.Embedding(11, 6, mask_zero=True)(tokens)
+    for _ in range(2):
+        x = TransformerEncoderBlock(2, 7, norm=norm, normalization="rms")(x)
+    model = keras.Model(tokens, x)
+    assert borrowed.mask_of(x) is not None
+    short, padded = array(model(np.array([[3, 5]]))), array(model(np.array([[3, 5, 0, 0]])))
+    np.testing.assert_allclose(padded[:, :2], short, atol=FLOAT32)

@@ -6,7 +6,7 @@ from arrays import array
 from keras import ops
 from tolerances import FLOAT32
 
-from keras_seqattn.layers.grid import INTERPOLATIONS, resize_grid
+from keras_seqattn.layers.grid import INTERPOLATIONS, grid_of, resize_grid
 from keras_seqattn.testing import check_error
 
 GRIDS = [(3, 11), (13, 4), (2, 2)]
@@ -75,3 +75,22 @@ def test_corners_lie_on_corners(rng):
 ])
 def test_what_does_not_fit(rows, interpolation, received):
     check_error(lambda: _resize(np.zeros((rows, 3)), (3, 3), interpolation), **received)
+
+
+@pytest.mark.parametrize("sides", [(16, 24), (17, 16), (23, 31), (16, 23), (39, 20), (10, 16)])
+@pytest.mark.parametrize("more", [0, 7])
+def test_the_grid_of_an_image_is_that_of_its_stem(sides, more):
+    grid = tuple((side + more) // 8 for side in sides)
+    assert grid_of(sides, grid[0] * grid[1], patch_size=8) == grid
+    unknown = [ops.convert_to_tensor(each, "int32") for each in (*sides, grid[0] * grid[1])]
+    assert tuple(map(int, grid_of(unknown[:2], unknown[2], patch_size=8))) == grid
+
+
+@pytest.mark.parametrize("num_patches", [0, 1, 3])
+def test_no_grid_has_so_many_patches(num_patches):
+    check_error(lambda: grid_of((10, 16), num_patches, patch_size=8), num_patches=num_patches)
+
+
+def test_without_a_patch_size_the_areas_tell_the_grid():
+    assert grid_of((16, 24), 6) == (2, 3)
+    check_error(lambda: grid_of((10, 16), 2), image_sides=(10, 16))

@@ -74,3 +74,18 @@ def test_images_need_a_grid():
 ])
 def test_wrong_arguments(kwargs, received):
     check_error(lambda: LearnedPositionEmbedding(**kwargs), **received)
+
+
+@pytest.mark.parametrize("positions", [[3, 0, 6, 1, 1], [[3, 0, 6, 1, 1], [0, 1, 2, 3, 4]]])
+def test_each_token_may_tell_its_position(rng, positions):
+    layer, x = LearnedPositionEmbedding(max_length=7), rng.normal(size=(2, 5, 3)).astype("float32")
+    layer.build(x.shape)
+    wanted = x + array(layer.embeddings)[np.array(positions)]
+    np.testing.assert_allclose(layer(x, positions=np.array(positions)), wanted, atol=FLOAT32)
+    check_error(lambda: layer(x, start=2, positions=np.array(positions)), start=2)
+    check_error(lambda: layer(x, positions=np.arange(4)), positions_shape=(1, 4))
+
+
+def test_a_start_behind_which_the_tokens_do_not_fit():
+    layer = LearnedPositionEmbedding(max_length=7)
+    check_error(lambda: layer(np.zeros((2, 5, 3), "float32"), start=3), length=8, max_length=7)

@@ -302,3 +302,81 @@ def test_same_as_torch_layer(goldens, case):
 def test_wrong_arguments(kwargs, kind, received):
     check_error(lambda: MultiHeadAttention(**{"num_heads": 6, "key_dim": 5, **kwargs}), kind,
                 **received)
+
+
+CALLS = ({}, {"return_attention_scores": True}, {"use_causal_mask": True})
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(("value", "key"), [
+    ((2, 3, 8), (2, 1, 8)), ((2, 1, 8), (2, 3, 8)), ((2, 3, 8), (1, 3, 8)),
+    ((2, 3, 8), (2, 4, 8)), ((1, 3, 8), (1, 3, 8)), ((5, 3, 8), (5, 3, 8))])
+def test_no_shapes_broadcast_by_chance(call, value, key, rng):
+    """Also where the layer is built already, and where the shape of the output is asked."""
+    query = (2, 4, 8)
+    fresh, built = MultiHeadAttention(4, 2), MultiHeadAttention(4, 2)
+    built(np.ones(query, "float32"), np.ones((2, 3, 8), "float32"))
+    for layer in (fresh, built):
+        check_error(lambda layer=layer: layer(*(normal(rng, *each) for each in (
+            query, value, key)), **call), value_shape=value, key_shape=key)
+    check_error(lambda: fresh.compute_output_shape(query, value, key), value_shape=value)
+
+
+@pytest.mark.parametrize("name", ["query_mask", "value_mask", "key_mask"])
+def test_masks_of_other_lengths(name, rng):
+    layer, x = MultiHeadAttention(2, 3), normal(rng, 2, 5, 7)
+    for shape in ((2, 1), (2, 4), (3, 5)):
+        check_error(lambda shape=shape: layer(x, x, **{name: np.ones(shape, bool)}),
+                    **{f"{name}_shape": shape})
+
+
+def test_a_mask_or_bias_of_scores_that_fits_no_longer_at_a_second_call(rng):
+    layer, x = MultiHeadAttention(2, 3), normal(rng, 2, 5, 7)
+    layer(x, x, attention_mask=np.ones((5, 5), bool))
+    for name in ("attention_mask", "attention_bias"):
+        check_error(lambda name=name: layer(x, x, **{name: np.ones((5, 4), "float32")}),
+                    **{f"{name}_shape": (5, 4)})
+    deep, y = MultiHeadAttention(2, 3), normal(rng, 2, 5, 3, 7)
+    check_error(lambda: deep(y, y, attention_mask=np.ones((2, 5, 3, 5, 4), bool)))
+
+
+def test_masks_and_a_bias_may_be_lists(rng):
+    layer, x = MultiHeadAttention(2, 3), normal(rng, 2, 2, 7)
+    lists = {"attention_mask": [[True, False], [True, True]], "value_mask": [[True, True]] * 2,
+             "query_mask": [[True, True]] * 2, "key_mask": [[True, False], [True, True]],
+             "attention_bias": [[0.0, 1.0], [2.0, 0.0]]}
+    arrays = {name: np.array(given) for name, given in lists.items()}
+    assert_close(layer(x, x, **lists), layer(x, x, **arrays))
+    dot, heads = ScaledDotProductAttention(), normal(rng, 2, 3, 2, 7)
+    del lists["attention_bias"], arrays["attention_bias"]
+    assert_close(dot(heads, heads, **lists), dot(heads, heads, **arrays))
+
+
+def test_a_bias_of_minus_infinity_forbids(rng):
+    layer, x = MultiHeadAttention(2, 3, bias_initializer="ones"), normal(rng, 2, 5, 7)
+    bias, mask = normal(rng, 5, 5), np.tri(5, k=-1, dtype=bool)         # query 0 reads nothing
+    forbidding = np.where(mask, bias, -np.inf)
+    found, scores = layer(x, x, attention_bias=forbidding, return_attention_scores=True)
+    wanted, _ = layer(x, x, attention_bias=bias, attention_mask=mask, return_attention_scores=True)
+    assert_close(found, wanted)
+    assert_close(found[:, 0], np.ones((2, 7)))                          # the output's bias
+    assert_close(np.sum(array(scores), -1)[:, :, 0], np.zeros((2, 2)))
+    assert_close(layer(x, x, attention_bias=forbidding), wanted)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the others have kernels")
+def test_a_flash_kernel_that_is_not_there_is_not_passed_over():
+    x = np.ones((1, 2, 3), "float32")
+    layer = MultiHeadAttention(2, 8, flash_attention=True)
+    check_error(lambda: layer(x, x), backend="tensorflow")
+    heads = np.ones((1, 2, 3, 5), "float32")
+    check_error(lambda: ScaledDotProductAttention(flash_attention=True)(heads, heads),
+                backend="tensorflow")
+
+
+def test_a_flash_kernel_gives_no_scores():
+    x = np.ones((1, 2, 3), "float32")
+    layer = MultiHeadAttention(2, 8, flash_attention=True)
+    check_error(lambda: layer(x, x, return_attention_scores=True), return_attention_scores=True)
+    check_error(lambda: layer(x, x, attention_bias=np.zeros((2, 2), "float32")),
+                attention_bias=True)

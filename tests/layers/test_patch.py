@@ -127,3 +127,18 @@ def test_stems_that_cannot_halve_or_double(kwargs, received):
 
 def test_a_patch_size_must_be_one_number():
     check_error(lambda: PatchEmbedding((3, 5), 7), TypeError, patch_size=(3, 5))
+
+
+def test_an_image_smaller_than_a_patch():
+    for stem in (PatchEmbedding(8, 4), ConvStem(8, 4)):
+        stem.build((None, None, None, 3))
+        check_error(lambda stem=stem: stem(np.zeros((1, 7, 16, 3), "float32")),
+                    images_shape=(1, 7, 16, 3), patch_size=8)
+
+
+@pytest.mark.parametrize("sides", [(16, 24), (17, 23), (10, 16)])
+def test_stems_of_any_size_tell_how_many_tokens_they_make(sides):
+    for stem in (PatchEmbedding(8, 4), ConvStem(8, 4)):
+        stem.build((None, None, None, 3))
+        shape = (2, *sides, 3)
+        assert stem(np.zeros(shape, "float32")).shape == stem.compute_output_shape(shape)

@@ -80,3 +80,13 @@ def test_inputs_that_do_not_fit(kwargs, shape, received):
 ])
 def test_wrong_arguments(kwargs, received):
     check_error(lambda: PositionalEncoding(**kwargs), **received)
+
+
+@pytest.mark.parametrize("positions", [[3, 0, 6, 1, 1], [[3, 0, 6, 1, 1], [0, 1, 2, 3, 4]]])
+def test_each_token_may_tell_its_position(positions):
+    layer, x = PositionalEncoding(max_length=7), np.zeros((2, 5, 4), "float32")
+    layer.build(x.shape)
+    found = array(layer(x, positions=np.array(positions)))
+    np.testing.assert_allclose(
+        found, np.broadcast_to(layer.table[np.array(positions)], x.shape), atol=FLOAT32)
+    check_error(lambda: layer(x, start=1, positions=np.array(positions)), start=1)

@@ -6,7 +6,8 @@ import pytest
 from arrays import array, assert_close, normal
 
 from keras_seqattn.layers import PreActivationBottleneck, StandardizedConv2D
-from keras_seqattn.layers.residual import standardise, trunk
+from keras_seqattn.layers.residual import trunk
+from keras_seqattn.layers.standardized_convolution import standardise
 from keras_seqattn.testing import check_error, check_layer
 
 

@@ -51,3 +51,23 @@ def test_heads_of_unknown_number_are_read(rng):
 
 def test_flash_attention_excludes_dropout():
     check_error(lambda: ScaledDotProductAttention(dropout=0.1, flash_attention=True), dropout=0.1)
+
+
+@pytest.mark.parametrize(("value", "key"), [
+    ((2, 3, 4, 5), (2, 3, 1, 5)), ((1, 3, 4, 5), (1, 3, 4, 5)), ((2, 3, 4, 5), (1, 3, 4, 5)),
+    ((2, 3, 4, 5), (2, 1, 4, 5))])
+def test_no_shapes_broadcast_by_chance(value, key):
+    layer, query = ScaledDotProductAttention(), (2, 3, 7, 5)
+    layer(*(np.ones(shape, "float32") for shape in (query, (2, 3, 4, 5))))
+    check_error(lambda: layer(*(np.ones(shape, "float32") for shape in (query, value, key))),
+                value_shape=value, key_shape=key)
+    check_error(lambda: layer.compute_output_shape(query, value, key), value_shape=value)
+
+
+@pytest.mark.parametrize(("name", "shape"), [
+    ("query_mask", (2, 1)), ("value_mask", (2, 7)), ("key_mask", (3, 4)),
+    ("attention_mask", (7, 3))])
+def test_masks_of_other_lengths(name, shape):
+    query, value = np.ones((2, 3, 7, 5), "float32"), np.ones((2, 3, 4, 5), "float32")
+    check_error(lambda: ScaledDotProductAttention()(
+        query, value, **{name: np.ones(shape, bool)}), **{f"{name}_shape": shape})

@@ -146,3 +146,36 @@ def test_wrong_inputs_and_a_state_too_early():
     check_error(lambda: TemporalConvNet(3)(np.zeros((2, 3, 3, 5), "float32")),
                 input_shape=(2, 3, 3, 5))
     check_error(lambda: TemporalConvNet(3).initial_state(2), built=False)
+
+
+@pytest.mark.parametrize("kernel_size", [2, 3, 5])
+def test_padding_on_both_sides_is_that_of_keras(rng, kernel_size):
+    net = TemporalConvNet(4, kernel_size, (1, 2), norm=None, padding="same")
+    x = normal(rng, 2, 11, 4)
+    found, wanted = net(x), x
+    for block in net._blocks:
+        y = wanted
+        for part in block._convolutions:
+            theirs = keras.layers.Conv1D(
+                4, kernel_size, padding="same", dilation_rate=block.dilation_rate,
+                data_format="channels_last")
+            theirs.build(y.shape)
+            theirs.set_weights([array(weight) for weight in part.weights])
+            y = np.maximum(array(theirs(y)), 0)
+        wanted = np.maximum(y + wanted, 0)
+    assert_close(found, wanted)
+
+
+def test_padding_on_both_sides_under_a_mask_reads_real_steps_alone(rng):
+    net, x = TemporalConvNet(4, 3, (1, 2), padding="same"), normal(rng, 2, 7, 3)
+    longer = np.concatenate([x, 100 + x], axis=1)
+    mask = np.arange(14)[None] < np.array([[7], [7]])
+    assert_close(net(longer, mask=mask)[:, :7], net(x))
+
+
+def test_a_net_that_reads_ahead_has_no_state(rng):
+    net, x = TemporalConvNet(4, 3, (1, 2), padding="same"), normal(rng, 2, 7, 3)
+    net(x)
+    check_error(lambda: net.initial_state(2), padding="same")
+    check_error(lambda: net(x, state=[]), padding="same")
+    check_error(lambda: TemporalConvNet(4, padding="valid"), padding="valid")

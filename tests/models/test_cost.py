@@ -21,9 +21,9 @@ def test_vit_base_by_hand_and_as_published():
 def test_attention_pooling_registers_and_a_conv_stem_by_hand():
     model = models.vit("nano", 8, (16, 24, 3), 5, num_layers=1, num_heads=2, embed_dim=12,
                        mlp_dim=17, num_registers=3, pooling="map")
-    tokens = 6 + 3
+    patches, tokens = 6, 6 + 3
     block = tokens * (4 * 144 + 2 * 12 * 17) + 2 * tokens * tokens * 12
-    pool = 2 * 144 + tokens * 2 * 144 + 2 * tokens * 12 + 2 * 12 * 17
+    pool = 2 * 144 + patches * 2 * 144 + 2 * patches * 12 + 2 * 12 * 17
     assert multiply_adds(model) == 6 * 192 * 12 + block + pool + 60
 
 

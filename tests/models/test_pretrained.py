@@ -9,9 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_seqattn import models
+from keras_seqattn import models, trained
 from keras_seqattn.data.tokenizer import Tokenizer
-from keras_seqattn.models import pretrained
 from keras_seqattn.testing import check_error
 
 
@@ -41,9 +40,9 @@ def wheel(server, run_folder, tmp_path, monkeypatch):
         server.files[f"/models/vit_pets/{name}"] = (shipped / name).read_bytes()
     listing = tmp_path / "shipped.json"
     listing.write_text(json.dumps({
-        "base": f"{server.url}/models", "models": pretrained.list_shipped(shipped.parent)}))
-    monkeypatch.setattr(pretrained, "LISTING", listing)
-    monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "missing")
+        "base": f"{server.url}/models", "models": trained.list_shipped(shipped.parent)}))
+    monkeypatch.setattr(trained, "LISTING", listing)
+    monkeypatch.setattr(trained, "FOLDER", tmp_path / "missing")
     monkeypatch.setenv("KERAS_SEQATTN_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("KERAS_SEQATTN_MODELS", raising=False)
     return tmp_path
@@ -96,6 +95,16 @@ def test_the_tokenizer_lies_beside_the_model(run_folder):
 @pytest.mark.parametrize("name", ["vit_nowhere", "nowhere.keras"])
 def test_a_model_that_is_not_there(name, tmp_path):
     check_error(lambda: models.load(str(tmp_path / name)), model=str(tmp_path / name))
+    with pytest.raises(ValueError, match="the path must exist"):
+        models.load(tmp_path / name)
+
+
+def test_a_path_meets_its_neighbour(tmp_path):
+    (tmp_path / "runs" / "demo").mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"did you mean '.*runs/demo'"):
+        models.load(str(tmp_path / "runs" / "dmeo"))
+    with pytest.raises(ValueError, match=r"must hold `best\.keras`"):
+        models.load(str(tmp_path / "runs" / "demo"))
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 torn"])
@@ -103,6 +112,23 @@ def test_a_model_that_cannot_be_read(content, tmp_path):
     path = tmp_path / "model.keras"
     path.write_bytes(content)
     check_error(lambda: models.load(path), model=str(path))
+
+
+def test_a_class_that_nobody_knows_is_named(tmp_path):
+    class Strange(keras.layers.Layer):
+        def call(self, inputs):
+            return inputs
+
+    inputs = keras.Input((3,))
+    keras.Model(inputs, Strange()(inputs)).save(tmp_path / "m.keras")
+    check_error(lambda: models.load(tmp_path / "m.keras"), unknown="Strange")
+
+
+def test_python_code_is_refused(tmp_path):
+    inputs = keras.Input((3,))
+    keras.Model(inputs, keras.layers.Lambda(lambda x: x)(inputs)).save(tmp_path / "m.keras")
+    with pytest.raises(ValueError, match="Lambda layer"):
+        models.load(tmp_path / "m.keras")
 
 
 def test_a_file_with_another_hash_is_refused(run_folder):
@@ -115,7 +141,7 @@ def test_a_file_with_another_hash_is_refused(run_folder):
 
 
 def test_a_checkout_needs_no_network(wheel, server, run_folder, monkeypatch):
-    monkeypatch.setattr(pretrained, "FOLDER", wheel / "published")
+    monkeypatch.setattr(trained, "FOLDER", wheel / "published")
     _check_same(models.load("vit_pets"), run_folder[1])
     assert models.labels("vit_pets") == ["cat", "dog"]
     assert server.requests == []
@@ -214,23 +240,3 @@ def test_a_url_that_leads_nowhere(wheel, server):
 def test_an_unknown_name_meets_the_nearest(wheel):
     with pytest.raises(ValueError, match="did you mean 'vit_pets'"):
         models.load("vit_pet")
-
-
-def test_what_a_folder_ships(tmp_path):
-    for name, content in (("b/model.keras", b"two"), ("b/labels.txt", b"cat\n"),
-                          ("a/model.keras", b"three"), ("a/README.md", b"card"),
-                          ("a/tokenizer.json", b"{}"),
-                          ("unfinished/recipe.yaml", b"")):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(content)
-    assert pretrained.list_shipped(tmp_path) == {
-        "a": {"model.keras": {"bytes": 5, "sha256": hashlib.sha256(b"three").hexdigest()},
-              "tokenizer.json": {"bytes": 2, "sha256": hashlib.sha256(b"{}").hexdigest()}},
-        "b": {"model.keras": {"bytes": 3, "sha256": hashlib.sha256(b"two").hexdigest()},
-              "labels.txt": {"bytes": 4, "sha256": hashlib.sha256(b"cat\n").hexdigest()}}}
-
-
-def test_the_listing_is_what_the_checkout_ships():
-    listing = json.loads(pretrained.LISTING.read_text(encoding="utf-8"))
-    assert listing["models"] == pretrained.list_shipped(pretrained.FOLDER)
-    assert listing["base"].startswith("https://")

@@ -102,3 +102,19 @@ def test_an_encoder_whose_features_are_pooled():
     images = keras.Input((8, 12, 3))
     encoder = keras.Model(images, keras.layers.GlobalAveragePooling2D()(images))
     check_error(lambda: vision_text(encoder, **SIZES), output_shape=(None, 3))
+
+
+def test_several_tokens_may_end_a_text(rng):
+    pictures = keras.Input((8, 8, 3))
+    encoder = keras.Model(pictures, keras.layers.Conv2D(
+        5, 4, strides=4, data_format="channels_last")(pictures))
+    model = vision_text(encoder, 7, 5, 1, 2, 8, end_token=(2, 5, 6))
+    again = type(model).from_config(model.get_config())
+    assert tuple(again.end_token) == (2, 5, 6)
+    images = rng.normal(size=(11, 8, 8, 3)).astype("float32")
+    for method in ("greedy", "beam", "sample"):
+        options = {"width": 3} if method == "beam" else {}
+        for row in model.generate(images, method, **options).tokens.reshape(-1, 5).tolist():
+            ends = [place for place, token in enumerate(row) if token in (2, 5, 6)]
+            assert not ends or not any(row[ends[0] + 1:])
+    check_error(lambda: vision_text(encoder, 7, 5, 1, 2, 8, end_token=(2, 7)), end_token=7)

@@ -218,3 +218,29 @@ def test_wrong_arguments(kwargs, received):
 def test_a_misspelt_size_is_told_the_nearest():
     with pytest.raises(ValueError, match="did you mean 'base'"):
         models.vit("bas")
+
+
+@pytest.mark.parametrize("stem", ["patch", "conv"])
+@pytest.mark.parametrize("pooling", ["mean", "token"])
+def test_images_that_patches_do_not_divide_have_the_grid_of_the_stem(rng, stem, pooling):
+    sizes = {"patch_size": 8, "pooling": pooling, "stem": stem, "num_classes": 5,
+             "num_layers": 1, "num_heads": 2, "embed_dim": 16, "mlp_dim": 8}
+    model = models.vit("nano", image_shape=(None, None, 3), grid=(2, 2), **sizes)
+    model.get_layer("logits").kernel.assign(rng.normal(size=(16, 5)))
+    predict = keras.Model(model.input, model.output).predict
+    for height, width in ((16, 24), (17, 16), (23, 31), (16, 23), (39, 20), (10, 16)):
+        image = rng.normal(size=(1, height, width, 3)).astype("float32")
+        found = np.asarray(ops.convert_to_numpy(model(image)))
+        np.testing.assert_allclose(predict(image, verbose=0), found, atol=GOLDEN)
+        if stem == "patch":
+            cropped = model(image[:, :height // 8 * 8, :width // 8 * 8])
+            np.testing.assert_allclose(found, ops.convert_to_numpy(cropped), atol=GOLDEN)
+    check_error(lambda: model(np.zeros((1, 7, 16, 3), "float32")), images_shape=(1, 7, 16, 3))
+
+
+@pytest.mark.parametrize("pooling", ["mean", "map"])
+def test_pooling_reads_the_patches_alone(pooling):
+    """Of what stands before them, a class token and three registers, it reads nothing."""
+    model = models.vit("nano", 8, (16, 24, 3), 5, pooling=pooling, class_token=True,
+                       num_registers=3)
+    assert model.get_layer("pool").input.shape == (None, 6, 128)

@@ -91,15 +91,19 @@ def test_killed_at_random_moments_and_resumed_it_ends_bit_identical(
             killed += 1
 
 
-def test_sigterm_saves_and_says_so(recipe, uninterrupted, tmp_path):
+@pytest.mark.parametrize(("sent", "name", "code"), [
+    (signal.SIGTERM, "SIGTERM", training.EXIT_PREEMPTED),
+    (signal.SIGINT, "Ctrl-C", training.EXIT_INTERRUPTED)])
+def test_sigterm_and_ctrl_c_save_and_say_so(recipe, uninterrupted, tmp_path, sent, name, code):
     out = tmp_path / "run"
     process = start(recipe, out)
     while not states(out) and process.poll() is None:
         pass
-    process.terminate()
+    process.send_signal(sent)
     output, _ = process.communicate(timeout=60)
-    assert process.returncode == training.EXIT_PREEMPTED, output
-    assert "the state is saved, go on with --resume" in output
+    assert process.returncode == code, output
+    assert f"ended by {name} after step" in output
+    assert "the state is saved" in output
     process = start(recipe, out)
     output, _ = process.communicate(timeout=180)
     assert process.returncode == 0, output

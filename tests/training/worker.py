@@ -25,7 +25,7 @@ def main(recipe, out, strategy, devices, *flags):
         training.fit(training.read(recipe), out, strategy, resume="--resume" in flags, wait_s=60)
     except training.Preempted as stop:
         print(stop)
-        sys.exit(training.EXIT_PREEMPTED)
+        sys.exit(stop.exit_code)
     except ValueError as error:
         print(error)
         sys.exit(2)

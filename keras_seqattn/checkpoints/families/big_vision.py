@@ -10,8 +10,6 @@ from keras_seqattn.checkpoints.weights.state import State
 from keras_seqattn.checkpoints.weights.vision_transformer import load_vit
 from keras_seqattn.layers import gelu_tanh
 
-NORM = "Transformer/encoder_norm/scale"
-
 
 def waves(grid: tuple[int, int], embed_dim: int) -> np.ndarray:
     """The fixed 2-D table of positions that the project takes from MoCo v3.
@@ -56,31 +54,24 @@ def load(state: State, config: dict, *, image_shape: tuple | None = None,
     Raises:
         ValueError: as for `load_vit`. Or a part of the file is not built here.
     """
-    prefix = _prefix(state)
-    model = load_vit(state, _layout(state, prefix), image_size=config.get("image_size"),
+    model = load_vit(state, _layout(state), image_size=config.get("image_size"),
                      image_shape=image_shape, interpolation=interpolation, activation=gelu_tanh,
                      prefix_positions=False, waves=waves)
-    state.finish(unused(prefix + "(Transformer|embedding|MAPHead_0)/"))
+    state.finish(unused("(Transformer|embedding|MAPHead_0)/"))
     return model
 
 
-def _prefix(state: State) -> str:
-    """The beginning of the keys of the ViT, among other parts of a larger model."""
-    return next(key.removesuffix(NORM) for key in state
-                if key.endswith(NORM) and key.removesuffix(NORM) + "embedding/kernel" in state)
-
-
-def _layout(state: State, prefix: str) -> Layout:
-    stacked = prefix + "Transformer/encoderblock/LayerNorm_0/scale" in state
+def _layout(state: State) -> Layout:
+    stacked = "Transformer/encoderblock/LayerNorm_0/scale" in state
     return Layout(
-        kernel="kernel", scale="scale", transposed=False, patches=prefix + "embedding/",
-        class_token=(prefix + "cls",), positions=prefix + "pos_embedding",
-        block=prefix + f"Transformer/encoderblock{'' if stacked else '_{}'}/",
+        kernel="kernel", scale="scale", transposed=False, patches="embedding/",
+        class_token=("cls",), positions="pos_embedding",
+        block=f"Transformer/encoderblock{'' if stacked else '_{}'}/",
         parts=flax_parts(attention=0, norms={"attention_norm": 0, "feed_forward_norm": 1}, mlp=0),
-        norm=prefix + "Transformer/encoder_norm/", probe=prefix + "MAPHead_0/probe",
-        pool=flax_parts(attention=0, norms={"norm": 0}, mlp=0), pool_prefix=prefix + "MAPHead_0/",
-        pre_logits=prefix + "pre_logits/", logits=prefix + "head/")
+        norm="Transformer/encoder_norm/", probe="MAPHead_0/probe",
+        pool=flax_parts(attention=0, norms={"norm": 0}, mlp=0), pool_prefix="MAPHead_0/",
+        pre_logits="pre_logits/", logits="head/")
 
 
 FAMILY = Family("big_vision", load, keys=(
-    r"(.*/)?Transformer/encoderblock(_0)?/LayerNorm_1/scale", r"(.*/)?embedding/kernel"))
+    r"Transformer/encoderblock(_0)?/LayerNorm_1/scale", r"embedding/kernel"))

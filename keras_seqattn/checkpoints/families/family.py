@@ -52,8 +52,22 @@ class Family:
         return tuple(name for name, each in inspect.signature(self.load).parameters.items()
                      if each.kind is each.KEYWORD_ONLY)
 
+    def prefixes(self, state: State) -> list[str]:
+        """Returns what stands before all keys of each checkpoint of this family in a file.
+
+        It is `""` where a file is such a checkpoint. A training or a larger model has it under a
+        prefix such as `model.` or `params/img/`.
+        """
+        if self.metadata is not None and self.metadata not in state.metadata:
+            return []
+        found: set[str] = {""} if not self.keys else set()
+        for number, pattern in enumerate(self.keys):
+            # The shortest prefix first: a pattern may begin with one that it knows.
+            match = re.compile(rf"(|.*?[./])(?:{pattern})").fullmatch
+            mine = {each[1] for each in map(match, state) if each}
+            found = found & mine if number else mine
+        return sorted(found)
+
     def knows(self, state: State) -> bool:
-        """Whether a checkpoint is of this family."""
-        has_metadata = self.metadata is None or self.metadata in state.metadata
-        return has_metadata and all(
-            any(re.fullmatch(pattern, key) for key in state) for pattern in self.keys)
+        """Whether a file is a checkpoint of this family."""
+        return "" in self.prefixes(state)

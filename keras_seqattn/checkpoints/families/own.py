@@ -1,7 +1,7 @@
 """This library's own files: the weights of any model, and how the model is built.
 
 A file is `.safetensors`. The weights lie under their own paths. The metadata holds, as JSON, the
-model as Keras serialises it and the keys in the order of the weights.
+model as Keras serialises it, the keys in the order of the weights and the names of the classes.
 """
 
 import json
@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from keras_seqattn.checkpoints.families.family import Family
+from keras_seqattn.checkpoints.files.config import class_names
 from keras_seqattn.checkpoints.weights.filling import hand_over
 from keras_seqattn.checkpoints.weights.state import State
 from keras_seqattn.errors import explain
@@ -26,7 +27,8 @@ def load(state: State) -> keras.Model:
         state: `State` of the file.
 
     Returns:
-        The model, with the same weights bit for bit.
+        The model, with the same weights bit for bit. It has the attribute `labels` if the one
+        that was saved had it.
 
     Raises:
         ValueError: the description is damaged, or it does not fit the arrays.
@@ -47,6 +49,9 @@ def load(state: State) -> keras.Model:
     for key, weight in zip(keys, weights, strict=True):
         hand_over(weight, state.take(key, *weight.shape, layer=weight.path, dtype=None))
     state.finish()
+    labels = class_names(described)
+    if labels is not None:
+        model.labels = labels
     return model
 
 
@@ -54,7 +59,8 @@ def save(model: keras.Model, path: pathlib.Path) -> None:
     """Writes a model.
 
     Args:
-        model: Any model that Keras can serialise.
+        model: Any model that Keras can serialise. Its attribute `labels` goes along, if there is
+            one: the names of the classes.
         path: File to write.
 
     Raises:
@@ -67,7 +73,8 @@ def save(model: keras.Model, path: pathlib.Path) -> None:
             "safetensors is needed to write this file", file=str(path),
             fix="pip install 'keras_seqattn[checkpoints]'")) from error
     keys = _keys(model)
-    described = {"model": keras.saving.serialize_keras_object(model), "keys": keys}
+    described = {"model": keras.saving.serialize_keras_object(model), "keys": keys,
+                 "label_names": list(getattr(model, "labels", []))}
     arrays = {key: np.array(ops.convert_to_numpy(weight.value), order="C")
               for key, weight in zip(keys, model.weights, strict=True)}
     path.touch()

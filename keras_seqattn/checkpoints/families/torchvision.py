@@ -1,4 +1,6 @@
-"""Vision Transformers of torchvision."""
+"""Vision Transformers of torchvision, with their own head or another in its place."""
+
+import dataclasses
 
 import keras
 
@@ -6,6 +8,7 @@ from keras_seqattn.checkpoints.families.family import Family
 from keras_seqattn.checkpoints.weights.layout import Layout, Parts, unused
 from keras_seqattn.checkpoints.weights.state import State
 from keras_seqattn.checkpoints.weights.vision_transformer import load_vit
+from keras_seqattn.errors import explain
 
 LAYOUT = Layout(
     kernel="weight", scale="weight", transposed=True, patches="conv_proj.",
@@ -16,6 +19,7 @@ LAYOUT = Layout(
                 hidden="mlp.0.", output="mlp.3.",
                 norms={"attention_norm": "ln_1.", "feed_forward_norm": "ln_2."}),
     norm="encoder.ln.", pre_logits="heads.pre_logits.", logits="heads.head.")
+OWN = ["heads.head.weight", "heads.pre_logits.weight"]
 COMPUTED = r"(encoder|conv_proj)\."
 
 
@@ -32,15 +36,32 @@ def load(state: State, config: dict, *, image_shape: tuple | None = None,
         interpolation: How positions are resized. The default is the project's way.
 
     Returns:
-        Model as of `models.vit`, with a class token, exact GELU and an epsilon of 1e-6.
+        Model as of `models.vit`, with a class token, exact GELU and an epsilon of 1e-6. A dense
+        layer that a training put in the place of the head is the head.
 
     Raises:
-        ValueError: as for `load_vit`. Or a part of the file is not built here.
+        ValueError: as for `load_vit`. Or a part of the file is not built here, such as a head of
+            several layers.
     """
-    model = load_vit(state, LAYOUT, image_size=config.get("image_size"), image_shape=image_shape,
-                     interpolation=interpolation, num_heads=num_heads, prefix_positions=True)
+    model = load_vit(
+        state, _layout(state), image_size=config.get("image_size"), image_shape=image_shape,
+        interpolation=interpolation, num_heads=num_heads, prefix_positions=True)
     state.finish(unused(COMPUTED))
     return model
+
+
+def _layout(state: State) -> Layout:
+    """The layout with the head that a file has."""
+    kernels = sorted(key for key in state if key.startswith("heads.") and key.endswith(".weight"))
+    if kernels in ([], OWN[:1], OWN):
+        return LAYOUT
+    if len(kernels) > 1:
+        raise ValueError(explain(
+            "the head of the checkpoint must be one dense layer, since the keys do not tell what "
+            "stands between several", keys=kernels,
+            fix="save the state without its heads, and put yours on the features"))
+    return dataclasses.replace(
+        LAYOUT, pre_logits=None, logits=kernels[0].removesuffix("weight"))
 
 
 FAMILY = Family("torchvision", load, keys=(

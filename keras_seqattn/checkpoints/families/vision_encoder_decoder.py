@@ -1,4 +1,4 @@
-"""VisionEncoderDecoderModel of Hugging Face's transformers: a ViT that sees, a GPT-2 that writes.
+"""VisionEncoderDecoderModel of Hugging Face's transformers: a ViT or a DeiT sees, a GPT-2 writes.
 
 What differs is the manner, not the numbers:
 
@@ -50,7 +50,8 @@ def load(state: State, config: dict, generation: dict) -> keras.Model:
     Args:
         state: `State` of the file.
         config: Content of `config.json`.
-        generation: Content of `generation_config.json`. Its tokens go before those of `config`.
+        generation: Content of `generation_config.json`. Its tokens go before those of `config`,
+            and these before those of the decoder.
 
     Returns:
         Model as of `models.vision_text`.
@@ -73,24 +74,30 @@ def load(state: State, config: dict, generation: dict) -> keras.Model:
         "num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size")
     writing = need(config["decoder"], "model_type", "vocab_size", "n_positions", "n_layer",
                    "n_head", "n_embd")
-    check(seeing, model_type="vit")
+    if seeing["model_type"] != "deit":
+        check(seeing, model_type="vit")
     check(writing, model_type="gpt2", add_cross_attention=True, scale_attn_weights=True,
-          scale_attn_by_inverse_layer_idx=False, tie_word_embeddings=True)
-    tokens = {**config, **generation}
+          scale_attn_by_inverse_layer_idx=False)
+    start, end, pad = _tokens(generation, config, writing)
+    tied = writing.get("tie_word_embeddings", True)
     model = vision_text(
         _encoder(state.under("encoder."), seeing), writing["vocab_size"], writing["n_positions"],
         writing["n_layer"], writing["n_head"], writing["n_embd"], writing.get("n_inner"),
         activation=activation(writing, "activation_function", "gelu_new"),
         epsilon=writing.get("layer_norm_epsilon", 1e-5),
         dropout=writing.get("resid_pdrop", 0.1), attention_dropout=writing.get("attn_pdrop", 0.1),
-        start_token=_token(tokens, "decoder_start_token_id"),
-        end_token=_token(tokens, "eos_token_id"), pad_token=_token(tokens, "pad_token_id"))
+        start_token=start, end_token=end[0] if len(end) == 1 else list(end), pad_token=pad,
+        tied=tied)
 
     _fill_gpt2(model, state.under("decoder.transformer."), writing)
     if seeing["hidden_size"] != writing["n_embd"]:
         fill(model.get_layer("projection"),
              *linear(state, "enc_to_dec_proj", seeing["hidden_size"], writing["n_embd"]))
-    _check_tied(state, writing)
+    if tied:
+        _check_tied(state, writing)
+    else:
+        hand_over(model.get_layer("embedding").reverse_embeddings, state.take(
+            "decoder.lm_head.weight", writing["vocab_size"], writing["n_embd"]).T)
     state.finish(_UNUSED)
     return model
 
@@ -142,14 +149,23 @@ def _check_tied(state: State, config: dict) -> None:
             fix="use a model with tie_word_embeddings"))
 
 
-def _token(tokens: dict, name: str) -> int:
-    token = tokens.get(name)
-    token = token[0] if isinstance(token, list) and len(token) == 1 else token
-    if not isinstance(token, int):
-        raise ValueError(explain(
-            f"the configuration must name one `{name}`", **{name: token},
-            fix="set it in generation_config.json"))
-    return token
+def _tokens(*configs: dict) -> tuple[int, tuple[int, ...], int]:
+    """The start token, the end tokens and the padding, as the first configuration tells each.
+
+    As in transformers, the first token may also be `bos_token_id`, and the padding the end.
+    """
+    def find(*names: str) -> tuple[int, ...]:
+        found = next((config[name] for name in names for config in configs
+                      if config.get(name) is not None), None)
+        found = found if isinstance(found, list) else [found]
+        if not found or not all(isinstance(token, int) for token in found):
+            raise ValueError(explain(
+                f"the configuration must name `{names[0]}`", **{names[0]: found},
+                fix="set it in generation_config.json"))
+        return tuple(found)
+
+    return (find("decoder_start_token_id", "bos_token_id")[0], find("eos_token_id"),
+            find("pad_token_id", "eos_token_id")[0])
 
 
 FAMILY = Family(

@@ -7,6 +7,7 @@ import typing
 import zipfile
 import zlib
 
+import ml_dtypes
 import numpy as np
 
 from keras_seqattn.checkpoints.files.ahead import Place
@@ -17,6 +18,7 @@ KIND = "an .npz file of plain arrays"
 # A deflated archive holds at most 1032 times its size. Weights stay far below this, even where some
 # are zeros. What is small is read in any case.
 MOST_TIMES, SMALL = 100, 64 * 2 ** 20
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 # What zipfile and NumPy raise for bytes that nobody wrote.
 BROKEN = (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile,
           zlib.error)
@@ -29,7 +31,7 @@ def open_npz(path: pathlib.Path) -> Opened:
         path: The file.
 
     Returns:
-        Dictionary from keys to arrays, and an empty one.
+        `Opened`. An array of bfloat16, which NumPy writes as two bytes without a meaning, is one.
 
     Raises:
         ValueError: the file is damaged or holds objects. Or it names what lies outside it or claims
@@ -54,7 +56,7 @@ def open_npz(path: pathlib.Path) -> Opened:
                 "each entry of the file must be an array with a name of its own",
                 file=str(path), entry=member.filename, fix="save it with numpy.savez"))
         arrays[member.filename[:-4]] = _stored(path, archive, member)
-    return arrays, {}
+    return Opened(arrays)
 
 
 def _stored(path: pathlib.Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Stored:
@@ -65,7 +67,8 @@ def _stored(path: pathlib.Path, archive: zipfile.ZipFile, member: zipfile.ZipInf
             wanted = skipped + math.prod(shape) * dtype.itemsize
     except BROKEN as error:
         raise damaged(path, KIND, error, member.filename) from error
-    if dtype.hasobject or min(shape, default=0) < 0 or wanted != member.file_size:
+    if (dtype.hasobject or (dtype.kind == "V" and dtype != BFLOAT16)
+            or min(shape, default=0) < 0 or wanted != member.file_size):
         raise ValueError(explain(
             "each array must be of numbers and as long as its header says", file=str(path),
             entry=member.filename, dtype=str(dtype), shape=shape, bytes=member.file_size,
@@ -74,7 +77,7 @@ def _stored(path: pathlib.Path, archive: zipfile.ZipFile, member: zipfile.ZipInf
     def read() -> np.ndarray:
         try:
             with archive.open(member) as file:
-                return np.lib.format.read_array(file, allow_pickle=False)
+                return np.lib.format.read_array(file, allow_pickle=False).view(dtype)
         except BROKEN as error:
             raise damaged(path, KIND, error, member.filename) from error
 
@@ -87,7 +90,8 @@ def _header(file: typing.IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     version = np.lib.format.read_magic(file)
     read = (np.lib.format.read_array_header_1_0 if version == (1, 0)
             else np.lib.format.read_array_header_2_0)
-    return read(file)
+    shape, by_columns, dtype = read(file)
+    return shape, by_columns, BFLOAT16 if dtype == "V2" else dtype
 
 
 def _start(path: pathlib.Path, member: zipfile.ZipInfo) -> int:

@@ -22,7 +22,7 @@ def open_safetensors(path: pathlib.Path) -> Opened:
         path: The file.
 
     Returns:
-        Dictionary from keys to arrays, and dictionary of the metadata.
+        `Opened`.
 
     Raises:
         ValueError: the file is damaged.
@@ -49,8 +49,8 @@ def open_safetensors(path: pathlib.Path) -> Opened:
             raise damaged(path, KIND, error, key) from error
 
     places = _places(path, shapes)
-    return {key: Stored(shape, functools.partial(read, key), places[key])
-            for key, shape in shapes.items()}, metadata
+    return Opened({key: Stored(shape, functools.partial(read, key), places[key])
+                   for key, shape in shapes.items()}, metadata)
 
 
 def _places(path: pathlib.Path, shapes: dict[str, list[int]]) -> dict[str, Place | None]:

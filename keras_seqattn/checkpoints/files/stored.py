@@ -1,6 +1,7 @@
 """An array of a file that is read when it is asked for."""
 
 import pathlib
+import types
 import typing
 
 import numpy as np
@@ -36,7 +37,20 @@ class Stored:
         return array if dtype is None else array.astype(dtype)
 
 
-Opened: typing.TypeAlias = tuple[dict[str, Stored], dict[str, str]]
+class Opened(typing.NamedTuple):
+    """What a file of weights holds.
+
+    Attributes:
+        arrays: Dictionary from keys to arrays.
+        metadata: Dictionary of the file's own texts.
+        tree: Name of the tree in the file that the arrays are, `""` if it has none.
+        others: Names of the other trees of weights in the file.
+    """
+
+    arrays: dict[str, Stored]
+    metadata: typing.Mapping[str, str] = types.MappingProxyType({})
+    tree: str = ""
+    others: tuple[str, ...] = ()
 
 
 def damaged(path: pathlib.Path, kind: str, cause: Exception,

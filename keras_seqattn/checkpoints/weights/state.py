@@ -11,7 +11,9 @@ import numpy as np
 
 from keras_seqattn.checkpoints.files.ahead import read_ahead
 from keras_seqattn.checkpoints.files.arrays import open_arrays
-from keras_seqattn.checkpoints.files.stored import Stored
+from keras_seqattn.checkpoints.files.pickled import stored
+from keras_seqattn.checkpoints.files.stored import Opened, Stored
+from keras_seqattn.checkpoints.files.trees import unwrapped
 from keras_seqattn.errors import explain
 from keras_seqattn.shapes import Shape
 
@@ -26,6 +28,7 @@ class Report:
         missing: Keys that such a checkpoint usually has and this one lacks.
         reshaped: Dictionary from the keys of resized arrays to their shapes before and after.
         labels: Names of the classes, or `None` where the checkpoint has none.
+        others: Names of further trees of weights in the file, which `weights=` selects.
     """
 
     source: str
@@ -33,6 +36,7 @@ class Report:
     missing: list[str]
     reshaped: dict[str, tuple[Shape, Shape]]
     labels: list[str] | None = None
+    others: list[str] = dataclasses.field(default_factory=list)
 
     def to_dict(self) -> dict:
         """Returns the same as a dictionary that JSON can hold."""
@@ -45,8 +49,11 @@ class State:
     Args:
         source: Path of a file of weights, as for `open_arrays`, or dictionary from keys to arrays.
             Such a dictionary is the `state_dict()` of a PyTorch module.
+        weights: Name of the tree of weights in a file that holds several.
 
     Attributes:
+        tree: Name of the tree that the arrays are, `""` if the file has none.
+        others: Names of the other trees.
         missing: Keys that were looked for in vain and are not needed.
         reshaped: Dictionary from a key to the shapes of its array before and after resizing.
         unused: Keys of the arrays that `finish` found left, sorted.
@@ -57,11 +64,15 @@ class State:
         ImportError: what reads such a file is not installed.
     """
 
-    def __init__(self, source: os.PathLike | str | dict[str, typing.Any]) -> None:
-        self._arrays: dict[str, typing.Any]
-        self.metadata: dict[str, str]
-        self._arrays, self.metadata = (
-            open_arrays(source) if isinstance(source, (str, os.PathLike)) else (source, {}))
+    def __init__(self, source: os.PathLike | str | dict[str, typing.Any],
+                 weights: str | None = None) -> None:
+        opened = (open_arrays(source, weights) if isinstance(source, (str, os.PathLike)) else
+                  Opened({key: stored(array) if hasattr(array, "detach") else array
+                          for key, array in source.items()}))
+        self._arrays: dict[str, typing.Any] = {
+            unwrapped(key): array for key, array in opened.arrays.items()}
+        self.metadata, self.tree = dict(opened.metadata), opened.tree
+        self.others = list(opened.others)
         self._prefix = ""
         self._taken: set[str] = set()
         self._changed: dict[str, np.ndarray] = {}
@@ -160,24 +171,26 @@ class State:
         return np.asarray(self._find(key))
 
     def replace(self, key: str, array: np.ndarray) -> None:
-        """Puts an array, such as a resized table, in place of another and notes both shapes."""
-        before = self._find(key).shape
+        """Puts an array, such as a resized table, in place of another and notes other shapes."""
+        before = tuple(self._find(key).shape)
         self._changed[self._prefix + key] = array
-        self.reshaped[self._prefix + key] = (tuple(before), tuple(array.shape))
+        if before != array.shape:
+            self.reshaped[self._prefix + key] = (before, tuple(array.shape))
 
     def finish(self, ignored: str = "(?!)") -> None:
         """Checks that every array was taken.
 
         Args:
             ignored: Regular expression. An array that was not taken is no error if the pattern
-                matches its key. It is then `unused`.
+                matches its key. It is then `unused`, as is any array of another prefix.
 
         Raises:
             ValueError: another array is left.
         """
         left = sorted(set(self._arrays) - self._taken)
-        self.unused[:] = [key for key in left if re.fullmatch(ignored, key)]
-        left = [key for key in left if not re.fullmatch(ignored, key)]
+        self.unused[:] = [key for key in left if not key.startswith(self._prefix)
+                          or re.fullmatch(ignored, key.removeprefix(self._prefix))]
+        left = [key for key in left if key not in self.unused]
         if left:
             raise ValueError(explain(
                 "every array of the checkpoint must have a place in the model", keys=left[:5],
@@ -191,7 +204,8 @@ class State:
             source: Name of the family.
             labels: Names of the classes.
         """
-        return Report(source, list(self.unused), list(self.missing), dict(self.reshaped), labels)
+        return Report(source, list(self.unused), list(self.missing), dict(self.reshaped), labels,
+                      list(self.others))
 
     def _find(self, key: str) -> typing.Any:
         key = self._prefix + key

@@ -23,7 +23,7 @@ HEADS = {dim: num_heads for _, num_heads, dim, _ in SIZES.values() if dim != 128
 def load_vit(state: State, layout: Layout, *,
              image_size: int | typing.Sequence[int] | None = None,
              image_shape: tuple | None = None, num_heads: int | None = None,
-             pooling: str | None = None, interpolation: str = "bilinear",
+             channels: int = 3, pooling: str | None = None, interpolation: str = "bilinear",
              prefix_positions: bool | None = None,
              waves: typing.Callable[[Grid, int], np.ndarray] | None = None,
              **options: typing.Any) -> keras.Model:
@@ -36,6 +36,7 @@ def load_vit(state: State, layout: Layout, *,
         image_shape: `(height, width, channels)` of the images that the model is to take, if they
             are others. `None` for height and width lets it take any.
         num_heads: Number of heads `N`, where no array tells.
+        channels: Channels of the images, where no array tells.
         pooling: As for `models.vit`. Defaults to what the keys tell.
         interpolation: How positions are resized, as in `layers.grid.resize_grid`.
         prefix_positions: Whether the tokens before the patches have positions. Defaults to what
@@ -51,15 +52,16 @@ def load_vit(state: State, layout: Layout, *,
         ValueError: an array is missing or of another shape, or patches are not square. Or no grid
             fits the positions. Or `num_heads` cannot be told or is wrong.
     """
-    dim, channels, patch_size = _patches(state, layout)
+    dim, channels, patch_size = _patches(state, layout, channels)
     blocks, tokens = _blocks(state, layout, dim, num_heads), _tokens(state, layout)
+    grid: Grid | None
     if image_shape is not None:
         image_shape = check_image_shape(image_shape, channels)
     made_for, wanted = (_grid(size, patch_size) for size in (image_size, image_shape))
-    grid: Grid | None
-    if layout.positions in state:
+    if layout.positions is None:
+        grid, prefix_positions, options["position"] = made_for or wanted, True, "none"
+    elif layout.positions in state or waves is None:
         waves = None
-    if waves is None:
         grid, prefix_positions = _place(state, layout, sum(tokens.values()), prefix_positions,
                                         [each for each in (made_for, wanted) if each])
     else:
@@ -71,12 +73,15 @@ def load_vit(state: State, layout: Layout, *,
     if image_shape is None:
         image_shape, wanted = (grid[0] * patch_size, grid[1] * patch_size, channels), grid
     model = vit("base", patch_size, image_shape, embed_dim=dim, interpolation=interpolation,
-                prefix_positions=prefix_positions, grid=None if wanted else grid, **blocks,
-                **tokens, **_head(state, layout, pooling, tokens), **options)
+                prefix_positions=prefix_positions, grid=None if wanted else grid,
+                stem="normed" if layout.patch_norms else "patch",
+                norm_before_blocks=f"{layout.first_norm}{layout.scale}" in state,
+                use_patch_bias=layout.patches + layout.bias in state, **blocks, **tokens,
+                **_head(state, layout, pooling, tokens), **options)
 
     if waves is not None:
         _fix_positions(model, waves(grid, dim))
-    elif wanted is not None and wanted != grid:
+    elif layout.positions is not None and wanted is not None and wanted != grid:
         _resize_table(state, layout.positions, grid, wanted,
                       model.get_layer("positions").num_prefix, interpolation)
     for link in layout.of(state).links(model):
@@ -93,13 +98,23 @@ def _fix_positions(model: keras.Model, table: np.ndarray) -> None:
 
 def _resize_table(state: State, key: str, grid: Grid, new_grid: Grid, num_prefix: int,
                   interpolation: str) -> None:
-    table = np.asarray(state.read(key), "float64")[0]
-    state.replace(key, resize_grid(table, grid, new_grid, num_prefix, interpolation)[None])
+    array = state.read(key)
+    table = np.asarray(array, "float64").reshape(array.shape[-2:])
+    table = resize_grid(table, grid, new_grid, num_prefix, interpolation)
+    state.replace(key, table.reshape(*array.shape[:-2], *table.shape))
 
 
-def _patches(state: State, layout: Layout) -> tuple[int, int, int]:
+def _patches(state: State, layout: Layout, channels: int) -> tuple[int, int, int]:
     """Width, channels and side of the patches."""
     key = layout.patches + layout.kernel
+    if layout.patch_norms:
+        dim, inputs = state.shape(key, 2)
+        side = round((inputs / channels) ** 0.5)
+        if channels * side * side != inputs:
+            raise ValueError(explain(
+                "the pixels of a patch must make a square", key=key, shape=(dim, inputs),
+                channels=channels, fix="pass image_shape=(height, width, channels)"))
+        return dim, channels, side
     kernel = state.shape(key, 4)
     dim, channels, height, width = (
         kernel if layout.transposed else (kernel[3], kernel[2], *kernel[:2]))
@@ -121,16 +136,28 @@ def _tokens(state: State, layout: Layout) -> dict[str, typing.Any]:
 
 def _blocks(state: State, layout: Layout, dim: int, num_heads: int | None) -> dict:
     """Arguments of `vit` on the blocks."""
-    first, lead = layout.block.format(0), int(layout.stacked)
-    hidden = state.shape(first + layout.parts.hidden + layout.kernel, 2 + lead)
-    read = first + layout.parts.attention[0][0]
-    if not layout.transposed:
-        num_heads = state.shape(read + layout.kernel, 3 + lead)[-2]
-    has_scale = any(first + key in state for key in layout.parts.scales.values())
-    return {"num_layers": hidden[0] if lead else state.count(layout.block.partition("{")[0]),
-            "num_heads": _num_heads(dim, num_heads),
-            "mlp_dim": hidden[0] if layout.transposed else hidden[-1],
-            "layer_scale": 1.0 if has_scale else None, "use_qkv_bias": read + "bias" in state}
+    first, lead, parts = layout.block_key(0), int(layout.stacked), layout.parts
+    hidden = state.shape(first + parts.hidden + layout.kernel, 2 + lead)
+    mlp_dim = hidden[-1]
+    if layout.transposed:
+        mlp_dim = state.shape(first + parts.output + layout.kernel, 2)[1]
+    key, names = parts.attention[0]
+    read = state.shape(first + key + layout.kernel, 2 if layout.transposed else 3 + lead)
+    width = read[0] // len(names) if layout.transposed else read[-2] * read[-1]
+    num_heads = _num_heads(width, num_heads if layout.transposed else read[-2])
+    packed = parts.linear == parts.hidden and hidden[0] == 2 * mlp_dim
+    has_scale = any(first + scale in state for scale in parts.scales.values())
+    tables = (first + parts.relative if parts.relative else None, layout.relative)
+    return {"num_layers": (hidden[0] if lead
+                           else max(state.count(layout.block.partition("{")[0]), 1)),
+            "num_heads": num_heads, "key_dim": None if width == dim else width // num_heads,
+            "mlp_dim": mlp_dim, "layer_scale": 1.0 if has_scale else None,
+            "use_qkv_bias": first + key + layout.bias in state,
+            "gated": packed or (parts.linear not in (None, parts.hidden)
+                                and f"{first}{parts.linear}{layout.kernel}" in state),
+            "use_qk_norm": any(first + norm + layout.scale in state
+                               for norm in parts.qk_norms.values()),
+            "relative_positions": any(table in state for table in tables if table)}
 
 
 def _head(state: State, layout: Layout, pooling: str | None, tokens: dict) -> dict:
@@ -139,11 +166,13 @@ def _head(state: State, layout: Layout, pooling: str | None, tokens: dict) -> di
     if num_classes is None and layout.logits is not None:
         state.missing.append(layout.logits + layout.kernel)
     pooled_norm = layout.has_pooled_norm(state)
+    has_bias = num_classes is None or f"{layout.logits}{layout.bias}" in state
     if pooling is None:
         has_probe = layout.probe is not None and layout.probe in state
         reads_token = tokens["class_token"] and not pooled_norm
         pooling = "map" if has_probe else "token" if reads_token else "mean"
     return {"num_classes": num_classes or 0, "pooling": pooling, "norm_after_pooling": pooled_norm,
+            "use_head_bias": has_bias,
             "representation_dim": _width(state, layout, layout.pre_logits)}
 
 
@@ -160,7 +189,8 @@ def _grid(size: int | typing.Sequence[int | None] | None, patch_size: int) -> Gr
 def _place(state: State, layout: Layout, num_prefix: int, prefix_positions: bool | None,
            known: list[Grid]) -> tuple[Grid, bool]:
     """Grid of the table of positions, and whether the prefix tokens are in it."""
-    rows = state.shape(layout.positions, 3)[1]
+    key = str(layout.positions)
+    rows = state.shape(key, layout.position_rank)[-2]
     counts = {True: rows - num_prefix, False: rows}
     if prefix_positions is not None:
         counts = {prefix_positions: counts[prefix_positions]}
@@ -174,7 +204,7 @@ def _place(state: State, layout: Layout, num_prefix: int, prefix_positions: bool
             return (side, side), has_prefix
     raise ValueError(explain(
         "the table of positions must fit a grid of patches, which is square unless "
-        "`image_shape` is that of the images it was made for", key=layout.positions, rows=rows,
+        "`image_shape` is that of the images it was made for", key=key, rows=rows,
         prefix_tokens=num_prefix, grids=known, fix="pass image_shape=(height, width, channels)"))
 
 

@@ -54,9 +54,22 @@ def attention_map(graph: Graph) -> None:
     graph.made[ATTENTION] = (next(iter(graph.specs.values()))[0][0], *grid), "float32"
     graph.outputs[ATTENTION] = graph.add(
         "received", ATTENTION, [last.outputs[1]], grid=grid,
-        num_prefix=sum(node.weights["token"].shape[1] for node in graph.nodes
-                       if node.kind == "prepend"),
+        num_prefix=_prefix(graph, last.inputs[1]),
         has_token=any(node.kind == "first" for node in graph.nodes))
+
+
+def _prefix(graph, keys):
+    """Number of tokens before the patches among keys: those put there, less those taken off."""
+    count, needed = 0, {keys}
+    for node in reversed(graph.nodes):
+        if needed.isdisjoint(node.outputs):
+            continue
+        needed.update(node.inputs)
+        if node.kind == "prepend":
+            count += node.weights["token"].shape[1]
+        elif node.kind == "rest":
+            count -= node.settings["count"]
+    return count
 
 
 def as_pixels(array: typing.Any, mean: float, std: float) -> typing.Any:

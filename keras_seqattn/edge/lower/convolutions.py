@@ -11,7 +11,7 @@ from keras import ops
 from keras_seqattn import layers
 from keras_seqattn.edge.lower.call import Unfit, activation_of
 from keras_seqattn.edge.lower.lowering import Lowering, of_layer
-from keras_seqattn.layers.residual import standardise
+from keras_seqattn.layers.standardized_convolution import standardise
 
 
 def convolution(lowering: Lowering, layer: keras.layers.Conv2D, x: int, name: str) -> int:

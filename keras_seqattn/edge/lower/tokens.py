@@ -27,7 +27,7 @@ def _projected(lowering, call, x):
     """The last convolution of a stem, and its image `(B, GH, GW, D)` as tokens `(B, GH·GW, D)`."""
     layer = call.operation
     x = convolution(lowering, layer.projection, x, f"{layer.name}/projection")
-    grid = [side // layer.patch_size for side in call.tensors[0].shape[1:3]]
+    grid = list(layer.grid(*call.tensors[0].shape[1:3]))
     return lowering.add("tokens", layer.name, [x], grid=grid)
 
 

@@ -1,41 +1,55 @@
-"""SIGTERM, with which schedulers take machines back: a training saves, ends and says so."""
+"""SIGTERM and Ctrl-C: a training that is asked to end saves its state first, and says so."""
 
 import os
 import signal
 import sys
 import threading
+import typing
 
 # "Temporary failure, try again" (EX_TEMPFAIL of sysexits.h): start the same command with --resume.
 EXIT_PREEMPTED = 75
+EXIT_INTERRUPTED = 130
 GRACE_S = 9.0
+NAMES = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "Ctrl-C"}
 
 
 class Preempted(Exception):
-    """The training ended before its time and can go on with `--resume`: see its message."""
+    """The training ended before its time and can be resumed: see its message.
+
+    Attributes:
+        exit_code: Exit code for a process that ends of this: 130 after Ctrl-C, else 75.
+    """
+
+    def __init__(self, message: str, exit_code: int = EXIT_PREEMPTED):
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class Preemption:
-    """Notices SIGTERM while a training runs.
+    """Notices SIGTERM and Ctrl-C while a training runs.
 
     Use it as a context. The training looks at `asked` between two steps.
 
-    A single step or its compilation may take longer than the grace of 9 seconds. Then the process
-    ends without a new state, and the last one stands.
+    After SIGTERM, with which schedulers take machines back, a single step or its compilation may
+    take longer than the grace of 9 seconds. Then the process ends without a new state, and the last
+    one stands. After Ctrl-C there is no such limit. A second Ctrl-C ends the process at once.
 
     Only the main thread can receive signals, so outside of it the context does nothing.
 
     Attributes:
-        asked: `threading.Event`, set once SIGTERM has come.
+        asked: `threading.Event`, set once a signal has come.
     """
 
     def __init__(self) -> None:
         self.asked = threading.Event()
         self._done = threading.Event()
+        self._received = signal.SIGTERM
+        self._old: dict[signal.Signals, typing.Any] = {}
         self._wakeup: tuple[int, int] | None = None  # own end of the pipe, and the one before
 
     def __enter__(self) -> "Preemption":
         if threading.current_thread() is threading.main_thread():
-            self._old = signal.signal(signal.SIGTERM, lambda *_: self.asked.set())
+            self._old = {each: signal.signal(each, lambda *_: None) for each in NAMES}
             # The interpreter runs handlers between two of its own instructions only, but writes
             # to this pipe at once, even while a step computes.
             reader, writer = os.pipe()
@@ -44,20 +58,54 @@ class Preemption:
             threading.Thread(target=self._watch, args=(reader,), daemon=True).start()
         return self
 
+    def stop(self, where: str) -> typing.NoReturn:
+        """Ends the training, whose state has been saved.
+
+        Args:
+            where: Step that was the last one, in words.
+
+        Raises:
+            Preempted: always.
+        """
+        code = EXIT_INTERRUPTED if self._received == signal.SIGINT else EXIT_PREEMPTED
+        raise Preempted(f"ended by {NAMES[self._received]} after {where}; the state is saved", code)
+
     def _watch(self, reader: int) -> None:
         while received := os.read(reader, 1):
             if received[0] == signal.SIGTERM:
-                self.asked.set()
+                self._ask(signal.SIGTERM)
                 if not self._done.wait(GRACE_S):
-                    sys.stderr.write("seqattn: ended by SIGTERM within a step; go on from the "
-                                     "last checkpoint with --resume\n")
-                    sys.stderr.flush()
-                    os._exit(EXIT_PREEMPTED)
+                    _end("ended by SIGTERM within a step; resume from the last checkpoint",
+                         EXIT_PREEMPTED)
+            elif received[0] == signal.SIGINT:
+                if self.asked.is_set():
+                    _end("ended by Ctrl-C at once; resume from the last checkpoint",
+                         EXIT_INTERRUPTED)
+                self._ask(signal.SIGINT)
+                _say("the state is saved after this step; Ctrl-C again ends at once, and "
+                     "loses the steps since the last checkpoint")
+
+    def _ask(self, received: signal.Signals) -> None:
+        if not self.asked.is_set():
+            self._received = received
+        self.asked.set()
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
         if self._wakeup is not None:
             writer, old = self._wakeup
             signal.set_wakeup_fd(old)
-            signal.signal(signal.SIGTERM, self._old)
+            for each, handler in self._old.items():
+                signal.signal(each, handler)
             os.close(writer)  # ends the thread, whose read then returns nothing
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"seqattn: {text}\n")
+    sys.stderr.flush()
+
+
+def _end(text: str, code: int) -> typing.NoReturn:
+    """Ends the process from any thread, even within a step."""
+    _say(text)
+    os._exit(code)

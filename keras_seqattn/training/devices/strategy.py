@@ -8,7 +8,7 @@ import typing
 import keras
 
 from keras_seqattn.errors import explain, nearest
-from keras_seqattn.training.devices import cluster, multiworker
+from keras_seqattn.training.devices import cluster, multiworker, replica_seeds
 from keras_seqattn.training.devices.preemption import Preempted
 
 Share: typing.TypeAlias = tuple[int, int]
@@ -24,6 +24,8 @@ class Strategy:
         num_replicas: Number of devices that share each batch.
         num_workers: Number of processes.
         is_chief: Whether this process writes the files.
+        accumulates: Whether gradients of several steps can be averaged for one update. Replicas of
+            `tf.distribute` cannot: they may not meet inside of a condition.
     """
 
     def __init__(self, name: str, distribute: typing.Any = None, distribution: typing.Any = None):
@@ -41,6 +43,7 @@ class Strategy:
             self.num_workers, worker = _jax_processes()
         self._worker = worker
         self.is_chief = worker == 0
+        self.accumulates = distribute is None
 
     @contextlib.contextmanager
     def scope(self) -> collections.abc.Iterator[None]:
@@ -77,7 +80,9 @@ class Strategy:
 
     def adapt(self, model: keras.Model) -> None:
         """Prepares a built and compiled model for `fit` on these devices."""
-        if self.num_workers > 1 and self._distribute is not None:
+        if self._distribute is not None and self.num_replicas > 1:
+            replica_seeds.adapt(model)
+        if self._distribute is not None and self.num_workers > 1:
             multiworker.adapt(model)
 
     @contextlib.contextmanager
@@ -97,7 +102,7 @@ class Strategy:
             reason = next((line for line in lines if "/job:" in line or "reset" in line), lines[0])
             raise Preempted(
                 f"worker {self._worker} lost another worker and cannot go on alone ({reason}); "
-                "start all of them again with --resume") from error
+                "start all of them again, resumed") from error
 
 
 def strategy(name: str = "auto", wait_s: float = 300.0) -> Strategy:

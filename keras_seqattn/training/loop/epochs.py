@@ -11,8 +11,10 @@ import typing
 import keras
 
 from keras_seqattn.training.devices.strategy import Strategy
+from keras_seqattn.training.loop.overview import Overview
 from keras_seqattn.training.loop.progress import Progress
 from keras_seqattn.training.loop.steps import Steps
+from keras_seqattn.training.optimizer import schedules
 from keras_seqattn.training.optimizer.optimizer import averaged
 from keras_seqattn.training.recipe.recipe import AnyRecipe
 from keras_seqattn.training.run_folder import journal
@@ -58,6 +60,14 @@ class Epochs:
         """Returns the training batches from a step on; arguments are as for `Task.batches`."""
         return self.task.batches(self.recipe, self.training, step=step, share=share)
 
+    def overview(self) -> Overview:
+        """Returns the training in numbers."""
+        settings, skipped = self.recipe.train, self.training.skipped
+        return Overview(
+            len(self.training), 0 if self.validation is None else len(self.validation), skipped,
+            self.task.counts(self.training), settings.epochs, self.steps_per_epoch,
+            settings.batch_size)
+
     def run(self, model: keras.Model, steps: Steps, progress: Progress) -> None:
         """Trains a built and compiled model, until the recipe's last epoch or its patience ends.
 
@@ -66,10 +76,14 @@ class Epochs:
             steps: Callback that counts and saves.
             progress: Callback that shows how far the training is.
         """
-        board = Board(self.out / "logs") if self.devices.is_chief else None
         position = self.position
-        while position.epoch < self.recipe.train.epochs and not self._is_patience_over():
-            values = self._train(model, [steps, progress])
+        settings, length = self.recipe.train, self.steps_per_epoch
+        rate = schedules.make(settings, length * settings.epochs)
+        board = (Board(self.out / "logs", position, length, rate)
+                 if self.devices.is_chief else None)
+        callbacks = [steps, progress, *([] if board is None else [board])]
+        while position.epoch < settings.epochs and not self.is_patience_over():
+            values = self._train(model, callbacks)
             with self.weights_to_keep(model):
                 values |= self._validate(model)
                 steps.tick()
@@ -83,7 +97,7 @@ class Epochs:
         """Returns a context in which the model holds what is validated and saved."""
         return averaged(model) if self.recipe.train.average else contextlib.nullcontext()
 
-    def _is_patience_over(self) -> bool:
+    def is_patience_over(self) -> bool:
         """Whether the validation loss has not fallen for as many epochs as the recipe waits."""
         patience, position = self.recipe.train.patience, self.position
         return (patience is not None and position.best >= 0
@@ -137,6 +151,6 @@ class Epochs:
             journal.write_curves(position.history, self.out)
             self._drawn = time.monotonic()
             shown = self.validation if self.task.classes(self.training) else None
-        board.write(position, model, shown)
+        board.epoch_done(model, shown)
         if position.best == position.epoch - 1:
             journal.save_model(model, self.out / "best.keras")

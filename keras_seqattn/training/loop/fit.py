@@ -4,7 +4,6 @@ import collections.abc
 import csv
 import os
 import pathlib
-import shutil
 import typing
 import warnings
 
@@ -22,7 +21,7 @@ from keras_seqattn.training.loop.progress import Progress
 from keras_seqattn.training.loop.steps import Steps
 from keras_seqattn.training.recipe.kinds import task_of
 from keras_seqattn.training.recipe.recipe import AnyRecipe
-from keras_seqattn.training.run_folder import journal, states
+from keras_seqattn.training.run_folder import claim, journal, states
 
 
 class Run(typing.NamedTuple):
@@ -45,7 +44,8 @@ class Run(typing.NamedTuple):
 
 
 def fit(recipe: AnyRecipe, out: os.PathLike | str, strategy: str = "auto", resume: bool = False,
-        skip_bad: bool = False, wait_s: float = 300.0, quiet: bool = False) -> Run:
+        skip_bad: bool = False, wait_s: float = 300.0, quiet: bool = False,
+        overwrite: bool = False) -> Run:
     """Trains a recipe and writes a run folder.
 
     While it trains, the folder holds:
@@ -55,9 +55,9 @@ def fit(recipe: AnyRecipe, out: os.PathLike | str, strategy: str = "auto", resum
     - `best.keras`, the model of the lowest validation loss so far.
     - `states/`, to go on from.
 
-    At the end `states/` goes. `model.keras` (of the last epoch), `card.toml`, and `labels.txt` or
-    `tokenizer.json` come. Models are saved without optimizer. With `train.average` they hold the
-    averaged weights.
+    At the end `states/` keeps the last state alone. `model.keras` (of the last epoch), `card.toml`,
+    and `labels.txt` or `tokenizer.json` come. Models are saved without optimizer. With
+    `train.average` they hold the averaged weights.
 
     Args:
         recipe: `Recipe`.
@@ -65,10 +65,13 @@ def fit(recipe: AnyRecipe, out: os.PathLike | str, strategy: str = "auto", resum
         strategy: Where to train, as for `training.strategy`.
         resume: Whether to go on from the newest whole state in the folder. The run ends with the
             same weights as if it had never stopped, on one CPU bit for bit. Without any state it
-            starts. A finished run is returned as it is.
+            starts. A finished run is returned as it is, unless the recipe has more epochs than
+            before. Then it goes on, at the learning rate of the longer recipe.
         skip_bad: Whether to leave examples out that cannot be read.
         wait_s: Longest wait for other processes, in seconds.
         quiet: Whether to print nothing.
+        overwrite: Whether to write a run anew over the one that the folder holds. That one is
+            removed once the data are loaded and the model is built.
 
     Returns:
         `Run`.
@@ -77,25 +80,36 @@ def fit(recipe: AnyRecipe, out: os.PathLike | str, strategy: str = "auto", resum
         ValueError: one of these:
 
             - The data, the recipe, the devices or the folder are not as they must be.
-            - The folder holds an unfinished run and `resume` is false, or another recipe's run.
+            - The folder holds a run, and neither `resume` nor `overwrite` is true. Or it holds
+              another recipe's run and `resume` is true.
+            - A batch is larger than the training set.
             - The loss is not finite.
             - The disk is full.
-        Preempted: SIGTERM came and the state is saved, or another process was lost.
+        Preempted: SIGTERM or Ctrl-C came and the state is saved, or another process was lost.
     """
     folder = output_folder(out)
+    longer = resume and claim.is_longer(recipe, folder)
+    if resume and not longer:
+        claim.check_own(recipe, folder)
+    elif not resume and not overwrite:
+        claim.check_free(folder)
     devices = choose_devices(strategy, wait_s)
-    _check_folder(recipe, folder, resume)
-    if resume and (folder / journal.CARD).is_file():
+    if resume and not longer and claim.is_finished(folder):
         return read_run(folder)
-    epochs = _load(recipe, folder, devices, skip_bad)
-    model = _build(epochs)
+    epochs = load(recipe, folder, devices, skip_bad)
+    model = build(epochs)
+    if overwrite and not resume and devices.is_chief:
+        claim.clear(folder)
     arrays = _restore(epochs, model, resume)
+    if longer:
+        _check_longer(epochs)
     if devices.is_chief:
         (folder / journal.CARD).unlink(missing_ok=True)
         journal.write_recipe(recipe, folder)
     settings, position, length = recipe.train, epochs.position, epochs.steps_per_epoch
     progress = Progress(position, length, settings.epochs, settings.batch_size,
                         shown=devices.is_chief and not quiet)
+    progress.tell(epochs.overview().lines())
     with Preemption() as preemption, progress.running(), devices.watched():
         epochs.run(model, Steps(
             position, folder / "states", settings.checkpoint_every, length, preemption, devices,
@@ -106,15 +120,30 @@ def fit(recipe: AnyRecipe, out: os.PathLike | str, strategy: str = "auto", resum
     return read_run(folder)
 
 
-def _load(recipe: AnyRecipe, out: pathlib.Path, devices: Strategy, skip_bad: bool) -> Epochs:
-    """Fixes the seed, and loads what is trained on."""
-    keras.utils.set_random_seed(recipe.train.seed)
+def load(recipe: AnyRecipe, out: pathlib.Path, devices: Strategy, skip_bad: bool) -> Epochs:
+    """Fixes the seed, and loads what is trained on.
+
+    Raises:
+        ValueError: the data cannot be read, or the devices and the data do not fit the recipe.
+    """
+    settings = recipe.train
+    if settings.accumulate and not devices.accumulates:
+        raise ValueError(explain(
+            "replicas of TensorFlow cannot accumulate gradients", strategy=devices.name,
+            accumulate=settings.accumulate, replicas=devices.num_replicas,
+            fix="leave train.accumulate out, take one device with strategy none, or Keras on JAX"))
+    keras.utils.set_random_seed(settings.seed)
     task = task_of(recipe)
     training, validation = task.load(recipe, skip_bad)
+    if settings.batch_size > len(training):
+        raise ValueError(explain(
+            "a batch must not be larger than the training set", batch_size=settings.batch_size,
+            training_examples=len(training),
+            fix=f"use train.batch_size={max(len(training), 1)} or less"))
     return Epochs(recipe, task, training, validation, devices, out, states.Position())
 
 
-def _build(epochs: Epochs) -> keras.Model:
+def build(epochs: Epochs) -> keras.Model:
     """Builds the model on its devices, with every variable of its training."""
     task, recipe, devices = epochs.task, epochs.recipe, epochs.devices
     with devices.scope():
@@ -155,18 +184,18 @@ def _run(model: keras.Model, classes: collections.abc.Iterable[str],
     return Run(model, tuple(classes), history, seconds, examples / seconds)
 
 
-def _check_folder(recipe: AnyRecipe, out: pathlib.Path, resume: bool) -> None:
-    unfinished = bool(states.files(out / "states"))
-    if unfinished and not resume:
+def _check_longer(epochs: Epochs) -> None:
+    """Checks that a finished run can go on for more epochs: from a state, and with patience."""
+    position, out = epochs.position, str(epochs.out)
+    if not position.epoch and not position.step:
         raise ValueError(explain(
-            "the folder must not hold an unfinished run", folder=str(out), resume=False,
-            fix="pass --resume to go on with it, or another --out to start anew"))
-    changes = journal.diff(recipe, out) if resume else []
-    if changes:
+            "only a run with its last state can go on", folder=out, states=0,
+            fix="set train.start to this folder, and train in another one"))
+    if epochs.is_patience_over():
         raise ValueError(explain(
-            "a run goes on with the recipe it was started with", folder=str(out),
-            changes=" ".join(changes),
-            fix="take the changes back, or start anew with another --out"))
+            "the patience of this run is over", folder=out, patience=epochs.recipe.train.patience,
+            best_epoch=position.best + 1, epochs=position.epoch,
+            fix="raise train.patience too, or set it to null"))
 
 
 def _finish(epochs: Epochs, model: keras.Model) -> None:
@@ -184,4 +213,4 @@ def _finish(epochs: Epochs, model: keras.Model) -> None:
         training={"epochs": position.epoch, "best_epoch": position.best + 1,
                   "seconds": round(position.seconds, 1), **results},
         versions=journal.versions())
-    shutil.rmtree(out / "states")
+    states.keep(out / "states", 1)

@@ -43,6 +43,11 @@ class Progress(keras.callbacks.Callback):
                         completed=self._done())
             yield
 
+    def tell(self, lines: collections.abc.Iterable[str]) -> None:
+        """Prints lines."""
+        if self._shown:
+            print(*lines, sep="\n", flush=True)
+
     def _done(self) -> int:
         return self._position.epoch * self._steps_per_epoch + self._position.step
 
@@ -58,10 +63,9 @@ class Progress(keras.callbacks.Callback):
 
     def epoch_done(self) -> None:
         """Tells the results of the epoch that was finished last."""
-        if self._shown:
-            last = {name: values[-1] for name, values in self._position.history.items()}
-            shown = "  ".join(f"{name} {value:.4g}" for name, value in last.items())
-            print(f"epoch {self._position.epoch}/{self._epochs}  {shown}", flush=True)
+        last = {name: values[-1] for name, values in self._position.history.items()}
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in last.items())
+        self.tell([f"epoch {self._position.epoch}/{self._epochs}  {shown}"])
 
 
 def _bar() -> typing.Any:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_seqattn.errors import explain
-from keras_seqattn.training.devices.preemption import Preempted, Preemption
+from keras_seqattn.training.devices.preemption import Preemption
 from keras_seqattn.training.devices.strategy import Strategy
 from keras_seqattn.training.run_folder import states
 
@@ -53,9 +53,7 @@ class Steps(keras.callbacks.Callback):
             self._stop_not_finite("loss")
         if self._preemption.asked.is_set():
             self.save(alone=True)
-            raise Preempted(
-                f"ended by SIGTERM after step {position.step} of epoch {position.epoch + 1}; "
-                "the state is saved, go on with --resume")
+            self._preemption.stop(f"step {position.step} of epoch {position.epoch + 1}")
         if position.step % self._every == 0 and position.step < self._steps_per_epoch:
             self.save()
 
@@ -90,4 +88,4 @@ class Steps(keras.callbacks.Callback):
             "loss and weights must stay finite; the last checkpoint, from before, is kept",
             not_finite=what, step=step, epoch=self._position.epoch + 1,
             fix="lower train.learning_rate, raise train.warmup or set train.clip_norm, and start "
-                "anew; --resume would meet the same step again"))
+                "anew; a resumed run would meet the same step again"))

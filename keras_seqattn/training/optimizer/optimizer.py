@@ -11,6 +11,7 @@ from keras_seqattn import borrowed
 from keras_seqattn.shapes import Tensor
 from keras_seqattn.training.optimizer import schedules
 from keras_seqattn.training.optimizer.layer_rates import rate_shares
+from keras_seqattn.training.optimizer.loss_scale import LossScale, computes_in_float16
 
 # Names of the weights that decay would only harm: they do not multiply features.
 UNDECAYED = {"bias", "gamma", "beta", "embeddings", "token"}
@@ -157,7 +158,7 @@ class SGD(_Whole, _Momentum):
 OPTIMIZERS: dict[str, type[AdamW] | type[SGD]] = {"adamw": AdamW, "sgd": SGD}
 
 
-def make(model: keras.Model, settings: typing.Any, num_steps: int) -> AdamW | SGD:
+def make(model: keras.Model, settings: typing.Any, num_steps: int) -> AdamW | SGD | LossScale:
     """Makes the optimizer of a recipe.
 
     Args:
@@ -166,17 +167,18 @@ def make(model: keras.Model, settings: typing.Any, num_steps: int) -> AdamW | SG
         num_steps: Steps of the whole training, as for `schedules.make`.
 
     Returns:
-        `AdamW` or `SGD`.
+        `AdamW` or `SGD`, under `LossScale` where the model computes in float16.
     """
     own = ({"beta_2": settings.beta_2} if settings.optimizer == "adamw"
            else {"momentum": settings.momentum})
-    return OPTIMIZERS[settings.optimizer](
+    made = OPTIMIZERS[settings.optimizer](
         learning_rate=schedules.make(settings, num_steps), weight_decay=settings.weight_decay,
         clip_norm=settings.clip_norm, clip_all=settings.clip_all,
         decayed=[w.path for w in model.trainable_weights if w.name not in UNDECAYED],
         shares=rate_shares(model, settings.layer_decay),
         gradient_accumulation_steps=settings.accumulate,
         use_ema=settings.average is not None, ema_momentum=settings.average or 0.0, **own)
+    return LossScale(made) if computes_in_float16(model) else made
 
 
 @contextlib.contextmanager

@@ -9,10 +9,13 @@ import pydantic
 import yaml
 
 from keras_seqattn.errors import explain, nearest
+from keras_seqattn.files import existing, is_path
 from keras_seqattn.training.recipe.kinds import KINDS
+from keras_seqattn.training.recipe.mistakes import Mistake, message, mistakes_of, unknown
 from keras_seqattn.training.recipe.recipe import AnyRecipe, Recipe
 
 FOLDER = pathlib.Path(__file__).parent / "recipes"
+DEFAULT = "vit"   # architecture of a recipe that names none
 Fields: typing.TypeAlias = dict[str, typing.Any]
 
 
@@ -33,52 +36,73 @@ def read(recipe: os.PathLike | str, overrides: collections.abc.Iterable[str] = (
     3
     """
     fields = _read_yaml(recipe)
-    for override in overrides:
-        name, equals, value = override.partition("=")
-        section, dot, field = name.partition(".")
-        if not (equals and dot and isinstance(fields.get(section), dict)):
-            raise ValueError(explain(
-                "an override must read SECTION.FIELD=VALUE with a section of the recipe",
-                override=override, fix=nearest(section, Recipe.model_fields)))
-        fields[section][field] = yaml.safe_load(value)
-    return check(fields, str(recipe))
+    wrong = [mistake for override in overrides if (mistake := _change(fields, override))]
+    return check(fields, str(recipe), wrong)
 
 
-def check(fields: Fields, name: str = "fields") -> AnyRecipe:
+def _change(fields: Fields, override: str) -> Mistake | None:
+    """Takes one change over into the fields; returns what is wrong with it, if anything is."""
+    name, equals, value = override.partition("=")
+    section, dot, field = name.partition(".")
+    if not equals:
+        return Mistake(override, "no value", "must be a change", "such as train.epochs=3")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return Mistake(name, value, "must have a value in YAML", "such as [flip, shift] for a list")
+    if not (dot and isinstance(fields.get(section), dict)):
+        return unknown(name, parsed, KINDS[DEFAULT].recipe)
+    fields[section][field] = parsed
+    return None
+
+
+def check(fields: Fields, name: str = "fields",
+          wrong: collections.abc.Sequence[Mistake] = ()) -> AnyRecipe:
     """Makes a recipe of its fields and checks every one.
 
     Args:
         fields: Names of sections to names of fields to values.
         name: What errors call the recipe.
+        wrong: Mistakes that are known already.
 
     Returns:
         `Recipe`.
 
     Raises:
-        ValueError: the architecture or a field is unknown, or a value is wrong.
+        ValueError: the architecture or a field is unknown, or a value is wrong. The message names
+            every such field.
     """
-    model = fields.get("model")
-    architecture = model.get("architecture", "vit") if isinstance(model, dict) else "vit"
-    if architecture not in KINDS:
-        raise ValueError(explain(
-            "the value of `model.architecture` is not known", recipe=name, value=architecture,
-            fix=nearest(architecture, KINDS)))
-    kind = KINDS[architecture].recipe
+    model, mistakes = fields.get("model"), list(wrong)
+    architecture = model.get("architecture", DEFAULT) if isinstance(model, dict) else DEFAULT
+    known = isinstance(architecture, str) and architecture in KINDS
+    if not known:
+        mistakes.append(Mistake("model.architecture", architecture, "is not known",
+                                nearest(architecture, KINDS)))
+    kind = KINDS[architecture if known else DEFAULT].recipe
     try:
-        return kind.model_validate(fields)
+        recipe = kind.model_validate(fields)
     except pydantic.ValidationError as error:
-        raise ValueError(_phrase(error.errors()[0], name, kind)) from None
+        # What the other sections may hold follows from the architecture.
+        found = [each for each in error.errors() if known or each["loc"][0] == "train"]
+        mistakes += mistakes_of(found, kind)
+    if mistakes:
+        raise ValueError(message(mistakes, name))
+    return recipe
 
 
 def _read_yaml(recipe: os.PathLike | str) -> Fields:
     known = {file.stem: file for file in FOLDER.glob("*.yaml")}
-    path = known.get(str(recipe), pathlib.Path(recipe))
+    text = str(recipe)
+    if text not in known and not (is_path(text) or pathlib.Path(text).exists()):
+        raise ValueError(explain("`recipe` is not known", recipe=text,
+                                 fix=f"{nearest(recipe, known)}, or pass a YAML file"))
+    path = known.get(text) or existing(text, recipe=text)
     try:
         fields = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(explain(
-            "`recipe` must be a known name or a readable YAML file", recipe=str(recipe),
-            error=error.strerror, fix=nearest(recipe, known))) from error
+            "`recipe` must be a readable YAML file", recipe=str(recipe), error=error.strerror,
+            fix="pass a YAML file")) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(explain(
             "`recipe` must be valid YAML", recipe=str(recipe),
@@ -88,22 +112,3 @@ def _read_yaml(recipe: os.PathLike | str) -> Fields:
             "a recipe must have sections", recipe=str(recipe), content=fields,
             fix=f"write the sections {', '.join(Recipe.model_fields)}"))
     return fields
-
-
-def _phrase(error: typing.Any, recipe: str, kind: type[AnyRecipe]) -> str:
-    """Turns pydantic's first finding into the house's sentence, naming the nearest known field."""
-    # Below the field stand places in a list, and names that pydantic gives to the types of a union.
-    place = [*error["loc"][:2], *(each for each in error["loc"][2:] if isinstance(each, int))]
-    path = ".".join(map(str, place))
-    if error["type"] == "extra_forbidden":
-        fields: typing.Any = kind.model_fields  # of the recipe, or of the section named first
-        known = fields[place[0]].annotation.model_fields if place[0] in fields else fields
-        return explain(f"the field `{path}` is not known", recipe=recipe, field=path,
-                       fix=nearest(place[-1], known))
-    if error["type"] == "literal_error" and isinstance(error["input"], str):
-        names = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        return explain(f"the value of `{path}` is not known", recipe=recipe,
-                       value=error["input"], fix=nearest(error["input"], names))
-    value = "nothing" if error["type"] == "missing" else error["input"]
-    return explain(f"the field `{path}` is wrong: {error['msg'].lower()}", recipe=recipe,
-                   value=value, fix=f"change {path}")

@@ -10,7 +10,8 @@ from keras_seqattn.data.augment import AUGMENTATIONS, MIXING
 from keras_seqattn.errors import explain
 from keras_seqattn.models.big_transfer import SIZES as BIT_SIZES
 from keras_seqattn.models.encoder_decoder import SIZES as TRANSFORMER_SIZES
-from keras_seqattn.models.vision_transformer import POSITIONS, SIZES, STEMS
+from keras_seqattn.models.vision_tokens import POSITIONS
+from keras_seqattn.models.vision_transformer import SIZES, STEMS
 from keras_seqattn.training.recipe.fields import (
     Dtype,
     ModelSection,

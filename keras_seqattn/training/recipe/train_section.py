@@ -78,5 +78,5 @@ class TrainSection(Section):
                                    ) -> int | None:
         epochs = fields.data.get("epochs")
         if steps is not None and epochs and steps % epochs:
-            raise ValueError(f"the {epochs} epochs must divide it")
+            raise ValueError(f"divided by the {epochs} epochs")
         return steps

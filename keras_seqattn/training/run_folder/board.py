@@ -1,7 +1,9 @@
 """What TensorBoard shows of a training: curves, and pictures with what the model says of them."""
 
+import collections.abc
 import importlib.util
 import os
+import pathlib
 import typing
 
 import keras
@@ -11,39 +13,67 @@ from keras_seqattn.data.batches import scale
 from keras_seqattn.training.run_folder.states import Position
 
 SHOWN = 12
+POINTS = 20   # of an epoch, while it runs
 
 
-class Board:
+class Board(keras.callbacks.Callback):
     """Writes one run's TensorBoard logs, where TensorFlow and TensorBoard are installed.
+
+    The runs `train` and `validation` share the names of their curves, so that one chart shows both.
+    What they are drawn over is the step of the whole training.
 
     Args:
         folder: Folder of the logs.
+        position: `states.Position`.
+        steps_per_epoch: Steps of a whole epoch.
+        rate: Function of a step that returns the learning rate.
     """
 
-    def __init__(self, folder: os.PathLike | str):
-        self._writer = None
+    def __init__(self, folder: os.PathLike | str, position: Position, steps_per_epoch: int,
+                 rate: collections.abc.Callable[[int], typing.Any]):
+        super().__init__()
+        self._position = position
+        self._steps_per_epoch = steps_per_epoch
+        self._rate = rate
+        self._every = max(steps_per_epoch // POINTS, 1)
+        self._runs: dict[str, typing.Any] = {}
         if importlib.util.find_spec("tensorboard") and importlib.util.find_spec("tensorflow"):
             import tensorflow as tf
 
             self._summary = tf.summary
-            self._writer = tf.summary.create_file_writer(str(folder))
+            self._runs = {run: tf.summary.create_file_writer(str(pathlib.Path(folder) / run))
+                          for run in ("train", "validation")}
 
-    def write(self, position: Position, model: keras.Model, pictures: typing.Any) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, typing.Any]) -> None:
+        """Writes the rate, and the metrics of the epoch so far, at some of the steps."""
+        step = self._position.step
+        if self._runs and (step % self._every == 0 or step == self._steps_per_epoch):
+            with self._runs["train"].as_default(self._step()):
+                self._summary.scalar("learning_rate", float(self._rate(self._step())))
+                for name, value in logs.items():
+                    self._summary.scalar(name, float(value))
+
+    def _step(self) -> int:
+        return self._position.epoch * self._steps_per_epoch + self._position.step
+
+    def epoch_done(self, model: keras.Model, pictures: typing.Any) -> None:
         """Writes the epoch that was finished last.
 
         Args:
-            position: `states.Position`.
             model: `keras.Model`, whose answers are shown.
             pictures: Images of classes to show, as of `data.load`, or `None`.
         """
-        if self._writer is None:
+        if not self._runs:
             return
-        with self._writer.as_default(position.epoch):
-            for name, values in position.history.items():
-                self._summary.scalar(name, values[-1])
-            if pictures is not None and importlib.util.find_spec("matplotlib"):
-                self._summary.image("validation", _figure(model, pictures)[None])
-        self._writer.flush()
+        for name, values in self._position.history.items():
+            run = "validation" if name.startswith("val_") else "train"
+            with self._runs[run].as_default(self._step()):
+                self._summary.scalar(name.removeprefix("val_"), values[-1])
+        if pictures is not None and importlib.util.find_spec("matplotlib"):
+            with self._runs["validation"].as_default(self._step()):
+                self._summary.image("pictures", _figure(model, pictures)[None])
+        for writer in self._runs.values():
+            writer.flush()
 
 
 def _figure(model: keras.Model, validation: typing.Any) -> np.ndarray:

@@ -115,8 +115,13 @@ def write(folder: os.PathLike | str, position: Position, arrays: Arrays) -> None
         raise ValueError(explain(
             "the checkpoint must be written; the one before it is still there", file=str(path),
             error=error.strerror or str(error),
-            fix="make room or mend the folder, then go on with --resume")) from error
-    for old in files(place)[KEPT:]:
+            fix="make room or mend the folder, then resume the run")) from error
+    keep(place, KEPT)
+
+
+def keep(folder: os.PathLike | str, count: int) -> None:
+    """Removes all states but the newest."""
+    for old in files(folder)[count:]:
         old.unlink(missing_ok=True)
 
 
@@ -164,5 +169,5 @@ def read(folder: os.PathLike | str) -> tuple[Position | None, Arrays | None, lis
     if damaged:
         raise ValueError(explain(
             "one checkpoint at least must be whole", folder=str(folder), damaged=damaged,
-            fix="start anew without --resume, in another folder"))
+            fix="start anew in another folder"))
     return None, None, damaged

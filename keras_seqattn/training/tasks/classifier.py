@@ -7,10 +7,12 @@ import numpy as np
 
 from keras_seqattn import data, models
 from keras_seqattn.data.batches import Batches
-from keras_seqattn.models.pretrained import LABELS
 from keras_seqattn.shapes import Tensor
+from keras_seqattn.trained import LABELS
 from keras_seqattn.training.tasks import transfer
 from keras_seqattn.training.tasks.task import Sections, Task
+
+COUNTED = 100_000   # examples whose classes are counted; a larger set would have to be read
 
 Images: typing.TypeAlias = data.LabelledImages | data.StoredImages
 
@@ -59,6 +61,15 @@ class Classifier(Task[Images]):
 
     def classes(self, examples: Images) -> tuple[str, ...]:
         return tuple(examples.classes)
+
+    def counts(self, examples: Images) -> dict[str, int]:
+        if len(examples) > COUNTED:
+            return {}
+        labels = (examples.labels if isinstance(examples, data.LabelledImages)
+                  else np.asarray([examples.records[index][1] for index in examples.order]))
+        totals = (labels.sum(axis=0) if labels.ndim == 2
+                  else np.bincount(labels, minlength=len(examples.classes)))
+        return dict(zip(examples.classes, map(int, totals), strict=True))
 
     def files(self, examples: Images) -> dict[str, str]:
         return {LABELS: "\n".join(examples.classes) + "\n"}

@@ -21,7 +21,10 @@ class TokenCrossentropy(keras.losses.Loss):
         y_true: Integer, `(B, T)`; 0 is padding.
         y_pred: Logits, `(B, T, V)`.
         sample_weight: Float, `(B, T)`. By default padding weighs 0 and every other token the same.
-            The result is then the mean over the real tokens, or 0 where there is none.
+            The result is then the mean over the real tokens, or 0 where there is none. With one
+            number for each example, `(B,)`, each token weighs as much as its example.
+
+    Padding is known by its label. A mask that the output carries changes nothing.
 
     Paper: Szegedy et al. 2016, section 7 (label smoothing).
     """
@@ -33,11 +36,14 @@ class TokenCrossentropy(keras.losses.Loss):
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
                  ) -> Tensor:
-        if sample_weight is None:
+        if sample_weight is None or len(sample_weight.shape) < 2:
             real = ops.cast(ops.not_equal(y_true, PAD), "float32")
-            count = ops.sum(real)
-            sample_weight = real * (ops.sum(ops.ones_like(real)) / ops.maximum(count, 1.0))
-        return super().__call__(y_true, y_pred, sample_weight)
+            share = ops.maximum(ops.sum(real), 1.0) / ops.sum(ops.ones_like(real))
+            given = 1.0 if sample_weight is None else ops.reshape(
+                ops.cast(sample_weight, "float32"), (-1, 1))
+            sample_weight = real * given / share
+        # Keras would normalise once more by a mask that hangs on the output. A copy has none.
+        return super().__call__(y_true, ops.copy(y_pred), sample_weight)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         y_pred = ops.cast(y_pred, "float32")
@@ -61,5 +67,9 @@ class TokenAccuracy(keras.metrics.SparseCategoricalAccuracy):
 
     def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
                      ) -> None:
-        real = ops.not_equal(y_true, PAD) if sample_weight is None else sample_weight > 0
+        real = ops.not_equal(y_true, PAD)
+        if sample_weight is not None and len(sample_weight.shape) < 2:
+            real = ops.logical_and(real, ops.reshape(sample_weight, (-1, 1)) > 0)
+        elif sample_weight is not None:
+            real = sample_weight > 0
         super().update_state(y_true, y_pred, ops.cast(real, self.dtype))

@@ -139,6 +139,10 @@ class Task(abc.ABC, typing.Generic[E]):
         """
         return ()
 
+    def counts(self, examples: E) -> dict[str, int]:
+        """Returns the number of examples of each class; none by default."""
+        return {}
+
     @abc.abstractmethod
     def files(self, examples: E) -> dict[str, str]:
         """Returns what is needed to use a model beside its weights: names of files to texts."""

@@ -6,7 +6,7 @@ import keras
 
 from keras_seqattn.data.tokenizer import Tokenizer
 from keras_seqattn.errors import explain
-from keras_seqattn.models.pretrained import TOKENIZER
+from keras_seqattn.trained import TOKENIZER
 from keras_seqattn.training.tasks import task
 from keras_seqattn.training.tasks.losses import TokenAccuracy, TokenCrossentropy
 

@@ -15,7 +15,7 @@ from keras_seqattn.files import whole
 from keras_seqattn.training.loop.fit import Run, fit
 from keras_seqattn.training.recipe import reading
 from keras_seqattn.training.recipe.recipe import AnyRecipe
-from keras_seqattn.training.run_folder import journal
+from keras_seqattn.training.run_folder import claim
 from keras_seqattn.training.scores import probe
 from keras_seqattn.training.tasks import transfer
 from keras_seqattn.training.vit_paper import table
@@ -103,9 +103,8 @@ def _once(recipe: AnyRecipe, folder: pathlib.Path, name: str,
           measure: collections.abc.Callable[[Run], typing.Any], how: dict) -> typing.Any:
     """A run's result, `measure(Run)`, which is read where it is known."""
     path = folder / RESULTS
-    known = {}
-    if path.is_file() and not journal.diff(recipe, folder):
-        known = json.loads(path.read_text(encoding="utf-8"))
+    claim.check_own(recipe, folder)
+    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if name not in known:
         known[name] = measure(fit(recipe, folder, resume=True, **how))
         _write_json(path, known)

@@ -2,6 +2,7 @@
 
 import json
 
+import drawn
 import numpy as np
 import pytest
 from keras import ops
@@ -48,6 +49,37 @@ def test_logits_and_ids(goldens, variant):
     np.testing.assert_array_equal(_ids(model, beams), io["beam4_all_ids"])
     np.testing.assert_allclose(beams.scores, io["beam4_all_scores"], atol=GOLDEN, rtol=0)
     np.testing.assert_array_equal(_ids(model, beams)[:, 0], io["beam4_ids"])
+
+
+@pytest.mark.parametrize("name", ["vit", "deit"])
+def test_a_deit_an_untied_output_and_several_ends(name, tmp_path):
+    made = drawn.recorded("vision_encoder_decoders")[name]
+    save_file(drawn.state(made["shapes"]), tmp_path / "model.safetensors")
+    for file, config in made["configs"].items():
+        (tmp_path / file).write_text(json.dumps(config), encoding="utf-8")
+    images, tokens = drawn.images(*made["image_size"]), np.array(made["tokens"], "int32")
+    model = _load(tmp_path)
+    logits = ops.convert_to_numpy(model({"images": images, "tokens": tokens}))
+    np.testing.assert_allclose(logits, made["outputs"], atol=FLOAT32, rtol=0)
+    written = np.array(made["written"])
+    ids = _ids(model, model.generate(images, max_length=8))
+    np.testing.assert_array_equal(ids[:, :written.shape[1]], written)
+    checkpoints.save(model, tmp_path / "own.safetensors")
+    again = checkpoints.load(tmp_path / "own.safetensors")
+    assert again.end_token == model.end_token
+    np.testing.assert_array_equal(
+        ops.convert_to_numpy(again({"images": images, "tokens": tokens})), logits)
+
+
+def test_end_tokens_of_the_decoder(pretrained):
+    """Without those of the whole, as older files have them."""
+    def inside(config):
+        config.pop("eos_token_id")
+        config["pad_token_id"] = None
+        config["decoder"] |= {"eos_token_id": [5, 7], "pad_token_id": None}
+
+    model = _load(pretrained(inside))
+    assert (model.end_token, model.pad_token) == ([5, 7], 5)
 
 
 @pytest.fixture
@@ -104,13 +136,15 @@ def test_states_that_do_not_fit(pretrained, change, received):
 
 @pytest.mark.parametrize(("part", "change", "received"), [
     (None, {"model_type": "vit"}, {"model_type": "vit"}),
-    ("encoder", {"model_type": "deit"}, {"model_type": "deit"}),
+    ("encoder", {"model_type": "beit"}, {"model_type": "beit"}),
     ("encoder", {"hidden_act": "selu"}, {"hidden_act": "selu"}),
     ("decoder", {"model_type": "bert"}, {"model_type": "bert"}),
     ("decoder", {"scale_attn_by_inverse_layer_idx": True},
      {"scale_attn_by_inverse_layer_idx": True}),
     ("decoder", {"activation_function": "gelu_old"}, {"activation_function": "gelu_old"}),
-    (None, {"eos_token_id": [1, 2]}, {"eos_token_id": [1, 2]}),
+    (None, {"eos_token_id": []}, {"eos_token_id": []}),
+    (None, {"eos_token_id": "end"}, {"eos_token_id": ["end"]}),
+    ("decoder", {"tie_word_embeddings": False}, {"key": "decoder.lm_head.weight"}),
 ])
 def test_models_of_another_kind(pretrained, part, change, received):
     folder = pretrained(lambda config: (config[part] if part else config).update(change))

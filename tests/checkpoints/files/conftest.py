@@ -15,7 +15,7 @@ def small_arrays():
 def check_arrays():
     """Checks that a file holds these arrays."""
     def check(path, expected):
-        arrays, _ = open_arrays(path)
+        arrays = open_arrays(path).arrays
         assert {key: array.shape for key, array in arrays.items()} == {
             key: array.shape for key, array in expected.items()}
         for key, array in expected.items():

@@ -28,7 +28,7 @@ def _saved(folder, suffix, arrays=ARRAYS):
 
 def _given(path):
     """What the thread alone read, by key, and the keys of all arrays."""
-    arrays, _ = open_arrays(path)
+    arrays = open_arrays(path).arrays
     places = {key: array.place for key, array in arrays.items() if array.place is not None}
     with ahead.read_ahead(places) as give:
         return {key: array for key in places if (array := give(key)) is not None}, set(arrays)
@@ -56,7 +56,7 @@ def test_what_lies_otherwise_in_the_file_is_left_to_others(tmp_path):
 
 
 def test_each_array_is_given_away_once(tmp_path):
-    arrays, _ = open_arrays(_saved(tmp_path, ".npz"))
+    arrays = open_arrays(_saved(tmp_path, ".npz")).arrays
     with ahead.read_ahead({"b": arrays["b"].place}) as give:
         first, second, foreign = give("b"), give("b"), give("c")
     np.testing.assert_array_equal(first, ARRAYS["b"])

@@ -51,3 +51,11 @@ def test_files_that_belong_together(tmp_path):
     arrays = open_together([tmp_path / "encoder.npz", tmp_path / "decoder.safetensors"])
     assert {key: np.asarray(array).tolist() for key, array in arrays.items()} == {
         "encoder.w": [2.0] * 3, "decoder.w": [7.0] * 5}
+
+
+def test_the_only_file_of_a_folder_needs_no_usual_name(tmp_path, small_arrays, check_arrays):
+    save_file(small_arrays, tmp_path / "model.fp16.safetensors")
+    (tmp_path / "notes.txt").write_text("text", encoding="utf-8")
+    check_arrays(tmp_path, small_arrays)
+    np.savez(tmp_path / "x.npz", **small_arrays)
+    check_error(lambda: open_arrays(tmp_path), found=["model.fp16.safetensors", "x.npz"])

@@ -3,10 +3,12 @@
 import struct
 import zipfile
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 from keras_seqattn.checkpoints.files.arrays import open_arrays
+from keras_seqattn.checkpoints.weights.state import State
 from keras_seqattn.testing import check_error
 
 
@@ -62,7 +64,7 @@ def test_damaged_bytes_are_seen_when_they_are_read(tmp_path, rng, save):
     content = bytearray(path.read_bytes())
     content[4000:4100] = b"\xff" * 100
     path.write_bytes(content)
-    arrays, _ = open_arrays(path)
+    arrays = open_arrays(path).arrays
     check_error(lambda: np.asarray(arrays["a"]), file=str(path), entry="a.npy")
 
 
@@ -74,7 +76,7 @@ def test_damaged_streams_are_told_too(tmp_path, place):
     content = bytearray(path.read_bytes())
     content[place:place + 20] = b"\xff" * 20
     path.write_bytes(content)
-    check_error(lambda: np.asarray(open_arrays(path)[0]["a"]), file=str(path), entry="a.npy")
+    check_error(lambda: np.asarray(open_arrays(path).arrays["a"]), file=str(path), entry="a.npy")
 
 
 def test_npz_that_are_cut(tmp_path):
@@ -82,3 +84,17 @@ def test_npz_that_are_cut(tmp_path):
     np.savez(path, a=np.arange(1000.0))
     path.write_bytes(path.read_bytes()[:-100])
     check_error(lambda: open_arrays(path), file=str(path))
+
+
+def test_bfloat16_is_read_and_other_bytes_without_a_meaning_are_not(tmp_path):
+    """NumPy writes an array of ml_dtypes as two bytes each."""
+    path = tmp_path / "x.npz"
+    array = np.array([[1.5, -2.0], [0.25, 3.0]], ml_dtypes.bfloat16)
+    for save in (np.savez, np.savez_compressed):
+        save(path, a=array)
+        read = np.asarray(open_arrays(path).arrays["a"])
+        assert read.dtype == ml_dtypes.bfloat16
+        np.testing.assert_array_equal(read, array)
+        assert State(path).take("a", 2, 2).tolist() == [[1.5, -2.0], [0.25, 3.0]]
+    np.savez(path, a=array.view("V4"))
+    check_error(lambda: open_arrays(path), entry="a.npy", shape=(2, 1))

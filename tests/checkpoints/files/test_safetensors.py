@@ -17,7 +17,7 @@ def test_safetensors_with_bfloat16(tmp_path, check_arrays, small_arrays):
     save_file(arrays, tmp_path / "model.safetensors", metadata={"written": "here"})
     check_arrays(tmp_path / "model.safetensors", arrays)
     check_arrays(tmp_path, arrays)
-    assert open_arrays(tmp_path)[1] == {"written": "here"}
+    assert open_arrays(tmp_path).metadata == {"written": "here"}
 
 
 def _header(header, body=b""):

@@ -35,3 +35,39 @@ def test_what_is_left_is_named_but_for_what_is_ignored():
     check_error(lambda: state.finish("b.*"), keys=["a"], number=1)
     state.finish("a|b.*")
     check_error(lambda: state.under("b.").shape("c", 2), key="b.c", shape=(3,))
+
+
+def test_only_what_bears_the_prefix_must_have_a_place():
+    """A larger model may hold anything besides."""
+    state = State({"net.a": np.ones(2), "net.b": np.ones(2), "loss": np.ones(3)})
+    part = state.under("net.")
+    part.take("a", 2)
+    check_error(part.finish, keys=["net.b"], number=1)
+    part.finish("b")
+    assert part.unused == ["loss", "net.b"]
+
+
+class _Tensor:
+    """What a tensor of PyTorch is to this library: bfloat16 is no type that NumPy takes from it."""
+
+    shape = (2,)
+
+    def __array__(self, *args, **kwargs):
+        raise TypeError("unsupported ScalarType BFloat16")
+
+    def detach(self):
+        return self
+
+    cpu = contiguous = float = detach
+
+    def is_floating_point(self):
+        return True
+
+    def numpy(self):
+        return np.array([1.5, 2.5], "float32")
+
+
+def test_tensors_in_memory_are_read_as_those_of_files():
+    state = State({"module.a": _Tensor()})
+    assert state.shape("a", 1) == (2,)
+    assert state.take("a", 2).tolist() == [1.5, 2.5]

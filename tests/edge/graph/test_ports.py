@@ -15,7 +15,8 @@ pytestmark = pytest.mark.edge
 @pytest.mark.parametrize("kwargs", [
     {"pooling": "mean"}, {"pooling": "token"},
     {"pooling": "mean", "class_token": True, "num_registers": 3, "norm_after_pooling": True,
-     "layer_scale": 0.5}, {"pooling": "token", "num_registers": 2}])
+     "layer_scale": 0.5}, {"pooling": "token", "num_registers": 2}, {"pooling": "map"},
+    {"pooling": "map", "num_registers": 3}])
 def test_the_attention_map_is_that_of_the_last_block(tmp_path, kwargs):
     model = fill(vit(**kwargs))
     images = draw(model, 37)["images"]

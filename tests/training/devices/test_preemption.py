@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from keras_seqattn.training.devices.preemption import EXIT_PREEMPTED, Preemption
+from keras_seqattn.training.devices.preemption import EXIT_PREEMPTED, Preempted, Preemption
 
 
 @pytest.fixture
@@ -81,7 +81,36 @@ def test_a_step_that_does_not_end_in_time_ends_the_process(run):
     """)
     assert done.returncode == EXIT_PREEMPTED == 75, done.stderr
     assert "the step ended" not in done.stdout
-    assert "go on from the last checkpoint with --resume" in done.stderr
+    assert "resume from the last checkpoint" in done.stderr
+
+
+def test_ctrl_c_asks_first_and_says_what_a_second_one_does(run):
+    done = run("""
+        import os, signal, threading
+        from keras_seqattn.training.devices import preemption
+        with preemption.Preemption() as asked:
+            os.kill(os.getpid(), signal.SIGINT)
+            asked.asked.wait(60)
+            print("asked", flush=True)
+            os.kill(os.getpid(), signal.SIGINT)
+            threading.Event().wait(100)
+        print("the step ended")
+    """)
+    assert (done.returncode, done.stdout) == (130, "asked\n"), done.stderr
+    assert "Ctrl-C again ends at once" in done.stderr
+    assert "resume from the last checkpoint" in done.stderr
+
+
+@pytest.mark.parametrize(("sent", "name", "code"), [
+    (signal.SIGTERM, "SIGTERM", 75), (signal.SIGINT, "Ctrl-C", 130)])
+def test_what_ended_a_training_is_told(sent, name, code):
+    with Preemption() as preemption:
+        os.kill(os.getpid(), sent)
+        assert preemption.asked.wait(60)
+        with pytest.raises(Preempted, match=f"ended by {name} after step 3; the state is saved"
+                           ) as stop:
+            preemption.stop("step 3")
+    assert stop.value.exit_code == code
 
 
 def test_a_step_that_ends_in_time_goes_on_to_save(run):

@@ -125,7 +125,7 @@ def test_a_lost_worker_ends_the_other_with_a_message_and_both_go_on(source, alon
     assert time.monotonic() - lost < 60
     assert codes == [training.EXIT_PREEMPTED, -signal.SIGKILL], outputs
     assert "lost another worker" in outputs[0]
-    assert "--resume" in outputs[0]
+    assert "start all of them again, resumed" in outputs[0]
     codes, outputs = wait_for(
         start(recipe, tmp_path / "run", "multiworker", workers=2, flags=["--resume"]))
     assert codes == [0, 0], outputs

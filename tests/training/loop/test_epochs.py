@@ -39,7 +39,7 @@ def test_batches_are_those_of_the_task():
     (None, 0, 9, False), (2, -1, 9, False), (2, 3, 5, False), (2, 3, 6, True)])
 def test_patience_counts_the_epochs_after_the_best(patience, best, epoch, over):
     position = Position(epoch=epoch, best=best)
-    assert _epochs(position, patience=patience)._is_patience_over() is over
+    assert _epochs(position, patience=patience).is_patience_over() is over
 
 
 def test_a_closed_epoch_is_in_the_history_and_may_be_the_best():

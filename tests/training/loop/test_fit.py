@@ -9,7 +9,7 @@ from arrays import array, normal
 
 from keras_seqattn import data, models, training
 from keras_seqattn.data.batches import scale
-from keras_seqattn.models.download import digest
+from keras_seqattn.download import digest
 from keras_seqattn.testing import check_error
 from keras_seqattn.training.recipe.reading import check
 from keras_seqattn.training.run_folder import journal, states
@@ -40,7 +40,7 @@ def test_a_run_learns_and_leaves_what_it_says(make_recipe, source, tmp_path):
     assert (logits.argmax(-1) == test.labels).all()
     assert {"recipe.yaml", "log.csv", "curves.png", "best.keras", "model.keras", "labels.txt",
             "card.toml"} <= {file.name for file in out.iterdir()}
-    assert not (out / "states").exists()
+    assert len(states.files(out / "states")) == 1
     assert models.labels(out) == ["dark", "light"]
     assert training.read(out / "recipe.yaml") == recipe
     with open(out / "log.csv", newline="") as file:
@@ -55,6 +55,7 @@ def test_a_run_learns_and_leaves_what_it_says(make_recipe, source, tmp_path):
     assert f"best_val_loss = {min(run.history['val_loss'])!r}\n" in card
     # A finished run is returned as it is; nothing is written.
     times = {file: file.stat().st_mtime_ns for file in out.iterdir()}
+    check_error(lambda: _fit(recipe, out), folder=str(out), overwrite=False)
     again = _fit(recipe, out, resume=True)
     assert again.history == run.history
     np.testing.assert_array_equal(array(again.model(scale(test.images))), logits)
@@ -86,14 +87,14 @@ def test_the_same_seed_gives_the_same_run_and_no_validation_no_curves_of_it(make
 def test_an_unfinished_run_is_not_trodden_on(make_recipe, tmp_path):
     states.write(tmp_path / "run/states", states.Position(), {"model/0": np.zeros(3)})
     check_error(lambda: _fit(make_recipe(), tmp_path / "run"),
-                folder=str(tmp_path / "run"), resume=False)
+                folder=str(tmp_path / "run"), resume=False, overwrite=False)
     assert states.files(tmp_path / "run/states")
 
 
 def test_a_run_goes_on_with_its_own_recipe_only(make_recipe, tmp_path):
     journal.write_recipe(make_recipe(), tmp_path)
-    check_error(lambda: _fit(make_recipe({"epochs": 3}), tmp_path, resume=True),
-                folder=str(tmp_path), changes="-  epochs: 1 +  epochs: 3")
+    check_error(lambda: _fit(make_recipe({"seed": 3}), tmp_path, resume=True),
+                folder=str(tmp_path), changes="-  seed: 0 +  seed: 3")
 
 
 def test_an_output_folder_that_cannot_be_written(make_recipe, tmp_path):
@@ -120,6 +121,61 @@ def test_rematerialised_activations_give_the_same_run(make_recipe, tmp_path):
     check_error(lambda: _fit(make_recipe(model={"rematerialise": True, "drop_path": 0.5,
                                                 "num_layers": 2}), tmp_path / "drop"),
                 block="block_1", shares=(0.0, 0.0, 0.5))
+
+
+def test_a_finished_run_is_replaced_only_where_that_is_asked(make_recipe, tmp_path):
+    out = tmp_path / "run"
+    _fit(make_recipe(), out)
+    (out / "mine.tflite").write_text("")
+    other = make_recipe({"seed": 7})
+    before = (out / "model.keras").read_bytes()
+    check_error(lambda: _fit(other, out), folder=str(out), overwrite=False)
+    check_error(lambda: _fit(make_recipe({"batch_size": 99}), out, overwrite=True),
+                batch_size=99, training_examples=32)
+    assert (out / "model.keras").read_bytes() == before   # a mistake costs nothing
+    run = _fit(other, out, overwrite=True)
+    assert run.history["loss"] == _fit(other, tmp_path / "fresh").history["loss"]
+    assert training.read(out / "recipe.yaml") == other
+    assert len(list((out / "logs/train").iterdir())) == 1
+    assert (out / "mine.tflite").exists()
+
+
+def test_a_finished_run_goes_on_for_more_epochs(make_recipe, tmp_path):
+    """At a rate that does not depend on the length it ends like a run that was as long at once."""
+    settings = {"schedule": "staircase", "drops": (), "warmup": 0.0, "average": 0.9}
+    out = tmp_path / "run"
+    _fit(make_recipe({**settings, "epochs": 2}), out)
+    longer = make_recipe({**settings, "epochs": 3})
+    check_error(lambda: _fit(longer, out), overwrite=False)
+    run = _fit(longer, out, resume=True)
+    at_once = _fit(longer, tmp_path / "at_once")
+    assert run.history["loss"] == at_once.history["loss"]
+    assert run.history["val_loss"] == at_once.history["val_loss"]
+    for one, other in zip(run.model.get_weights(), at_once.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert "epochs = 3\n" in (out / "card.toml").read_text()
+
+
+def test_what_cannot_go_on_for_more_epochs(make_recipe, tmp_path):
+    out = tmp_path / "run"
+    settings = {"patience": 1, "learning_rate": 1e-30}
+    recipe = make_recipe({**settings, "epochs": 5}, data={"validation": 0.6})
+    assert len(_fit(recipe, out).history["loss"]) == 2
+    more = make_recipe({**settings, "epochs": 7}, data={"validation": 0.6})
+    check_error(lambda: _fit(more, out, resume=True), patience=1, best_epoch=1, epochs=2)
+    states.keep(out / "states", 0)
+    check_error(lambda: _fit(more, out, resume=True), states=0)
+    check_error(lambda: _fit(make_recipe(settings, data={"validation": 0.6}), out, resume=True),
+                changes="-  epochs: 5 +  epochs: 1")
+
+
+def test_what_a_training_begins_with_is_told(make_recipe, tmp_path, capsys):
+    training.fit(make_recipe(), tmp_path / "run", "none")
+    told = capsys.readouterr().out
+    assert "training examples: 32  validation: 8" in told
+    assert "classes: 2 (dark 16, light 16)" in told or "classes: 2 (dark " in told
+    assert "steps: 1 epochs of 4, 8 examples each" in told
+    assert "note: 8 validation examples say little; one of them is 12%" in told
 
 
 def test_patience_ends_a_run(make_recipe, tmp_path):
@@ -156,7 +212,7 @@ def test_a_training_of_so_many_steps_has_epochs_of_equal_parts(make_recipe, tmp_
 
 
 def test_steps_that_the_epochs_do_not_divide(make_recipe):
-    with pytest.raises(ValueError, match="the 4 epochs must divide it"):
+    with pytest.raises(ValueError, match="divided by the 4 epochs"):
         make_recipe({"steps": 6, "epochs": 4})
 
 

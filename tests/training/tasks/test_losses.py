@@ -3,7 +3,9 @@
 import keras
 import numpy as np
 import pytest
+from arrays import array
 
+from keras_seqattn import borrowed
 from keras_seqattn.training.tasks.losses import TokenAccuracy, TokenCrossentropy
 
 LABELS = np.array([[3, 1, 0], [2, 0, 0]])
@@ -59,3 +61,32 @@ def test_accuracy_counts_real_tokens_once(logits):
 def test_loss_comes_back_from_its_config():
     loss = keras.losses.deserialize(keras.losses.serialize(TokenCrossentropy(0.3)))
     assert loss.label_smoothing == 0.3
+
+
+def test_a_mask_on_the_output_changes_no_loss(rng):
+    """The loss is the mean over the real tokens, once, whatever masks the model passes on."""
+    tokens = keras.Input((None,), dtype="int32")
+    x = keras.layers.Embedding(11, 8, mask_zero=True)(tokens)
+    model = keras.Model(tokens, keras.layers.Dense(5)(x))
+    assert borrowed.mask_of(model.output) is not None
+    ids = np.array([[3, 4, 0], [7, 0, 0]])
+    logits = array(model(ids)).astype("float64")
+    each = np.log(np.exp(logits).sum(-1)) - np.take_along_axis(
+        logits, LABELS[..., None], -1)[..., 0]
+    wanted = each[LABELS > 0].mean()
+    weights = np.float32(LABELS > 0) * LABELS.size / (LABELS > 0).sum()
+    for jit_compile in (False, True):
+        model.compile("sgd", TokenCrossentropy(), jit_compile=jit_compile)
+        assert model.evaluate(ids, LABELS, verbose=0) == pytest.approx(wanted, rel=1e-5)
+        assert model.evaluate(ids, LABELS, sample_weight=weights, verbose=0) == pytest.approx(
+            wanted, rel=1e-5)
+
+
+def test_weights_of_examples_leave_padding_out(logits):
+    loss, given = TokenCrossentropy(), np.array([3.0, 0.5], "float32")
+    rows = [float(loss(LABELS[i:i + 1], logits[i:i + 1])) for i in range(2)]
+    assert float(loss(LABELS, logits, given)) == pytest.approx(
+        (3.0 * 2 * rows[0] + 0.5 * rows[1]) / 3, rel=1e-5)
+    metric = TokenAccuracy()
+    metric.update_state(LABELS, logits, np.array([1.0, 0.0], "float32"))
+    assert float(metric.result()) == (logits.argmax(-1) == LABELS)[0, :2].mean()

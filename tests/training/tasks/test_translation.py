@@ -58,8 +58,9 @@ def test_recipes_that_come_with_the_project_are_read():
     assert training.read("g2p").model.architecture == "transformer"
     changed = training.read("g2p", ["model.norm=post", "train.schedule=inverse_sqrt"])
     assert (changed.model.norm, changed.train.schedule) == ("post", "inverse_sqrt")
-    check_error(lambda: training.read("g2p", ["model.patch_size=3"]), field="model.patch_size")
-    check_error(lambda: training.read("g2p", ["model.architecture=gpt"]), value="gpt")
+    check_error(lambda: training.read("g2p", ["model.patch_size=3"]), **{"model.patch_size": 3})
+    check_error(lambda: training.read("g2p", ["model.architecture=gpt"]),
+                **{"model.architecture": "gpt"})
 
 
 def test_the_validation_loss_is_the_mean_over_all_tokens(file):

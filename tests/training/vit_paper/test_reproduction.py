@@ -9,7 +9,7 @@ from sets import write_pictures
 
 from keras_seqattn import data, models, training
 from keras_seqattn.data.batches import scale
-from keras_seqattn.models.download import digest
+from keras_seqattn.download import digest
 from keras_seqattn.testing import check_error
 from keras_seqattn.training.vit_paper import published, reproduction
 

@@ -5,8 +5,6 @@ import re
 import tempfile
 import typing
 
-import keras
-
 from keras_seqattn.edge.graph.graph import Graph, Node
 from keras_seqattn.edge.tflite.converter import process
 
@@ -114,13 +112,9 @@ def _converts(node: Node) -> bool:
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as folder:
-        holder = tf.Module()
-        operation = node.settings["call"].operation
-        if isinstance(operation, keras.Layer):
-            holder.variables_of = [each.value for each in operation.variables]
-        holder.run = _function(node)
-        tf.saved_model.save(holder, folder, signatures={
-            "serving_default": holder.run.get_concrete_function()})
+        holder, run = tf.Module(), _function(node).get_concrete_function()
+        holder.held = run.variables
+        tf.saved_model.save(holder, folder, signatures={"serving_default": run})
         out = pathlib.Path(folder) / "alone.tflite"
         result = process.run("keras_seqattn.edge.tflite.converter.convert", folder, out, "float32")
         return result.returncode == 0 and out.exists()

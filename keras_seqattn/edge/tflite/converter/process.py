@@ -5,8 +5,12 @@ import ctypes
 import gc
 import os
 import pathlib
+import re
 import subprocess
 import sys
+
+# The last line of a process that ended for want of a library.
+MISSING = re.compile(r"^ModuleNotFoundError: (No module named '([\w.]+)')\s*\Z", re.MULTILINE)
 
 
 def run(module: str, *arguments: str | os.PathLike) -> subprocess.CompletedProcess:
@@ -18,14 +22,21 @@ def run(module: str, *arguments: str | os.PathLike) -> subprocess.CompletedProce
 
     Returns:
         `subprocess.CompletedProcess` with `returncode` and the text `stderr`.
+
+    Raises:
+        ModuleNotFoundError: the module needs a library that is not installed.
     """
     package_parent = str(pathlib.Path(__file__).parents[4])
     paths = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)], capture_output=True, text=True,
         check=False, env={
             **os.environ, "PYTHONPATH": os.pathsep.join(paths), "TF_CPP_MIN_LOG_LEVEL": "3",
             "CUDA_VISIBLE_DEVICES": "-1"})
+    missing = MISSING.search(result.stderr)
+    if result.returncode and missing:
+        raise ModuleNotFoundError(missing[1], name=missing[2])
+    return result
 
 
 def give_back() -> None:

@@ -94,3 +94,22 @@ def test_an_op_that_no_call_makes_is_told_alone():
 def test_without_a_text_each_call_is_converted_alone():
     graph = lower(_model(Cubed(name="fine"), Determinant(name="odd"), Determinant(name="odder")))
     assert culprit.find(graph) == [("", "odd", "Determinant")]
+
+
+def test_a_call_alone_has_its_weights():
+    """An operation that is no layer computes with a layer's weights, as inside a convolution."""
+    kernel = keras.Variable(np.full((1,), 2.0, "float32"))
+
+    class Scaled(keras.Operation):
+        def call(self, inputs):
+            import tensorflow as tf
+
+            return tf.pow(inputs, 3.0) * kernel
+
+        def compute_output_spec(self, inputs):
+            return keras.KerasTensor(inputs.shape, inputs.dtype)
+
+    inputs = keras.Input((3,))
+    graph = lower(keras.Model(inputs, Scaled(name="scaled")(inputs)))
+    assert [node.kind for node in graph.nodes] == ["call"]
+    assert culprit.find(graph) == []

@@ -32,5 +32,12 @@ def test_its_end_is_told_and_does_not_end_this_one():
     assert "No module named nowhere" in process.run("nowhere").stderr
 
 
+def test_a_library_that_is_not_installed_is_named(tmp_path):
+    (tmp_path / "shown.py").write_text("import nowhere.inside\n")
+    with pytest.raises(ModuleNotFoundError, match="No module named 'nowhere'") as error:
+        process.run("shown")
+    assert error.value.name == "nowhere"
+
+
 def test_giving_back_can_be_done_anywhere():
     assert process.give_back() is None

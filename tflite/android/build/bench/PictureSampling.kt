@@ -18,7 +18,8 @@ import org.kerasseqattn.picture.Shrunk
 class PictureSampling {
     @Test
     fun print() {
-        println("| picture, 4000 x 3000 | to | decoder skips or averages | pixels left per new one | largest | mean |\n|---|---|---|---|---|---|")
+        println("| picture, 4000 x 3000 | to | decoder skips or averages | pixels left per new one | largest | mean |")
+        println("|---|---|---|---|---|---|")
         for (file in listOf("camera.jpg", "camera.webp", "camera.png")) {
             val bytes = File(System.getProperty("bench"), file).readBytes()
             val whole = decoded(bytes, 1)

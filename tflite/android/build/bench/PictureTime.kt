@@ -26,7 +26,10 @@ private const val RUNS = 30
 private const val ROUNDS = 3
 private const val CLASSES = 1000
 
-/** CPU time of a picture in our code, which is on one thread, beside that of Python, and what `classify` allocates. `bench.sh PictureTime` runs it. */
+/**
+ * CPU time of a picture in our code, which is on one thread, beside that of Python, and what `classify` allocates.
+ * `bench.sh PictureTime` runs it.
+ */
 @RunWith(PhoneTestRunner::class)
 class PictureTime {
     private val bean = ManagementFactory.getThreadMXBean() as ThreadMXBean
@@ -74,7 +77,11 @@ class PictureTime {
         ImageClassifier.open(fixture("models/vit_eurosat.dynamic_wi8_afp32.tflite"), Options(threads = 1)).use { classifier ->
             val size = classifier.contract.inputs.single().tensor
             println("| (the input: $size) | ${size.buffer().capacity()} |")
-            for ((name, call) in listOf("classify(picture)" to { classifier.classify(decoded) }, "classify(bitmap)" to { classifier.classify(bitmap) })) {
+            val calls = mapOf(
+                "classify(picture)" to { classifier.classify(decoded) },
+                "classify(bitmap)" to { classifier.classify(bitmap) },
+            )
+            for ((name, call) in calls) {
                 repeat(RUNS) { call() }
                 val before = bean.getThreadAllocatedBytes(Thread.currentThread().id)
                 repeat(RUNS) { call() }

@@ -14,7 +14,11 @@ import org.kerasseqattn.picture.normalise
  * ```
  */
 class Captioner private constructor(private val writer: Writer) : AutoCloseable {
+    /** What the file says of itself. */
     val contract: Contract get() = writer.contract
+
+    /** Milliseconds of the self-test at opening, or none where an earlier one was remembered. */
+    val selfTestMs: Double? get() = writer.selfTestMs
 
     private val image = contract.inputs.single()
 

@@ -30,6 +30,7 @@ class Classification(val categories: List<Category>, val attention: AttentionMap
  * ```
  */
 class ImageClassifier private constructor(private val session: Session) : AutoCloseable {
+    /** What the file says of itself. */
     val contract: Contract get() = session.file.contract
 
     /** Milliseconds of the self-test at opening, or none where an earlier one was remembered. */
@@ -91,15 +92,7 @@ class ImageClassifier private constructor(private val session: Session) : AutoCl
     override fun close() = session.close()
 
     companion object : Opener<ImageClassifier>() {
-        override fun open(file: ModelFile, options: Options): ImageClassifier {
-            val session = Session(file, options)
-            return try {
-                ImageClassifier(session)
-            } catch (error: Throwable) {
-                session.close()
-                throw error
-            }
-        }
+        override fun open(file: ModelFile, options: Options) = Session(file, options).orClose(::ImageClassifier)
     }
 }
 

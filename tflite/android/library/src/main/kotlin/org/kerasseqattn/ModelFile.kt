@@ -30,7 +30,7 @@ class ModelFile private constructor(
     val bytes: ByteBuffer,
     val contract: Contract,
     val sha256: String,
-    val tokenizer: String?,
+    internal val tokenizer: String?,
 ) {
     companion object {
         /**
@@ -66,13 +66,9 @@ class ModelFile private constructor(
         }
 
         /** Maps a file; of a file without a contract `FILE.json` beside it is read. */
-        fun of(file: File): ModelFile = try {
+        fun of(file: File): ModelFile = readable("model", file.path, "choose another file") {
             val beside = File("${file.path}.json")
             of(file.name, mapped(FileInputStream(file)), if (beside.isFile) beside.readText() else null)
-        } catch (error: IOException) {
-            throw EdgeException(
-                "The file must be readable", mapOf("file" to file.path, "error" to error.message), "choose another file", error,
-            )
         }
 
         /** The hash of a file that has none inside, which the contract beside it must name. */

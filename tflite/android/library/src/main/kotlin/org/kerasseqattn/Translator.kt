@@ -11,11 +11,15 @@ import org.kerasseqattn.text.isSpace
  * Writes texts in another language. Any number of threads may call it.
  *
  * ```kotlin
- * Translator.open(context.assets, "translate_fra_eng.tflite").use { it.translate("où est la gare ?") }
+ * Translator.open(context.assets, "translate_fra_eng.tflite").use { it.translate("Where is the station?") }
  * ```
  */
 class Translator private constructor(private val writer: Writer) : AutoCloseable {
+    /** What the file says of itself. */
     val contract: Contract get() = writer.contract
+
+    /** Milliseconds of the self-test at opening, or none where an earlier one was remembered. */
+    val selfTestMs: Double? get() = writer.selfTestMs
 
     private val longest = contract.inputs.single().tensor.size
 

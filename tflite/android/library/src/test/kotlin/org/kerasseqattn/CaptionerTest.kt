@@ -37,6 +37,9 @@ class CaptionerTest {
     }
 
     @Test
+    fun `the self-test's time is told`() = open("models/captioner_emoji.float32.tflite").use { assertTrue(checkNotNull(it.selfTestMs) > 0) }
+
+    @Test
     fun `a picture of another size is brought to the size of the file`() {
         open("models/captioner_emoji.float32.tflite").use {
             val large = Picture(SIDE / 2, 2 * SIDE, pixels.copyOf(BYTES))

@@ -61,6 +61,7 @@ fun refusal(work: () -> Unit): String {
 class FakeRuntimes(
     private val signatures: List<Signature>,
     release: String = "2.21.0",
+    private val close: () -> Unit = {},
     private val run: (Map<String, ByteBuffer>) -> Unit = {},
 ) : Runtimes {
     override val name = "a fake"
@@ -87,6 +88,7 @@ class FakeRuntimes(
 
         override fun close() {
             closed++
+            this@FakeRuntimes.close.invoke()
         }
     }
 }

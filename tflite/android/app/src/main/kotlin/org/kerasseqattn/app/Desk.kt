@@ -6,6 +6,7 @@ import android.net.Uri
 import java.io.File
 import java.util.concurrent.CancellationException
 import org.kerasseqattn.Options
+import org.kerasseqattn.android.PassedTests
 import org.kerasseqattn.android.picture
 import org.kerasseqattn.picture.Picture
 
@@ -15,6 +16,7 @@ private const val PREVIEW = 1080 // pixels of the longer side
 class Desk(private val context: Context) {
     private val inbox = Inbox(context)
     private val catalogue = Catalogue(context, inbox)
+    private val options = Options(memory = PassedTests(context))
     private var model: OpenModel? = null
     private var description: Description? = null
 
@@ -32,7 +34,7 @@ class Desk(private val context: Context) {
     fun copyModel(uri: Uri): Source {
         val file = inbox.model(uri)
         try {
-            OpenModel.of(catalogue.read(Source.Copied(file)), Options()).close()
+            OpenModel.of(catalogue.read(Source.Copied(file)), options).close()
             close()
             return Source.Copied(inbox.keep(file)).also { entries = null }
         } finally {
@@ -51,14 +53,13 @@ class Desk(private val context: Context) {
         val source = catalogue.fitting(entries.orEmpty(), chosen, readsText)
         description?.takeIf { it.source == source }?.let { return it }
         close()
-        val options = Options()
         lateinit var about: Description
         val time = milliseconds {
             val file = catalogue.read(source)
-            model = OpenModel.of(file, options)
+            val opened = OpenModel.of(file, options).also { model = it }
             about = Description(
                 source, file.contract, file.bytes.capacity().toLong(), file.sha256, options.runtimes.name, "${options.runtimes.version}",
-                openingMs = 0.0,
+                opened.selfTestMs, openingMs = 0.0,
             )
         }
         return about.copy(openingMs = time).also { description = it }

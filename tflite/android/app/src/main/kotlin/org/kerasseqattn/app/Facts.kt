@@ -25,9 +25,14 @@ fun Context.facts(model: Description): List<Fact> {
         contract.writer?.let {
             Fact(R.string.about_writing, getString(R.string.about_writing_value, it.maxLength, it.vocabSize, it.beamWidth))
         },
-        Fact(R.string.about_test, getString(R.string.about_tested, duration(model.openingMs))),
+        Fact(R.string.about_test, tested(model)),
         Fact(R.string.about_hash, model.sha256),
     )
+}
+
+private fun Context.tested(model: Description) = when (val time = model.selfTestMs) {
+    null -> getString(R.string.about_tested_before, duration(model.openingMs))
+    else -> getString(R.string.about_tested, duration(time), duration(model.openingMs))
 }
 
 private fun Context.tensor(tensor: Tensor, content: String) =

@@ -37,8 +37,12 @@ class Inbox(private val context: Context) {
     }
 
     private fun nameOf(uri: Uri): String {
-        val shown = context.contentResolver.query(uri, arrayOf(OpenableColumns.DISPLAY_NAME), null, null, null)?.use {
-            if (it.moveToFirst()) it.getString(0) else null
+        val shown = try {
+            context.contentResolver.query(uri, arrayOf(OpenableColumns.DISPLAY_NAME), null, null, null)?.use {
+                if (it.moveToFirst()) it.getString(0) else null
+            }
+        } catch (_: Exception) { // a provider may throw anything; the document itself tells whether it can be read
+            null
         }
         val name = (shown ?: uri.lastPathSegment.orEmpty()).substringAfterLast('/').removeSuffix(SUFFIX)
         return name.filter { it.isLetterOrDigit() || it in "._- " }.trim('.').ifEmpty { "model" } + SUFFIX

@@ -13,6 +13,9 @@ import org.kerasseqattn.picture.Picture
 sealed interface OpenModel : AutoCloseable {
     val contract: Contract
 
+    /** Milliseconds of the self-test at opening, or none where it passed at an earlier one. */
+    val selfTestMs: Double?
+
     /** Answers about pictures. */
     interface OfPictures : OpenModel {
         /** @param onWord takes the answer so far, after each word */
@@ -35,6 +38,7 @@ sealed interface OpenModel : AutoCloseable {
 
 private class Classifying(private val model: ImageClassifier) : OpenModel.OfPictures, AutoCloseable by model {
     override val contract get() = model.contract
+    override val selfTestMs get() = model.selfTestMs
 
     override fun answer(picture: Picture, onWord: ((Answer) -> Unit)?): Answer {
         val seen = model.look(picture)
@@ -47,12 +51,14 @@ private class Classifying(private val model: ImageClassifier) : OpenModel.OfPict
 
 private class Captioning(private val model: Captioner) : OpenModel.OfPictures, AutoCloseable by model {
     override val contract get() = model.contract
+    override val selfTestMs get() = model.selfTestMs
 
     override fun answer(picture: Picture, onWord: ((Answer) -> Unit)?) = model.write(picture, onWord = onWord.ofText()).answer()
 }
 
 private class Translating(private val model: Translator) : OpenModel.OfTexts, AutoCloseable by model {
     override val contract get() = model.contract
+    override val selfTestMs get() = model.selfTestMs
 
     override fun answer(text: String, onWord: ((Answer) -> Unit)?) = model.write(text, onWord = onWord.ofText()).answer()
 }

@@ -62,6 +62,7 @@ data class Entry(val source: Source, val bytes: Long, val contract: Contract?, v
 /**
  * A model that is open.
  *
+ * @property selfTestMs milliseconds of the self-test, or none where it passed at an earlier opening
  * @property openingMs milliseconds of checking, loading and self-test
  */
 data class Description(
@@ -71,6 +72,7 @@ data class Description(
     val sha256: String,
     val runtime: String,
     val release: String,
+    val selfTestMs: Double?,
     val openingMs: Double,
 )
 

@@ -8,6 +8,8 @@ import org.json.JSONObject
 import org.junit.After
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNotNull
+import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith
@@ -40,6 +42,15 @@ class AboutTest {
         assertEquals(List(labels.length(), labels::getString), facts.getValue("Labels").split(", "))
         assertTrue(facts.getValue("Self-test").startsWith("Passed"))
         assertTrue(facts.getValue("Input").contains("1 × 64 × 64 × 3"))
+    }
+
+    @Test
+    fun `a file is tested at its first opening alone`() {
+        assertNotNull(phone.state.model?.selfTestMs)
+        phone.die()
+        assertNull(phone.state.model?.selfTestMs)
+        phone.touch(R.id.about)
+        assertTrue(facts().getValue("Self-test").startsWith("Passed at an earlier opening"))
     }
 
     @Test

@@ -1,5 +1,9 @@
 package org.kerasseqattn.app
 
+import android.content.ContentProvider
+import android.content.ContentValues
+import android.database.Cursor
+import android.net.Uri
 import android.view.ViewGroup
 import android.widget.TextView
 import java.io.ByteArrayInputStream
@@ -18,6 +22,7 @@ import org.junit.Test
 import org.junit.runner.RunWith
 import org.kerasseqattn.EdgeException
 import org.kerasseqattn.PhoneTestRunner
+import org.robolectric.shadows.ShadowContentResolver
 
 /** Whatever comes in, the app says a sentence with a remedy, and goes on. */
 @RunWith(PhoneTestRunner::class)
@@ -118,6 +123,28 @@ class ProblemTest {
         phone.settle()
         checkTold()
         checkAlive()
+    }
+
+    @Test
+    fun `a provider that dies when it is asked for a name`() {
+        phone.start()
+        ShadowContentResolver.registerProviderInternal("documents", Nameless())
+        phone.touch(R.id.model)
+        phone.touch(R.id.models_open)
+        phone.answer(phone.document("other.tflite", exported(CLASSIFIER).readBytes()))
+        phone.settle()
+        assertNull(phone.state.saved.problem)
+        assertEquals(4, phone.state.entries.size)
+    }
+
+    private class Nameless : ContentProvider() {
+        override fun onCreate() = true
+        override fun query(uri: Uri, columns: Array<String>?, where: String?, values: Array<String>?, order: String?): Cursor =
+            throw SecurityException("no names")
+        override fun getType(uri: Uri): String? = null
+        override fun insert(uri: Uri, values: ContentValues?): Uri? = null
+        override fun delete(uri: Uri, where: String?, values: Array<String>?) = 0
+        override fun update(uri: Uri, new: ContentValues?, where: String?, values: Array<String>?) = 0
     }
 
     @Test

@@ -12,8 +12,16 @@ import org.bytedeco.tensorflowlite.StringIntMap
 import org.bytedeco.tensorflowlite.TfLiteTensor
 import org.bytedeco.tensorflowlite.global.tensorflowlite as c
 
+// JavaCPP throws OutOfMemoryError, after a second of collecting garbage, while the whole process has more than four times the
+// largest heap in memory. Large models and pictures have, on a phone that is well.
+private const val MOST_MEMORY = "org.bytedeco.javacpp.maxPhysicalBytes"
+
 /** TensorFlow Lite by bytedeco, which Maven Central holds for phones and for Linux. */
 object TfLiteRuntimes : Runtimes {
+    init {
+        if (System.getProperty(MOST_MEMORY) == null) System.setProperty(MOST_MEMORY, "0") // no limit
+    }
+
     override val name = "TensorFlow Lite (bytedeco)"
     override val version by lazy {
         val said = c.TfLiteVersion().string
@@ -47,7 +55,7 @@ private class TfLiteRuntime(bytes: ByteBuffer, threads: Int) : Runtime {
             }
             val keys = interpreter.signature_keys()
             parts = (0 until keys.size()).associate { keys[it].string.let { name -> name to part(name) } }
-        } catch (error: RuntimeException) {
+        } catch (error: Throwable) {
             close()
             throw error
         }

@@ -12,7 +12,9 @@ import org.kerasseqattn.picture.Picture
 import org.kerasseqattn.picture.Shrunk
 import org.kerasseqattn.picture.bare
 import org.kerasseqattn.picture.upright
+import org.kerasseqattn.readable
 
+private const val FIX = "choose another picture: JPEG, PNG, WebP, GIF, BMP, or HEIF where the device reads it"
 private const val NO_MAGIC = "image/vnd.wap.wbmp" // a few zero bytes make one, so that any file might be one
 
 /** Pixels that stay, along each side, for one that is wanted: 3 or more are at most 5 of 255 off, 2 are 8 (build/bench). */
@@ -27,7 +29,7 @@ private const val MOST_AVERAGED = 8
  * @param name what a message calls the file
  * @param wanted width and height that are needed, or 0 and 0 for every pixel
  */
-internal fun decode(file: ByteArray, name: String, wanted: Pair<Int, Int>): Picture = try {
+internal fun decode(file: ByteArray, name: String, wanted: Pair<Int, Int>): Picture = readable("picture", name, FIX) {
     val bare = bare(file)
     var factor = 1
     val bitmap = ImageDecoder.decodeBitmap(ImageDecoder.createSource(bare.bytes)) { decoder, info, _ ->
@@ -43,20 +45,14 @@ internal fun decode(file: ByteArray, name: String, wanted: Pair<Int, Int>): Pict
         }
     }
     upright(bitmap, factor, bare)
-} catch (error: IOException) {
-    throw unreadable(name, error, "choose another picture: JPEG, PNG, WebP, GIF, BMP, or HEIF where the device reads it")
-} catch (error: OutOfMemoryError) {
-    throw unreadable(name, error, "choose a smaller picture, or pass the width and height that are needed")
 }
-
-internal fun unreadable(name: String, error: Throwable, fix: String) =
-    EdgeException("The picture must be readable", mapOf("picture" to name, "error" to error.message), fix, error)
 
 private fun check(info: ImageDecoder.ImageInfo, name: String) {
     val pixels = info.size.width.toLong() * info.size.height
     if (pixels > MOST_PIXELS) {
         throw EdgeException(
-            "A picture must have at most $MOST_PIXELS pixels", mapOf("picture" to name, "width" to info.size.width, "height" to info.size.height),
+            "A picture must have at most $MOST_PIXELS pixels",
+            mapOf("picture" to name, "width" to info.size.width, "height" to info.size.height),
             "choose a smaller picture",
         )
     }

@@ -8,11 +8,13 @@ import java.io.FileInputStream
 import java.io.IOException
 import java.io.InputStream
 import java.nio.ByteBuffer
-import org.kerasseqattn.EdgeException
 import org.kerasseqattn.ModelFile
 import org.kerasseqattn.Opener
 import org.kerasseqattn.Options
 import org.kerasseqattn.mapped
+import org.kerasseqattn.readable
+
+private const val FIX = "choose another file, or free some space"
 
 /** Opens an asset; without a contract inside, `NAME.json` beside it is read. */
 fun <T> Opener<T>.open(assets: AssetManager, name: String, options: Options = Options()): T = open(modelFile(assets, name), options)
@@ -26,7 +28,7 @@ fun <T> Opener<T>.open(resolver: ContentResolver, document: Uri, options: Option
  *
  * @throws EdgeException if it is missing, damaged, or there is no space to unpack it
  */
-fun modelFile(assets: AssetManager, name: String): ModelFile = readable(name) {
+fun modelFile(assets: AssetManager, name: String): ModelFile = readable("model", name, FIX) {
     val bytes = try {
         assets.openFd(name).use { mapped(FileInputStream(it.fileDescriptor), it.startOffset, it.length) }
     } catch (_: IOException) { // deflated; or missing, which the next line says
@@ -43,7 +45,7 @@ fun modelFile(assets: AssetManager, name: String): ModelFile = readable(name) {
  *
  * @throws EdgeException if its provider does not give it, it is damaged, or there is no space for the copy
  */
-fun modelFile(resolver: ContentResolver, document: Uri): ModelFile = readable(document.toString()) {
+fun modelFile(resolver: ContentResolver, document: Uri): ModelFile = readable("model", document.toString(), FIX) {
     val bytes = inFile(resolver, document)
         ?: copied(resolver.openInputStream(document) ?: throw IOException("the provider gives no bytes"))
     ModelFile.of(document.lastPathSegment ?: document.toString(), bytes)
@@ -68,17 +70,3 @@ private fun copied(stream: InputStream): ByteBuffer = stream.use { from ->
         copy.delete()
     }
 }
-
-/** Providers of other apps fail in every way. */
-private fun readable(name: String, read: () -> ModelFile): ModelFile = try {
-    read()
-} catch (error: IOException) {
-    throw unreadable(name, error)
-} catch (error: RuntimeException) {
-    throw error as? EdgeException ?: unreadable(name, error)
-}
-
-private fun unreadable(name: String, error: Exception) = EdgeException(
-    "The model must be readable", mapOf("name" to name, "error" to (error.message ?: error.toString())),
-    "choose another file, or free some space", error,
-)

@@ -10,6 +10,7 @@ import org.kerasseqattn.EdgeException
 import org.kerasseqattn.ImageClassifier
 import org.kerasseqattn.picture.Picture
 import org.kerasseqattn.picture.upright
+import org.kerasseqattn.readable
 
 /**
  * Decodes a picture's file as `keras_seqattn.data.images.decode` does: upright, transparency on white, colour profiles ignored.
@@ -46,16 +47,7 @@ fun ImageClassifier.classify(bitmap: Bitmap, top: Int = 5): List<Category> = loo
 /** Writes what is on a bitmap. */
 fun Captioner.caption(bitmap: Bitmap, beam: Int = 1): String = caption(picture(bitmap), beam)
 
-/** Reads a document. Its provider is a program of somebody else, which may fail in any way. */
-private fun read(resolver: ContentResolver, document: Uri): ByteArray {
-    val fix = "choose the picture again, or another one"
-    return try {
+private fun read(resolver: ContentResolver, document: Uri): ByteArray =
+    readable("picture", document.toString(), "choose the picture again, or another one") {
         resolver.openInputStream(document)?.use { it.readBytes() } ?: throw IOException("the provider gives no bytes")
-    } catch (error: IOException) {
-        throw unreadable(document.toString(), error, fix)
-    } catch (error: RuntimeException) {
-        throw unreadable(document.toString(), error, fix)
-    } catch (error: OutOfMemoryError) {
-        throw unreadable(document.toString(), error, "choose a smaller picture")
     }
-}

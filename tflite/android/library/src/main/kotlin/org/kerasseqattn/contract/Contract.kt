@@ -38,7 +38,7 @@ data class Contract(
  */
 data class Input(val tensor: Tensor, val content: String, val mean: List<Float>, val std: List<Float>) {
     /** Whether it takes pictures. */
-    val isImage: Boolean get() = content == "image"
+    internal val isImage: Boolean get() = content == "image"
 }
 
 /**
@@ -48,7 +48,7 @@ data class Input(val tensor: Tensor, val content: String, val mean: List<Float>,
  */
 data class Output(val tensor: Tensor, val content: String, val labels: List<String>?) {
     /** Whether it counts or names: then any other value is another answer. */
-    val isCounted: Boolean get() = content == "tokens" || content == "indices"
+    internal val isCounted: Boolean get() = content == "tokens" || content == "indices"
 }
 
 /** Inputs and outputs of one signature. */

@@ -7,8 +7,7 @@ import org.kerasseqattn.EdgeException
 import org.kerasseqattn.runtime.Tensor
 import org.kerasseqattn.runtime.Type
 
-/** The formats of contracts that this library reads. */
-val FORMATS = 1..2
+private val FORMATS = 1..2 // those that this library reads
 
 private const val AGAIN = "export the model again"
 private const val NEWER = "take a newer release of this library"
@@ -19,7 +18,7 @@ private const val NEWER = "take a newer release of this library"
  * @param text JSON
  * @throws EdgeException for another format, or for what is no contract
  */
-fun contractOf(text: String): Contract = try {
+internal fun contractOf(text: String): Contract = try {
     val json = JSONObject(text)
     val format = json.optInt("format", 0)
     if (format !in FORMATS) {
@@ -81,11 +80,12 @@ private fun tensor(json: JSONObject): Tensor {
 }
 
 private fun golden(json: JSONObject): Golden {
-    val outputs = json.getJSONObject("outputs")
-    return Golden(
-        json.getString("input_sha256"),
-        outputs.keys().asSequence().associateWith { outputs.getJSONArray(it).floats() },
-    )
+    val named = json.getJSONObject("outputs")
+    val outputs = named.keys().asSequence().associateWith { named.getJSONArray(it).floats() }
+    if (!outputs.values.flatten().all(Float::isFinite)) {
+        throw EdgeException("Golden values must be finite", mapOf("golden" to outputs), AGAIN)
+    }
+    return Golden(json.getString("input_sha256"), outputs)
 }
 
 private fun writing(json: JSONObject) = Writing(
@@ -102,7 +102,8 @@ private fun JSONObject.text(name: String): String? = if (isNull(name)) null else
 
 private fun JSONObject.tensors(name: String) = getJSONArray(name).map(::tensor)
 
-private fun JSONObject.strings(name: String): List<String>? = optJSONArray(name)?.let { all -> List(all.length(), all::getString) }
+private fun JSONObject.strings(name: String): List<String>? =
+    if (isNull(name)) null else getJSONArray(name).let { all -> List(all.length(), all::getString) }
 
 /** One number or a list of them; none of what is missing. */
 private fun JSONObject.numbers(name: String): List<Float> = when (val value = opt(name)) {

@@ -9,6 +9,7 @@ import org.kerasseqattn.Written
 import org.kerasseqattn.contract.Contract
 import org.kerasseqattn.contract.Writing
 import org.kerasseqattn.imageOf
+import org.kerasseqattn.orClose
 import org.kerasseqattn.runtime.Session
 import org.kerasseqattn.text.Tokenizer
 import org.kerasseqattn.textOf
@@ -20,6 +21,8 @@ internal class Writer private constructor(
     val tokenizer: Tokenizer,
 ) : AutoCloseable {
     val contract: Contract get() = session.file.contract
+
+    val selfTestMs: Double? get() = session.selfTestMs
 
     private val greedy = FileLoop(session, GREEDY)
     private val beam = FileLoop(session, BEAM)
@@ -81,13 +84,9 @@ internal class Writer private constructor(
             val writing = writingAbout(source, file)
             if (source == "tokens") textOf(file) else imageOf(file)
             val tokenizer = tokenizerOf(file, writing)
-            val session = Session(file, options)
-            return try {
-                checkSignatures(session, writing)
-                Writer(session, writing, tokenizer)
-            } catch (error: RuntimeException) {
-                session.close()
-                throw error
+            return Session(file, options).orClose {
+                checkSignatures(it, writing)
+                Writer(it, writing, tokenizer)
             }
         }
 

@@ -50,12 +50,11 @@ private fun isDeep(png: ByteArray): Boolean {
     return png.int(16) > 0 && png.int(20) > 0 && png.int(16).toLong() * png.int(20) <= MOST_PIXELS
 }
 
-/** The deflated samples, which may lie in several chunks. */
+/** The deflated samples, which may lie in several chunks. Pillow does not ask for an end behind them. */
 private fun stored(png: ByteArray): ByteArrayInputStream {
     val data = ByteArrayOutputStream(png.size)
     var at = 8
-    while (!png.startsWith("IEND", at + 4)) {
-        if (at > png.size - 12) throw EOFException("no end")
+    while (at <= png.size - 12 && !png.startsWith("IEND", at + 4)) {
         val size = png.int(at)
         if (size < 0 || size > png.size - 12 - at) throw EOFException("half a chunk")
         val checksum = CRC32().apply { update(png, at + 4, size + 4) }.value.toInt()

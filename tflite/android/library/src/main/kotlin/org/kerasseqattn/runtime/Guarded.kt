@@ -5,21 +5,15 @@ import java.nio.ByteOrder
 import org.kerasseqattn.EdgeException
 import org.kerasseqattn.ModelFile
 import org.kerasseqattn.contract.Signature
+import org.kerasseqattn.orClose
+
+private const val OTHER = "take a newer runtime, or export with another precision"
 
 /** A runtime that is given nothing it would misread, and whose every refusal is an [EdgeException]. */
 internal class Guarded(private val file: ModelFile, private val runtimes: Runtimes, threads: Int) : Runtime {
     private val runtime = told("load the file") { runtimes.open(file.bytes, threads) }
-    private val parts: Map<String, Signature>
-
-    init {
-        try {
-            parts = told("tell the file's tensors") {
-                runtime.signatures().associateWith { Signature(it, runtime.inputs(it), runtime.outputs(it)) }
-            }
-        } catch (error: Throwable) {
-            runtime.close()
-            throw error
-        }
+    private val parts: Map<String, Signature> = runtime.orClose {
+        told("tell the file's tensors") { it.signatures().associateWith { name -> Signature(name, it.inputs(name), it.outputs(name)) } }
     }
 
     override fun signatures() = parts.keys.toList()
@@ -42,7 +36,7 @@ internal class Guarded(private val file: ModelFile, private val runtimes: Runtim
         told("run the file") { runtime.run(signature, inputs, outputs) }
     }
 
-    override fun close() = runtime.close()
+    override fun close() = told("free the file") { runtime.close() }
 
     fun part(signature: String): Signature = parts[signature] ?: throw EdgeException(
         "The file must have the signature",
@@ -70,14 +64,16 @@ internal class Guarded(private val file: ModelFile, private val runtimes: Runtim
         throw refused(what, error)
     } catch (error: LinkageError) { // no library for this processor
         throw refused(what, error)
+    } catch (error: OutOfMemoryError) {
+        throw refused(what, error, "close other models, or take a smaller one")
     }
 
-    private fun refused(what: String, error: Throwable) = EdgeException(
+    private fun refused(what: String, error: Throwable, fix: String = OTHER) = EdgeException(
         "The runtime must be able to $what",
         mapOf(
             "file" to file.name, "precision" to file.contract.precision, "runtime" to runtimes.name,
             "error" to (error.message ?: error.toString()),
         ),
-        "take a newer runtime, or export with another precision", error,
+        fix, error,
     )
 }

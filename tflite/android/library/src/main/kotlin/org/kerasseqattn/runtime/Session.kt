@@ -8,6 +8,7 @@ import org.kerasseqattn.EdgeException
 import org.kerasseqattn.ModelFile
 import org.kerasseqattn.Options
 import org.kerasseqattn.contract.Signature
+import org.kerasseqattn.orClose
 
 /**
  * A checked file in a runtime, for any number of threads: they take turns.
@@ -35,13 +36,8 @@ class Session(val file: ModelFile, options: Options = Options()) : AutoCloseable
         checkRelease(file, runtimes)
         guarded = Guarded(file, runtimes, options.threads)
         runtime = guarded
-        try {
-            main = checkTensors(file, guarded)
-            selfTestMs = SelfTest(file, runtimes, options.memory).run(guarded, main)
-        } catch (error: Throwable) {
-            guarded.close()
-            throw error
-        }
+        main = guarded.orClose { checkTensors(file, it) }
+        selfTestMs = guarded.orClose { SelfTest(file, runtimes, options.memory).run(it, main) }
     }
 
     /** Names of all signatures of the file. */
@@ -95,8 +91,9 @@ class Session(val file: ModelFile, options: Options = Options()) : AutoCloseable
     /** Frees the runtime of a closed session. Who closed it in the midst of its own work does so at the work's end. */
     private fun free() {
         if (!open && lock.holdCount == 1) {
-            runtime?.close()
+            val last = runtime
             runtime = null
+            last?.close()
         }
     }
 }

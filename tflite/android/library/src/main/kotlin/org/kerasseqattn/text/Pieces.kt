@@ -8,20 +8,24 @@ internal const val SPACE = '\u2581'
 /**
  * Cuts a text into words and single other characters, each with the space before it: `Go on, Tom!` becomes
  * `▁Go`, `▁on`, `,`, `▁Tom`, `!`. The rules are those of `keras_seqattn.data.tokenizer.pieces`.
+ *
+ * @param wholeWords whether marks and joiners belong to words; tokenizers from before they did cut words there
  */
-internal fun pieces(text: String): List<String> = words(Normalizer.normalize(text, Normalizer.Form.NFC)).flatMap(::cut)
+internal fun pieces(text: String, wholeWords: Boolean = true): List<String> =
+    words(Normalizer.normalize(text, Normalizer.Form.NFC)).flatMap { cut(it, wholeWords) }
 
 private fun words(text: String): List<String> = text.split(*SPACES).filter(String::isNotEmpty)
 
 /** Cuts a word. A `▁` goes with what follows, of whatever kind. */
-private fun cut(word: String): List<String> {
+private fun cut(word: String, wholeWords: Boolean): List<String> {
+    fun isPart(character: Int) = isWord(character) || wholeWords && isMark(character)
     val characters = "$SPACE$word".codePoints().toArray()
     val found = mutableListOf<String>()
     var start = 0
     while (start < characters.size) {
         var end = start
         if (characters[start] == SPACE.code && start + 1 < characters.size) end++
-        if (isWord(characters[end++])) while (end < characters.size && isWord(characters[end])) end++
+        if (isPart(characters[end++])) while (end < characters.size && isPart(characters[end])) end++
         found += String(characters, start, end - start)
         start = end
     }
@@ -45,5 +49,11 @@ internal fun isSpace(character: Char) = character in SPACES
 internal fun isWord(character: Int) = character == '_'.code || when (Character.getType(character).toByte()) {
     Character.UPPERCASE_LETTER, Character.LOWERCASE_LETTER, Character.TITLECASE_LETTER, Character.MODIFIER_LETTER, Character.OTHER_LETTER,
     Character.DECIMAL_DIGIT_NUMBER, Character.LETTER_NUMBER, Character.OTHER_NUMBER -> true
+    else -> false
+}
+
+/** Combining marks, such as the vowel signs of Hindi, and the two joiners of letters. */
+internal fun isMark(character: Int) = character == 0x200c || character == 0x200d || when (Character.getType(character).toByte()) {
+    Character.NON_SPACING_MARK, Character.COMBINING_SPACING_MARK, Character.ENCLOSING_MARK -> true
     else -> false
 }

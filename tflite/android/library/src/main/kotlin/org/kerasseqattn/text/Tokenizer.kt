@@ -16,9 +16,10 @@ private const val UNKNOWN = 3
  *
  * @param given texts of the ids from 4 on, or of all ids; `▁` stands for a space
  * @param pairs tokens that are joined within a piece, the first pair first; without them only whole pieces are known
+ * @param wholeWords whether marks and joiners belong to words
  * @throws EdgeException if a token stands twice
  */
-class Tokenizer(given: List<String>, pairs: List<Pair<String, String>> = emptyList()) {
+internal class Tokenizer(given: List<String>, pairs: List<Pair<String, String>> = emptyList(), private val wholeWords: Boolean = true) {
     private val tokens = if (given.take(SPECIAL.size) == SPECIAL) given else SPECIAL + given
     private val ids = tokens.withIndex().associate { (id, token) -> token to id }
     private val merges = Merges(pairs)
@@ -36,7 +37,7 @@ class Tokenizer(given: List<String>, pairs: List<Pair<String, String>> = emptyLi
     val vocabSize: Int get() = tokens.size
 
     /** Returns the ids of a text, without start and end. What is not known becomes 3. */
-    fun encode(text: String): List<Int> = pieces(text).flatMap(::encodePiece)
+    fun encode(text: String): List<Int> = pieces(text, wholeWords).flatMap(::encodePiece)
 
     /**
      * Returns the ids of a text as a model reads them: cut to what fits, with the end behind.
@@ -55,7 +56,7 @@ class Tokenizer(given: List<String>, pairs: List<Pair<String, String>> = emptyLi
         .replace(SPACE, ' ').trim(::isSpace)
 
     /** Returns the pieces or characters of a text that have no token, in their order. */
-    fun unknown(text: String): List<String> = pieces(text)
+    fun unknown(text: String): List<String> = pieces(text, wholeWords)
         .filter { it !in ids }
         .flatMap(::parts).filter { it !in ids }
         .map { it.trim(SPACE) }.distinct()
@@ -86,6 +87,7 @@ class Tokenizer(given: List<String>, pairs: List<Pair<String, String>> = emptyLi
             Tokenizer(
                 texts(stored.getJSONArray("tokens")),
                 List(pairs.length()) { pairs.getJSONArray(it).run { getString(0) to getString(1) } },
+                stored.optBoolean("whole_words", false), // Texts from before lack it: their words are cut at marks.
             )
         } catch (error: JSONException) {
             throw EdgeException(

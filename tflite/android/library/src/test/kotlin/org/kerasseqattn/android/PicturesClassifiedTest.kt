@@ -38,7 +38,7 @@ class PicturesClassifiedTest {
     }
 
     @Test
-    fun `after the first call no buffer of the input's size is made`() = ImageClassifier.open(model, Options(threads = 1)).use { classifier ->
+    fun `the first call makes the buffers, later ones none`() = ImageClassifier.open(model, Options(threads = 1)).use { classifier ->
         val bean = ManagementFactory.getThreadMXBean() as ThreadMXBean
         val size = classifier.contract.inputs.single().tensor.buffer().capacity()
         val picture = noise(701, 499)

@@ -19,7 +19,7 @@ import org.kerasseqattn.picture.fit
 class PicturesEqualPythonTest {
     /** Where a phone and Python differ, and why. Nothing else may. */
     private val exceptions = mapOf(
-        "cut-end.gif" to "the last byte, which ends the list of frames, is missing: Python reads the first frame, the phone refuses half files",
+        "cut-end.gif" to "the last byte, the end of the frames, is missing: Python reads the first, the phone refuses half files",
         "rgb.ppm" to "Android does not read PPM",
         "rgb.tiff" to "Android does not read TIFF",
     )

@@ -53,7 +53,8 @@ class PicturesTest {
     fun `a provider that dies is refused in each of its ways`() {
         val deaths = listOf<() -> InputStream?>(
             { throw SecurityException("no permission") }, { throw IllegalStateException("gone") },
-            { null }, { Broken(FileNotFoundException("gone")) }, { Broken(IOException("half way")) }, { Broken(SecurityException("withdrawn")) },
+            { null }, { Broken(FileNotFoundException("gone")) }, { Broken(IOException("half way")) },
+            { Broken(SecurityException("withdrawn")) },
         )
         for (death in deaths) {
             shadowOf(resolver).registerInputStreamSupplier(document, death)
@@ -137,8 +138,11 @@ class PicturesTest {
     private fun compressed(picture: Picture, format: Bitmap.CompressFormat) =
         ByteArrayOutputStream().also { bitmap(picture).compress(format, 95, it) }.toByteArray()
 
-    private fun smooth(width: Int, height: Int) =
-        Picture(width, height, ByteArray(3 * width * height) { ((it / 3 % width) / 7 + (it / 3 / width) / 5 + 40 * (it % 3)).toByte().let { v -> abs(v.toInt()).toByte() } })
+    private fun smooth(width: Int, height: Int) = Picture(width, height, ByteArray(3 * width * height) {
+        val x = it / 3 % width
+        val y = it / 3 / width
+        abs((x / 7 + y / 5 + 40 * (it % 3)).toByte().toInt()).toByte()
+    })
 }
 
 internal fun bitmap(picture: Picture): Bitmap {

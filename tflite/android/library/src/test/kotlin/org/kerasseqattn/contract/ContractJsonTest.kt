@@ -35,6 +35,17 @@ class ContractJsonTest {
     }
 
     @Test
+    fun `labels that are no list are refused`() {
+        for (bad in listOf("ash", 5, true, JSONObject())) assertTrue("labels" in refused { first("outputs").put("labels", bad) })
+    }
+
+    @Test
+    fun `golden values beyond what floats hold are refused`() {
+        val said = refused { getJSONObject("golden").getJSONObject("outputs").getJSONArray("answer").put(0, 1e300) }
+        assertTrue(said, "Golden values must be finite" in said)
+    }
+
+    @Test
     fun `scales must be one number or one for each channel`() {
         for (bad in listOf(listOf(1, 2), listOf(1, 2, 3, 4))) assertTrue("mean=" in refused { first("inputs").put("mean", JSONArray(bad)) })
         assertTrue("std=[0.0]" in refused { first("inputs").put("std", 0) })

@@ -12,7 +12,8 @@ import org.kerasseqattn.fixture
 class BareTest {
     @Test
     fun `EXIF, XMP and profiles are left out`() {
-        for (name in listOf("turn-6.jpg", "turn-6.png", "turn-6.webp", "profile.jpg", "profile.png", "profile.webp", "turn-xmp.jpg", "turn-xmp.webp")) {
+        val endings = listOf("jpg", "png", "webp")
+        for (name in endings.map { "turn-6.$it" } + endings.map { "profile.$it" } + listOf("turn-xmp.jpg", "turn-xmp.webp")) {
             val text = text(bare(file(name).readBytes()).bytes)
             for (word in listOf("Exif", "eXIf", "EXIF", "ICC_PROFILE", "iCCP", "ICCP", "tiff:")) assertFalse("$name: $word", word in text)
         }
@@ -46,7 +47,9 @@ class BareTest {
             val whole = file(name).readBytes()
             repeat(500) {
                 val bytes = whole.copyOf(random.nextInt(whole.size + 1))
-                repeat(random.nextInt(6)) { if (bytes.isNotEmpty()) bytes[random.nextInt(minOf(bytes.size, 200))] = random.nextInt().toByte() }
+                repeat(if (bytes.isEmpty()) 0 else random.nextInt(6)) {
+                    bytes[random.nextInt(minOf(bytes.size, 200))] = random.nextInt().toByte()
+                }
                 assertTrue(bare(bytes).bytes.limit() <= bytes.size)
             }
         }

@@ -35,7 +35,8 @@ class NormaliseTest {
         assertEquals(ByteBuffer.wrap(pixels), buffer)
     }
 
-    private fun input(type: Type, mean: List<Float>, std: List<Float>) = Input(Tensor("image", type, listOf(1, 1, 2, 3)), "image", mean, std)
+    private fun input(type: Type, mean: List<Float>, std: List<Float>) =
+        Input(Tensor("image", type, listOf(1, 1, 2, 3)), "image", mean, std)
 
     private fun buffer(size: Int) = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder())
 }

@@ -7,6 +7,7 @@ import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNotNull
 import org.junit.Assert.assertNull
+import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.kerasseqattn.FakeRuntimes
@@ -24,8 +25,9 @@ class SessionTest {
     private fun signature(file: ModelFile = good, name: String = "serving_default") =
         Signature(name, file.contract.inputs.map { it.tensor }, file.contract.outputs.map { it.tensor })
 
-    private fun fake(release: String = "2.21.0", signatures: List<Signature> = listOf(signature()), values: List<Float> = golden) =
-        FakeRuntimes(signatures, release) { outputs -> outputs.values.forEach { fill(it, values) } }
+    private fun fake(
+        release: String = "2.21.0", signatures: List<Signature> = listOf(signature()), values: List<Float> = golden, close: () -> Unit = {},
+    ) = FakeRuntimes(signatures, release, close) { outputs -> outputs.values.forEach { fill(it, values) } }
 
     private fun fill(buffer: ByteBuffer, values: List<Float>) = values.forEachIndexed { i, value -> buffer.putFloat(4 * i, value) }
 
@@ -113,6 +115,27 @@ class SessionTest {
             override fun open(model: ByteBuffer, threads: Int) = throw UnsatisfiedLinkError("no library")
         }
         assertTrue("no library" in refusal { Session(good, Options(runtimes = absent)) })
+    }
+
+    @Test
+    fun `a runtime without memory is refused, and closed`() {
+        val full = FakeRuntimes(listOf(signature())) { throw OutOfMemoryError("Cannot allocate") }
+        val said = refused(full)
+        assertTrue(said, "Cannot allocate" in said && "close other models" in said)
+    }
+
+    @Test
+    fun `an error of the program stays what it is, and the runtime is closed`() {
+        val broken = FakeRuntimes(listOf(signature())) { throw AssertionError("never") }
+        assertThrows(AssertionError::class.java) { Session(good, Options(runtimes = broken)) }
+        assertEquals(1, broken.closed)
+    }
+
+    @Test
+    fun `a runtime that fails to close is told of once`() {
+        val session = Session(good, Options(runtimes = fake { throw IllegalStateException("busy") }))
+        assertTrue("free the file" in refusal { session.close() })
+        session.close()
     }
 
     @Test

@@ -1,5 +1,6 @@
 package org.kerasseqattn.runtime
 
+import org.bytedeco.javacpp.Pointer
 import org.junit.Assert.assertEquals
 import org.junit.Test
 
@@ -10,4 +11,11 @@ class TfLiteRuntimeTest : RuntimeContract(
 ) {
     @Test
     fun `the library tells its release`() = assertEquals(Version.of("2.20.0"), TfLiteRuntimes.version)
+
+    /** JavaCPP's own limit is four times the heap: a file of 300 MB and a heap of 64 MB were refused. */
+    @Test
+    fun `memory of the process beside the heap is no reason to refuse`() {
+        TfLiteRuntimes.version
+        assertEquals(0, Pointer.maxPhysicalBytes())
+    }
 }

@@ -15,9 +15,21 @@ class PiecesTest {
     }
 
     @Test
-    fun `a combining mark is no part of a word, and a composed letter is one`() {
+    fun `a mark or a joiner belongs to its word, but not for a tokenizer from before`() {
         assertEquals(listOf("▁é"), pieces("e\u0301"))
-        assertEquals(listOf("▁q", "\u0301", "q"), pieces("q\u0301q"))
+        assertEquals(listOf("▁q\u0301q"), pieces("q\u0301q"))
+        assertEquals(listOf("▁q", "\u0301", "q"), pieces("q\u0301q", wholeWords = false))
+        assertEquals(listOf("▁a\u200cb"), pieces("a\u200cb"))
+        assertEquals(listOf("▁!", "\u0301"), pieces("!\u0301"))
+    }
+
+    @Test
+    fun `marks are Python's, over all code points of both Unicodes`() {
+        val mark = flags("mark")
+        val unassigned = flags("unassigned")
+        val known = mark.indices.filter { !unassigned[it] && Character.getType(it) != Character.UNASSIGNED.toInt() }
+        assertEquals(emptyList<Int>(), known.filter { isMark(it) != mark[it] })
+        assertTrue(known.count { mark[it] } > 2_000)
     }
 
     @Test

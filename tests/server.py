@@ -2,9 +2,6 @@
 
 import http.server
 import re
-import threading
-
-import pytest
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -56,14 +53,3 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         """Keeps quiet."""
-
-
-@pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("no_proxy", "*")
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.stop()
-    thread.join()

@@ -9,8 +9,10 @@ from keras_seqattn.layers.settings import Initializer
 from keras_seqattn.shapes import Shape, Tensor
 
 
-class CausalConv1D(keras.layers.Layer):
-    """A dilated convolution over what came before: zeros, or the end of an earlier chunk.
+class TemporalConv1D(keras.layers.Layer):
+    """A dilated convolution in time, over what came before or over what stands around.
+
+    Before the first step are zeros, or the end of an earlier chunk.
 
     Args:
         filters: Width of the output.
@@ -20,14 +22,16 @@ class CausalConv1D(keras.layers.Layer):
             Kingma 2016, equation 2). The length begins as that of the first direction.
         use_bias: Whether there is a bias.
         kernel_initializer: Initialiser of the kernel.
+        padding: `"causal"` reads what came before, `"same"` as many steps on either side.
 
     Attributes:
-        reach: Number of earlier inputs that an output depends on.
+        reach: Number of other inputs that an output depends on.
         width: Width `D` of the inputs. It exists once the layer is built.
 
     Call arguments:
         inputs: Float, `(B, T, D)`.
-        history: The `reach` inputs before them, `(B, reach, D)`. Defaults to zeros.
+        history: The `reach` inputs before them, `(B, reach, D)`. Defaults to zeros. There is none
+            where `padding` is `"same"`.
 
     Returns:
         Float, `(B, T, filters)`, and the last `reach` inputs, `(B, reach, D)`. The next chunk takes
@@ -35,7 +39,8 @@ class CausalConv1D(keras.layers.Layer):
     """
 
     def __init__(self, filters: int, kernel_size: int, dilation_rate: int, weight_norm: bool,
-                 use_bias: bool, kernel_initializer: Initializer, **kwargs: typing.Any):
+                 use_bias: bool, kernel_initializer: Initializer, padding: str = "causal",
+                 **kwargs: typing.Any):
         super().__init__(**kwargs)
         self.filters = filters
         self.kernel_size = kernel_size
@@ -43,6 +48,7 @@ class CausalConv1D(keras.layers.Layer):
         self.weight_norm = weight_norm
         self.use_bias = use_bias
         self.kernel_initializer = kernel_initializer
+        self.padding = padding
         self.reach = (kernel_size - 1) * dilation_rate
 
     def build(self, input_shape: Shape) -> None:
@@ -59,7 +65,8 @@ class CausalConv1D(keras.layers.Layer):
 
     def call(self, inputs: Tensor, history: Tensor | None = None) -> tuple[Tensor, Tensor]:
         if history is None:
-            steps = ops.pad(inputs, ((0, 0), (self.reach, 0), (0, 0)))
+            later = (self.reach + 1) // 2 if self.padding == "same" else 0
+            steps = ops.pad(inputs, ((0, 0), (self.reach - later, later), (0, 0)))
         else:
             steps = ops.concatenate([history, inputs], axis=1)              # (B, reach + T, D)
         kernel = self.kernel

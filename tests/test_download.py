@@ -1,4 +1,4 @@
-"""`keras_seqattn.models.download`."""
+"""`keras_seqattn.download`."""
 
 import concurrent.futures
 import hashlib
@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from keras_seqattn.models.download import ATTEMPTS, fetch
+from keras_seqattn.download import ATTEMPTS, fetch
 from keras_seqattn.testing import check_error
 
 CONTENT = bytes(range(211)) * 13
