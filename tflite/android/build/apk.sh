@@ -3,7 +3,7 @@
 # writes the sizes into README.md.
 . "$(dirname "$0")/paths.sh"
 need zipalign=zipalign apksigner=apksigner readelf=binutils
-work=$out/work/apk minimum=$(setting minSdk)
+work=$out/made/apk minimum=$(setting minSdk)
 abis=(arm64-v8a x86_64)
 declare -A classifiers=([arm64-v8a]=android-arm64 [x86_64]=android-x86_64)
 rm -rf "$work" && mkdir -p "$work"/{shrunk,dex,so}
@@ -54,7 +54,7 @@ keystore=$out/debug.keystore
     -keyalg RSA -keysize 2048 -validity 10000 -dname 'CN=Debug' 2>/dev/null
 
 prove
-shrink "$work/dex" "$android/app/proguard-rules.pro" "$out/work/aapt.pro" -- --min-api "$minimum" --pg-map-output "$out/mapping.txt"
+shrink "$work/dex" "$android/app/proguard-rules.pro" "$out/made/aapt.pro" -- --min-api "$minimum" --pg-map-output "$out/mapping.txt"
 package "$out/app.apk" "${abis[@]}"
 for abi in "${abis[@]}"; do package "$out/app-$abi.apk" "$abi"; done
 package "$work/again.apk" "${abis[@]}"

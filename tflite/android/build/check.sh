@@ -13,7 +13,7 @@ api() {
 
 # The blocks `android { … }` against AGP's own types. Gradle's few lie beside, as Maven Central does not have them.
 gradle() {
-    local of check=$out/work/gradle
+    local of check=$out/made/gradle
     rm -rf "$check" && mkdir -p "$check"
     for of in Application:app Library:library; do
         {
@@ -29,7 +29,7 @@ gradle() {
 }
 
 manifest() {
-    local found=$out/work/badging.txt
+    local found=$out/made/badging.txt
     "$jars/aapt2" dump badging "$apk" > "$found"
     grep -q "^package: name='$(setting applicationId)' " "$found" || fault 'the package must have its name'
     grep -q "^launchable-activity: name='$(setting namespace).MainActivity'" "$found" || fault 'the launcher must find the main screen'

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/paths.sh"
 fetch
 [ -d "$out/fixtures/models" ] || { echo "make fixtures first: python tflite/android/build/fixtures" >&2; exit 1; }
-work=$out/work
+work=$out/made
 rm -rf "$work" && mkdir -p "$work"/{java,r} "$out/assets/models"
 package=$(setting namespace) source=$android/app/src/main
 "$jars/aapt2" compile --dir "$source/res" -o "$work/res.zip"

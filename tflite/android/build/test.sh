@@ -6,7 +6,7 @@
 run=$out/test
 rm -rf "$run" && mkdir -p "$run/com/android/tools"
 printf 'android_resource_apk=%s\nandroid_merged_manifest=%s\nandroid_custom_package=org.kerasseqattn.app\n' \
-    "$out/base.apk" "$out/work/AndroidManifest.xml" > "$run/com/android/tools/test_config.properties"
+    "$out/base.apk" "$out/made/AndroidManifest.xml" > "$run/com/android/tools/test_config.properties"
 printf 'sdk=34\ngraphicsMode=NATIVE\n' > "$run/robolectric.properties"
 # The SDK comes last: the JSON of a plain JVM stands before that of Android.
 jvm=$(find "$jars" -maxdepth 1 -name '*.jar' ! -name '*compiler*' ! -name '*r8*' ! -name '*android-all*' ! -name '*kotlin-daemon*' | sort | tr '\n' :)
