@@ -18,6 +18,11 @@ public final class RunTests {
 
     private record Timed(String name, long ms) {}
 
+    /** Of the whole process: other programs on the machine do not change it. */
+    private static long cpuMs() {
+        return ProcessHandle.current().info().totalCpuDuration().orElseThrow().toMillis();
+    }
+
     public static void main(String[] args) throws Exception {
         List<Timed> times = new ArrayList<>();
         JUnitCore core = new JUnitCore();
@@ -26,12 +31,12 @@ public final class RunTests {
 
             @Override
             public void testStarted(Description test) {
-                start = System.nanoTime();
+                start = cpuMs();
             }
 
             @Override
             public void testFinished(Description test) {
-                times.add(new Timed(test.getDisplayName(), (System.nanoTime() - start) / 1_000_000));
+                times.add(new Timed(test.getDisplayName(), cpuMs() - start));
             }
 
             @Override
@@ -42,9 +47,9 @@ public final class RunTests {
         String word = args.length > 1 ? args[1] : "";
         Result result = core.run(classes(args[0], word));
         times.stream().sorted(Comparator.comparing(Timed::ms).reversed()).limit(5)
-            .forEach(each -> System.out.printf("%6d ms  %s%n", each.ms, each.name));
-        System.out.printf("%d tests, %d failed, %d skipped, %.1f s%n", result.getRunCount(), result.getFailureCount(),
-            result.getIgnoreCount() + result.getAssumptionFailureCount(), result.getRunTime() / 1e3);
+            .forEach(each -> System.out.printf("%6d ms of CPU  %s%n", each.ms, each.name));
+        System.out.printf("%d tests, %d failed, %d skipped, %.1f s, %.1f s of CPU%n", result.getRunCount(), result.getFailureCount(),
+            result.getIgnoreCount() + result.getAssumptionFailureCount(), result.getRunTime() / 1e3, cpuMs() / 1e3);
         int least = word.isEmpty() ? WHOLE : 1;
         if (result.getRunCount() < least) System.out.printf("at least %d tests must run%n", least);
         boolean good = result.wasSuccessful() && result.getRunCount() >= least

@@ -7,7 +7,7 @@ apk=$out/app.apk minimum=$(setting minSdk)
 fault() { echo "$1" >&2 && exit 1; }
 
 api() {
-    java -cp "$jars/org.codehaus.mojo.animal-sniffer.jar:$jars/org.ow2.asm.asm.jar" "$android/build/api/ApiCheck.java" \
+    brief -cp "$jars/org.codehaus.mojo.animal-sniffer.jar:$jars/org.ow2.asm.asm.jar" "$android/build/api/ApiCheck.java" \
         "$jars/com.toasttab.android.gummy-bears-api-26.signature" "$out/classes.jar" "$android/build/api/newer.txt" "$minimum"
 }
 

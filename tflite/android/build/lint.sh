@@ -21,5 +21,5 @@ sed -e "s/<manifest /<manifest package=\"$(setting namespace)\" android:versionC
     echo '</module></project>'
 } > "$tool/project.xml"
 # NewApi needs Google's SDK: check.sh looks at levels, of which 36 is the newest here. ButtonOrder finds a lone "Cancel" in the wrong order.
-java -Xmx2g -cp "$tool/jars/*" com.android.tools.lint.Main --project "$tool/project.xml" --quiet --exitcode \
+brief -Xmx2g -cp "$tool/jars/*" com.android.tools.lint.Main --project "$tool/project.xml" --quiet --exitcode \
     -Werror --disable NewApi,OldTargetApi,ButtonOrder,Overdraw,PluralsCandidate --text stdout

@@ -53,10 +53,13 @@ libraries=$jars/org.jetbrains.kotlin.kotlin-stdlib.jar:$jars/org.bytedeco.javacp
 
 setting() { sed -nE "s/^ *$1 *= *\"?([^\" ]+)\"?.*/\1/p" "$android/app/build.gradle.kts" | head -1; } # NAME
 
+# Java for programs of a few minutes at most. The JVM's second compiler would cost them more CPU time than it saves.
+brief() { java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC "$@"; }
+
 kotlinc() { # OUT.jar CLASSPATH SOURCES...
     local to=$1 with=$2
     shift 2
-    java -Xmx2g -cp "$(echo "$jars"/org.jetbrains*.jar | tr ' ' :)" org.jetbrains.kotlin.cli.jvm.K2JVMCompiler \
+    brief -Xmx2g -cp "$(echo "$jars"/org.jetbrains*.jar | tr ' ' :)" org.jetbrains.kotlin.cli.jvm.K2JVMCompiler \
         -no-stdlib -no-reflect -jvm-target 17 -language-version 2.2 -api-version 2.2 -cp "$with" -d "$to" "$@"
 }
 
@@ -64,7 +67,7 @@ shrink() { # OUT RULES... -- INPUTS AND OPTIONS...: the library and the app by R
     local to=$1 rules=()
     shift
     while [ "$1" != -- ]; do rules+=(--pg-conf "$1") && shift; done
-    java -Xmx3g -cp "$jars/com.android.tools.r8.jar" com.android.tools.r8.R8 --release --no-data-resources \
+    brief -Xmx3g -cp "$jars/com.android.tools.r8.jar" com.android.tools.r8.R8 --release --no-data-resources \
         --lib "$sdk" --lib "$jars/platform/java.base.jar" --output "$to" --pg-conf "$android/library/consumer-rules.pro" \
         --pg-conf "$android/build/platform.pro" "${rules[@]}" \
         "${@:2}" "$out/classes.jar" "$out/r.jar" ${libraries//:/ } "$jars/org.jetbrains.annotations.jar"

@@ -14,6 +14,6 @@ litert=$android/library/src/litert/kotlin/org/kerasseqattn/runtime/LiteRtRuntime
 kotlinc "$run/tests.jar" "$out/classes.jar:$out/r.jar:$resources:$jvm" -Xfriend-paths="$out/classes.jar" \
     "$litert" "$android/library/src/test/kotlin" "$android/app/src/test/kotlin"
 cd "$out"
-java -Xmx3g --add-opens=java.base/java.io=ALL-UNNAMED -Drobolectric.offline=true -Drobolectric.dependency.dir="$jars/sdk" \
+brief -Xmx3g --add-opens=java.base/java.io=ALL-UNNAMED -Drobolectric.offline=true -Drobolectric.dependency.dir="$jars/sdk" \
     -Dfixtures="$out/fixtures" -Djava.library.path="$out/bionic" -cp "$run:$run/tests.jar:$out/classes.jar:$out/r.jar:$jvm$(echo "$jars"/sdk/*.jar)" \
     "$android/build/RunTests.java" "$run/tests.jar" "${1:-}"

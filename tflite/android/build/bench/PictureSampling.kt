@@ -35,15 +35,15 @@ class PictureSampling {
         }
     }
 
-    private fun decoded(bytes: ByteArray, factor: Int): Bitmap =
-        ImageDecoder.decodeBitmap(ImageDecoder.createSource(ByteBuffer.wrap(bytes))) { decoder, _, _ ->
-            decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE
-            decoder.setTargetSampleSize(factor)
-        }
-
     private fun row(file: String, side: Int, way: String, left: Double, exact: ByteArray, rows: Rows) {
         val found = Fitter(side, side, 3).fit(rows)
         val differences = exact.indices.map { abs((exact[it].toInt() and 255) - (found[it].toInt() and 255)) }
         println("| %s | %d | %s | %.1f | %d | %.2f |".format(file, side, way, left, differences.max(), differences.average()))
     }
 }
+
+internal fun decoded(bytes: ByteArray, factor: Int = 1): Bitmap =
+    ImageDecoder.decodeBitmap(ImageDecoder.createSource(ByteBuffer.wrap(bytes))) { decoder, _, _ ->
+        decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE
+        decoder.setTargetSampleSize(factor)
+    }

@@ -23,10 +23,26 @@ internal class BitmapRows(bitmap: Bitmap) : Rows {
             // Bitmap.copyPixelsToBuffer would give the bytes in an order of the device.
             bitmap.getPixels(band, 0, width, 0, top, width, min(lines, height - top))
         }
+        val first = (row - top) * width
+        if (opaque) split(first, target, at) else blend(first, target, at)
+    }
+
+    private fun split(first: Int, target: ByteArray, at: Int) {
         var to = at
-        for (i in (row - top) * width until (row - top + 1) * width) {
+        for (i in first until first + width) {
             val pixel = band[i]
-            val alpha = if (opaque) 255 else pixel ushr 24
+            target[to] = (pixel shr 16).toByte()
+            target[to + 1] = (pixel shr 8).toByte()
+            target[to + 2] = pixel.toByte()
+            to += 3
+        }
+    }
+
+    private fun blend(first: Int, target: ByteArray, at: Int) {
+        var to = at
+        for (i in first until first + width) {
+            val pixel = band[i]
+            val alpha = pixel ushr 24
             target[to] = onWhite((pixel shr 16) and 255, alpha)
             target[to + 1] = onWhite((pixel shr 8) and 255, alpha)
             target[to + 2] = onWhite(pixel and 255, alpha)

@@ -31,7 +31,8 @@ internal class Fitter(private val width: Int, private val height: Int, private v
         private val downFirst = oldHeight - height > max(0, 2 * (oldWidth - width))
         private val row = ByteArray(3 * oldWidth)
         private val sums = IntArray((if (downFirst) oldWidth else width) * channels)
-        private val window = Array(down.longest) { ByteArray(sums.size) }
+        private val window = Array(down.longest) { IntArray(sums.size) }
+        private val line = IntArray(if (downFirst) width * channels else 0)
 
         fun over(rows: Rows) {
             var next = 0
@@ -40,7 +41,8 @@ internal class Fitter(private val width: Int, private val height: Int, private v
                 val at = y * width * channels
                 if (downFirst) {
                     down.down(window, y, sums, row, 0)
-                    across.across(row, channels, pixels, at)
+                    across.across(row, channels, line)
+                    for (i in line.indices) pixels[at + i] = line[i].toByte()
                 } else {
                     down.down(window, y, sums, pixels, at)
                 }
@@ -51,7 +53,8 @@ internal class Fitter(private val width: Int, private val height: Int, private v
             val place = window[y % window.size]
             rows.read(y, row)
             if (channels == 1) grey(row)
-            if (downFirst) row.copyInto(place, 0, 0, place.size) else across.across(row, channels, place, 0)
+            if (!downFirst) return across.across(row, channels, place)
+            for (i in place.indices) place[i] = row[i].toInt() and 255
         }
     }
 }

@@ -44,12 +44,12 @@ internal class Triangle(size: Int, private val newSize: Int) {
     /** End of the pixels that a new pixel is made of. */
     fun end(position: Int): Int = ends[position]
 
-    /** Filters one row of pixels with 3 channels or 1. */
-    fun across(source: ByteArray, channels: Int, target: ByteArray, at: Int) =
-        if (channels == 1) acrossGrey(source, target, at) else acrossRgb(source, target, at)
+    /** Filters one row of pixels with 3 channels or 1. The new ones are 0 to 255 too. */
+    fun across(source: ByteArray, channels: Int, target: IntArray) =
+        if (channels == 1) acrossGrey(source, target) else acrossRgb(source, target)
 
-    private fun acrossRgb(source: ByteArray, target: ByteArray, at: Int) {
-        var to = at
+    private fun acrossRgb(source: ByteArray, target: IntArray) {
+        var to = 0
         for (position in 0 until newSize) {
             val first = firsts[position]
             var weight = position * longest
@@ -64,35 +64,35 @@ internal class Triangle(size: Int, private val newSize: Int) {
                 blue += (source[from + 2].toInt() and 255) * share
                 from += 3
             }
-            target[to++] = (red shr BITS).toByte()
-            target[to++] = (green shr BITS).toByte()
-            target[to++] = (blue shr BITS).toByte()
+            target[to++] = red shr BITS
+            target[to++] = green shr BITS
+            target[to++] = blue shr BITS
         }
     }
 
-    private fun acrossGrey(source: ByteArray, target: ByteArray, at: Int) {
+    private fun acrossGrey(source: ByteArray, target: IntArray) {
         for (position in 0 until newSize) {
             val first = firsts[position]
             val shift = position * longest - first
             var sum = HALF
             for (i in first until ends[position]) sum += (source[i].toInt() and 255) * weights[shift + i]
-            target[at + position] = (sum shr BITS).toByte()
+            target[position] = sum shr BITS
         }
     }
 
     /**
      * Filters columns: the new row at `position`.
      *
-     * @param rows row `y` at `y % rows.size`, each at least as long as `sums`
+     * @param rows row `y` at `y % rows.size`, each at least as long as `sums`; integers, since compilers make vectors of those alone
      * @param sums scratch, as long as a row
      */
-    fun down(rows: Array<ByteArray>, position: Int, sums: IntArray, target: ByteArray, at: Int) {
+    fun down(rows: Array<IntArray>, position: Int, sums: IntArray, target: ByteArray, at: Int) {
         sums.fill(HALF)
         val first = firsts[position]
         for (y in first until ends[position]) {
             val row = rows[y % rows.size]
             val weight = weights[position * longest + y - first]
-            for (i in sums.indices) sums[i] += (row[i].toInt() and 255) * weight
+            for (i in sums.indices) sums[i] += row[i] * weight
         }
         for (i in sums.indices) target[at + i] = (sums[i] shr BITS).toByte()
     }
