@@ -8,7 +8,7 @@ import warnings
 import keras
 
 from keras_seqattn.checkpoints.families.family import Family
-from keras_seqattn.checkpoints.files.arrays import open_together
+from keras_seqattn.checkpoints.files.arrays import KERAS_INDEX, open_together
 from keras_seqattn.checkpoints.files.config import class_names, read_config
 from keras_seqattn.checkpoints.files.trees import OPTIMIZER, choose, is_called
 from keras_seqattn.checkpoints.sources import SOURCES
@@ -25,7 +25,8 @@ def load(path: os.PathLike | str, source: str = "auto", *, image_shape: tuple | 
     """Loads a checkpoint of another project, or what `save` wrote, as a model of this library.
 
     A warning names arrays that have no place in the model, usual arrays that are missing and
-    further weights in the file. `load_with_report` returns them instead.
+    further weights in the file. It also names what had to be assumed. `load_with_report` returns
+    all that instead.
 
     Args:
         path: One of these:
@@ -80,6 +81,9 @@ def load(path: os.PathLike | str, source: str = "auto", *, image_shape: tuple | 
             for what, keys in (("arrays without a place", report.unused),
                                ("usual arrays missing", report.missing),
                                ("further weights, for weights=", report.others)) if keys]
+    if report.assumed:
+        told.append("no config.json, so assumed: " + ", ".join(
+            f"{name}={value!r}" for name, value in report.assumed.items()))
     if told:
         warnings.warn(f"{path}: {'; '.join(told)}", stacklevel=2)
     return model
@@ -131,10 +135,16 @@ def load_with_report(path: os.PathLike | str, source: str = "auto", *,
 def _open(path: pathlib.Path, weights: str | None) -> State:
     """The arrays of a file, or of the file or files of a family in a folder."""
     for family in SOURCES.values():
-        files = [path / name for name in family.files]
+        files = [_or_index(path / name) for name in family.files]
         if files and all(file.is_file() for file in files):
             return State(open_together(files))
     return State(path, weights)
+
+
+def _or_index(file: pathlib.Path) -> pathlib.Path:
+    """A file of Keras' weights, or the index of several in its place."""
+    index = file.with_suffix(".json")
+    return index if index.name.endswith(KERAS_INDEX) and not file.is_file() else file
 
 
 def recognise(state: State, source: str = "auto",

@@ -14,6 +14,11 @@ from keras_seqattn.files import whole
 if typing.TYPE_CHECKING:
     import keras
 
+# Keys of `checkpoints.SOURCES`, and `layers.grid.INTERPOLATIONS`, which only Keras can import.
+PROJECTS = ("keras_seqattn", "google", "big_vision", "huggingface-encoder-decoder", "dinov2",
+            "beit", "huggingface", "clip", "siglip", "vit_pytorch", "keras_hub", "imagegpt", "timm",
+            "torchvision", "bit", "huggingface-bit", "openai")
+INTERPOLATIONS = ("bilinear", "corners", "bicubic", "bicubic_antialias")
 FORMATS = {".keras": "keras", ".safetensors": "safetensors", ".npz": "npz-google"}
 
 
@@ -24,7 +29,8 @@ def convert(checkpoint: Annotated[str, typer.Argument(
                 metavar="OUT", help="The .keras, .safetensors or .npz file to write.",
                 callback=given.output("OUT", tuple(FORMATS)))],
             source: Annotated[str, typer.Option(
-                help="Format of the checkpoint; auto knows it by the keys.")] = "auto",
+                help="Format of the checkpoint; auto knows it by the keys.",
+                callback=given.one_of("--source", "auto", *PROJECTS))] = "auto",
             image_size: Annotated[str | None, typer.Option(
                 help="Images to take, as SIDE or HEIGHTxWIDTH; positions are resized.")] = None,
             channels: Annotated[int, typer.Option(
@@ -34,7 +40,10 @@ def convert(checkpoint: Annotated[str, typer.Argument(
             num_groups: Annotated[int | None, typer.Option(
                 min=1, help="Groups of a BiT's norms.")] = None,
             interpolation: Annotated[str | None, typer.Option(
-                help="How positions are resized. Defaults to the other project's way.")] = None,
+                help="How positions are resized. Defaults to the other project's way.",
+                callback=given.one_of("--interpolation", *INTERPOLATIONS))] = None,
+            weights: Annotated[str | None, typer.Option(
+                help="Weights to take of a file that holds several, such as ema.")] = None,
             sha256: Annotated[str | None, typer.Option(
                 help="Expected hash of a URL's file.")] = None,
             report: ReportFile = None, as_json: AsJson = False) -> None:
@@ -43,12 +52,14 @@ def convert(checkpoint: Annotated[str, typer.Argument(
     Names of classes that come with the checkpoint are written beside OUT, as NAME.labels.txt.
 
     Example: `seqattn convert vit-base/model.safetensors vit.keras --image-size 384`
-    """
-    from keras_seqattn import checkpoints
 
+    Example: `seqattn convert training.pth vit.keras --weights ema`
+    """
     options: dict[str, typing.Any] = {
         "num_heads": num_heads, "num_groups": num_groups, "interpolation": interpolation,
-        "image_shape": image_size and (*_sides(image_size), channels)}
+        "weights": weights, "image_shape": image_size and (*_sides(image_size), channels)}
+    from keras_seqattn import checkpoints
+
     with busy(f"converting {checkpoint}"):
         model, told = _read(checkpoint, source, sha256, options)
         if out.suffix == ".keras":

@@ -48,6 +48,7 @@ def evaluate(model: given.AnyModel, source: sources.Source,
 
     Example: `seqattn evaluate captioner_emoji --data flickr8k:FOLDER --split validation`
     """
+    given.check_split(source, split)
     from keras_seqattn import edge, models
 
     exported = classifiers.is_exported(model)

@@ -15,6 +15,8 @@ from keras_seqattn.files import existing, is_path
 SOURCES = {"sample": "name", "tfds": "name", "folder": "folder", "pack": "file", "pairs": "file",
            "cmudict": "file", "coco": "folder", "flickr30k": "folder", "flickr8k": "folder"}
 SPLITS = ("train", "validation", "test", "styles")
+IN_FOLDERS = SPLITS[:3]
+STRATEGIES = ("auto", "none", "mirrored", "multiworker", "tpu")
 RECIPES = pathlib.Path(__file__).parents[1] / "training" / "recipe" / "recipes"
 EXPORTED = (".tflite", ".onnx")
 
@@ -83,11 +85,24 @@ def picture(file: str) -> str:
 
 def source(text: str | None) -> str | None:
     """Checks that data are of a known kind, and that their path is there."""
-    if text is None:
-        return None
+    if text is not None:
+        check_source(text, "--data")
+    return text
+
+
+def check_source(text: str, what: str) -> None:
+    """Checks data as `source` does.
+
+    Args:
+        text: KIND:NAME.
+        what: What errors call the data.
+
+    Raises:
+        ValueError: the kind is not known, or the path is not there.
+    """
     kind, _, name = text.partition(":")
     if kind not in SOURCES or not name:
-        raise ValueError(explain("`--data` must be KIND:NAME with a known kind", data=text,
+        raise ValueError(explain(f"`{what}` must be KIND:NAME with a known kind", data=text,
                                  fix=_likelier(text, kind)))
     if kind == "sample":
         from keras_seqattn.data.sources import sample
@@ -98,7 +113,6 @@ def source(text: str | None) -> str | None:
         if path.is_dir() != (SOURCES[kind] == "folder"):
             raise ValueError(explain(f"`{kind}:` names a {SOURCES[kind]}", data=text,
                                      fix=_likelier(name, kind)))
-    return text
 
 
 def _likelier(text: str, kind: str) -> str:
@@ -128,6 +142,52 @@ def split(text: str) -> str:
     for part in text.split("+"):
         one_of("--split", *SPLITS)(part)
     return text
+
+
+def check_split(data: str, text: str) -> None:
+    """Checks that data have a split, or several joined by `+`, as far as names alone tell.
+
+    Args:
+        data: KIND:NAME that is there.
+        text: The split.
+
+    Raises:
+        ValueError: the data have no such split.
+    """
+    kind, _, name = data.partition(":")
+    known = _splits(kind, name)
+    missing = [part for part in text.split("+") if part not in known]
+    if missing:
+        remedy = nearest(missing[0], known) if known else "put pictures into PATH/SPLIT/CLASS/"
+        if kind == "folder" and missing[0] not in known:
+            remedy += f", or make the folder {pathlib.Path(name, missing[0])}"
+        raise ValueError(explain("the data must have the split", data=data, split=missing[0],
+                                 fix=remedy))
+
+
+def _splits(kind: str, name: str) -> tuple[str, ...]:
+    """The splits that data have, or may have where only reading them would tell."""
+    if kind == "folder":
+        return tuple(part for part in IN_FOLDERS if pathlib.Path(name, part).is_dir())
+    if kind == "pack" and pathlib.Path(name).with_name("captions.tsv").is_file():
+        return SPLITS
+    if kind in ("sample", "pack"):
+        return ("train", "test")
+    if kind == "tfds":
+        from keras_seqattn.data.catalogue import CATALOGUE
+
+        return tuple(CATALOGUE[name].splits) if name in CATALOGUE else IN_FOLDERS
+    return IN_FOLDERS
+
+
+def folder(path: pathlib.Path | None) -> pathlib.Path | None:
+    """Checks that a folder can be made: no file has its name, or that of a folder around it."""
+    if path is not None:
+        inside = next(each for each in (path, *path.absolute().parents) if each.exists())
+        if not inside.is_dir():
+            raise ValueError(explain("the output folder must not be a file, nor lie in one",
+                                     folder=str(path), file=str(inside), fix="pass another folder"))
+    return path
 
 
 def output(option: str, suffixes: Collection[str] = (),

@@ -61,7 +61,7 @@ def labelled_images(source: str, split: str, shape: Sequence[int | None],
     Raises:
         ValueError: the source has other classes, or cannot be read.
     """
-    _check_kind(source, CLASSES)
+    check_kind(source, CLASSES)
     from keras_seqattn import data
 
     examples = data.load(source, split, _image_shape(shape), skip_bad)
@@ -119,7 +119,7 @@ def sentence_ids(source: str, name: str, model: Model, skip_bad: bool) -> "numpy
 
 def sentence_pairs(source: str, split: str, limit: int | None, skip_bad: bool) -> "Pairs":
     """Loads the pairs of a split, or those of `limit` sentences evenly spread over the split."""
-    _check_kind(source, PAIRS)
+    check_kind(source, PAIRS)
     from keras_seqattn.data import pairs
 
     examples = pairs.load(source, split, skip_bad)
@@ -136,7 +136,7 @@ def sentence_pairs(source: str, split: str, limit: int | None, skip_bad: bool) -
 def captioned_images(source: str, split: str, model: Model, limit: int | None,
                      skip_bad: bool) -> "StoredImages":
     """Loads captioned pictures in a captioner's size, or `limit` of them evenly spread."""
-    _check_kind(source, CAPTIONS)
+    check_kind(source, CAPTIONS)
     from keras_seqattn.data import captions
 
     shape = (next(iter(model.inputs.values()))["shape"] if hasattr(model, "contract")
@@ -145,8 +145,16 @@ def captioned_images(source: str, split: str, model: Model, limit: int | None,
     return examples if limit is None else examples.take(_spread(limit, len(examples)))
 
 
-def _check_kind(source: str, kinds: Sequence[str]) -> None:
-    """Refuses data that a model of another kind reads."""
+def check_kind(source: str, kinds: Sequence[str]) -> None:
+    """Refuses data that a model of another kind reads.
+
+    Args:
+        source: What `--data` names.
+        kinds: Kinds of data that the model reads.
+
+    Raises:
+        ValueError: the source is of another kind.
+    """
     kind = source.partition(":")[0]
     if kind not in kinds:
         raise ValueError(explain(

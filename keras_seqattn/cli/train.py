@@ -4,12 +4,13 @@ import contextlib
 import os
 import pathlib
 import sys
+import typing
 from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
-from keras_seqattn.cli import given
+from keras_seqattn.cli import given, recipes
 from keras_seqattn.cli.screen import (
     AsJson,
     ReportFile,
@@ -22,12 +23,15 @@ from keras_seqattn.cli.screen import (
 )
 from keras_seqattn.errors import explain, nearest
 
+if typing.TYPE_CHECKING:
+    from keras_seqattn import training
+
 BACKENDS = ("tensorflow", "jax", "torch")
 
 Recipe = Annotated[str, typer.Argument(
     help="Name of a recipe, or a YAML file.", callback=given.recipe)]
 Overrides = Annotated[list[str] | None, typer.Argument(
-    metavar="[SECTION.FIELD=VALUE]...", help="Changes to the recipe.")]
+    metavar="[SECTION.FIELD=VALUE]...", help="Changes to the recipe.", callback=recipes.changes)]
 Backend = Annotated[str | None, typer.Option(
     help="Keras backend: tensorflow, jax or torch. Defaults to KERAS_BACKEND.")]
 
@@ -58,7 +62,8 @@ def preemptible(advice: str) -> Iterator[None]:
         raise typer.Exit(training.EXIT_INTERRUPTED) from None
 
 
-def demo(out: Annotated[pathlib.Path, typer.Option(help="Folder for the results.")] =
+def demo(out: Annotated[pathlib.Path, typer.Option(
+             help="Folder for the results.", callback=given.folder)] =
          pathlib.Path("runs/demo"), overrides: Overrides = None, overwrite: Overwrite = False
          ) -> None:
     """Train a small ViT on the sample images and take it to the edge.
@@ -67,6 +72,7 @@ def demo(out: Annotated[pathlib.Path, typer.Option(help="Folder for the results.
 
     Example: `seqattn demo --out runs/demo`
     """
+    _check_folder(recipes.DEMO, overrides, out, False, overwrite)
     from keras_seqattn import demo as demonstration
 
     with preemptible("go on with `seqattn train demo`, the same changes, --out and --resume"):
@@ -77,9 +83,10 @@ def demo(out: Annotated[pathlib.Path, typer.Option(help="Folder for the results.
 
 def train(recipe: Recipe, overrides: Overrides = None,
           out: Annotated[pathlib.Path | None, typer.Option(
-              help="Run folder. Defaults to runs/train/RECIPE.")] = None,
+              help="Run folder. Defaults to runs/train/RECIPE.", callback=given.folder)] = None,
           strategy: Annotated[str, typer.Option(
-              help="auto, none, mirrored, multiworker or tpu.")] = "auto",
+              help="auto, none, mirrored, multiworker or tpu.",
+              callback=given.one_of("--strategy", *given.STRATEGIES))] = "auto",
           resume: Annotated[bool, typer.Option(
               "--resume", help="Go on from the last checkpoint, if there is one; a finished run "
                            "goes on where train.epochs is larger now.")] = False,
@@ -101,12 +108,13 @@ def train(recipe: Recipe, overrides: Overrides = None,
     _choose_backend(backend)
     from keras_seqattn import training
 
-    plan = training.read(recipe, overrides or ())
     if dry_run:
+        plan = training.read(recipe, overrides or ())
         with busy(f"trying the steps of {recipe}"):
             finish(training.rehearse(plan, strategy, skip_bad, wait), None, as_json)
         return
     out = out or pathlib.Path("runs/train") / _run_name(recipe)
+    plan = _check_folder(recipe, overrides, out, resume, overwrite)
     again = f"the same command, --out {out} and --resume"
     with (contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout),
           preemptible(f"go on with {again}")):
@@ -144,6 +152,17 @@ def doctor(recipe: Recipe, overrides: Overrides = None,
             "findings": [finding._asdict() for finding in findings]}, report, as_json, shown=True)
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
+
+
+def _check_folder(recipe: str, overrides: list[str] | None, out: pathlib.Path, resume: bool,
+                  overwrite: bool) -> "training.Recipe":
+    """Reads a recipe and checks that it may be trained in a folder."""
+    from keras_seqattn import training
+    from keras_seqattn.training.run_folder import claim
+
+    plan = training.read(recipe, overrides or ())
+    claim.check(plan, out, resume, overwrite)
+    return plan
 
 
 def _run_name(recipe: str) -> str:

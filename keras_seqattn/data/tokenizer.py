@@ -107,10 +107,15 @@ class Tokenizer:
         room = max(max_length - 1 - len(first), 0)
         return [*first, *ids[:room], END], max(len(ids) - room, 0)
 
-    def decode(self, ids: Iterable[int]) -> str:
-        """Returns the text of ids as far as the end, without padding and start."""
-        ids = [int(index) for index in ids]
-        ids = ids[:ids.index(END)] if END in ids else ids
+    def decode(self, ids: Iterable[int], end: int | Iterable[int] = END) -> str:
+        """Returns the text of ids as far as the end, without padding and start.
+
+        Args:
+            ids: Ids.
+            end: Token that ends a text, or several such tokens. A model's is its `end_token`.
+        """
+        ends = {end} if isinstance(end, int) else set(end)
+        ids = itertools.takewhile(lambda index: index not in ends, map(int, ids))
         text = "".join("\N{REPLACEMENT CHARACTER}" if index == UNKNOWN else self.tokens[index]
                        for index in ids if index not in (PAD, START))
         return text.replace(SPACE, " ").strip()

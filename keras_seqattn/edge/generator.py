@@ -15,6 +15,7 @@ import keras
 
 from keras_seqattn import decoding
 from keras_seqattn.data.tokenizer import Tokenizer
+from keras_seqattn.decoding.greedy_search import end_tokens
 from keras_seqattn.edge.fold.fold import join
 from keras_seqattn.edge.formats import Format
 from keras_seqattn.edge.graph.graph import Graph
@@ -39,8 +40,8 @@ def check(model: Generator, form: Format, tokenizer: Tokenizer | None, beam_widt
         The tokenizer.
 
     Raises:
-        ValueError: a format without signatures, a tokenizer of another vocabulary, several end
-            tokens, or a beam that is wider than the vocabulary.
+        ValueError: a format without signatures, a tokenizer of another vocabulary, or a beam that
+            is wider than the vocabulary.
     """
     if not form.writes:
         raise ValueError(explain("the format must hold models that write sequences",
@@ -50,10 +51,6 @@ def check(model: Generator, form: Format, tokenizer: Tokenizer | None, beam_widt
             "`tokenizer` must have the vocabulary of the model",
             tokenizer=None if tokenizer is None else tokenizer.vocab_size,
             model=model.vocab_size, fix="pass the tokenizer that the model was trained with"))
-    if not isinstance(model.end_token, int):
-        raise ValueError(explain("a file that writes has one token that ends a text",
-                                 end_token=model.end_token,
-                                 fix="build the model with the one that matters"))
     check_count(beam_width=beam_width)
     if beam_width > model.vocab_size:
         raise ValueError(explain("`beam_width` must not exceed the vocabulary",
@@ -108,15 +105,17 @@ def complete(contract: dict, model: Generator, beam_width: int) -> dict:
         beam_width: Width of the signature `beam`.
 
     Returns:
-        The contract, with an entry `"writer"`.
+        The contract, with an entry `"writer"`. Its `"end"` is the token that ends a text, or a list
+        of several such tokens.
     """
+    ends = end_tokens(model.end_token)
     for each in (*contract["inputs"], *contract["outputs"]):
         if each["name"] in ("tokens", "scores"):
             each["content"] = each["name"]
     return {**contract, "writer": {
         "source": "tokens" if _source(model).dtype == "int32" else "image",
-        "start": model.start_token, "end": model.end_token, "vocab_size": model.vocab_size,
-        "beam_width": beam_width, "length_penalty": LENGTH_PENALTY,
+        "start": model.start_token, "end": ends[0] if len(ends) == 1 else list(ends),
+        "vocab_size": model.vocab_size, "beam_width": beam_width, "length_penalty": LENGTH_PENALTY,
         "max_length": model.max_length}}
 
 

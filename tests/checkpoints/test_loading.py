@@ -7,10 +7,11 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 from tolerances import FLOAT32, GOLDEN
 
-from keras_seqattn import checkpoints
+from keras_seqattn import checkpoints, models
+from keras_seqattn.checkpoints.families import torchvision
 from keras_seqattn.checkpoints.loading import recognise
 from keras_seqattn.checkpoints.weights.state import State
 from keras_seqattn.testing import check_error
@@ -113,6 +114,43 @@ def test_files_without_a_configuration(recorded):
     np.testing.assert_allclose(_run(model, images), outputs, atol=FLOAT32, rtol=0)
 
 
+@pytest.mark.parametrize(("name", "assumed"), [
+    ("beit/average", {"layer_norm_eps": 1e-12, "hidden_act": "gelu"}),
+    ("dinov2/registers", {"layer_norm_eps": 1e-6, "hidden_act": "gelu"}),
+    ("huggingface/no_bias", {"layer_norm_eps": 1e-12, "hidden_act": "gelu"}),
+    ("siglip/tower", {"layer_norm_eps": 1e-6, "hidden_act": "gelu_pytorch_tanh"})])
+def test_what_is_assumed_without_a_configuration_is_told(recorded, name, assumed):
+    folder, images, _ = recorded(name)
+    (folder / "config.json").unlink()
+    given = {"num_heads": 3, "image_shape": images.shape[1:]}
+    assert checkpoints.load_with_report(folder, **given)[1].assumed == assumed
+    first, value = next(iter(assumed.items()))
+    with pytest.warns(UserWarning, match=f"no config.json, so assumed: {first}={value}"):
+        checkpoints.load(folder, **given)
+
+
+def test_heads_are_known_of_published_widths_only(tmp_path):
+    """64 is the usual size of a head, and no rule."""
+    model = models.vit("nano", 2, (6, 10, 3), 5, num_layers=1, num_heads=4, embed_dim=64,
+                       mlp_dim=7, seed=3)
+    arrays: dict = {}
+    for link in torchvision.LAYOUT.links(model):
+        arrays |= link.read()
+    save_file(arrays, tmp_path / "model.safetensors")
+    shape = {"image_shape": (6, 10, 3)}
+    check_error(lambda: checkpoints.load(tmp_path, **shape), num_heads=None, embed_dim=64)
+    images = np.ones((1, 6, 10, 3), "float32")
+    np.testing.assert_allclose(_run(checkpoints.load(tmp_path, num_heads=4, **shape), images),
+                               _run(model, images), atol=FLOAT32)
+
+
+def test_a_clip_without_its_configuration_is_refused(recorded):
+    """OpenAI's are of quick GELU and OpenCLIP's of the same size are not."""
+    folder, *_ = recorded("clip/tower")
+    (folder / "config.json").unlink()
+    check_error(lambda: checkpoints.load(folder, num_heads=3), config={})
+
+
 def test_pytorchs_own_files(recorded, tmp_path):
     torch = pytest.importorskip("torch")
     folder, images, outputs = recorded("timm/registers")
@@ -136,7 +174,7 @@ def test_what_has_no_place_is_named(google, tmp_path):
     report = checkpoints.load_with_report(path, image_shape=(6, 10, 3))[1]
     assert report.to_dict() == {"source": "google", "unused": ["step"],
                                 "missing": ["head/kernel"], "reshaped": {}, "labels": None,
-                                "others": []}
+                                "others": [], "assumed": {}}
 
 
 @pytest.mark.parametrize("key", [

@@ -127,7 +127,25 @@ def in_a_process(*arguments, **variables):
     (["benchmark", "nowhere.tflite"], 2), (["classify", "vit_eurosat", "nowhere.png"], 2),
     (["inspect", "vit_eurosat", "--out", "x.jpg"], 2), (["summary", "runs/nowhere"], 2),
     (["inspect", "vit_eurosat", "--figure", "atention", "--out", "x.png"], 2),
-    (["convert", "nowhere.safetensors", "x.keras"], 2), (["train", "dmeo"], 2)])
+    (["convert", "nowhere.safetensors", "x.keras"], 2),
+    (["convert", "models/vit_eurosat", "x.keras", "--source", "tim"], 2),
+    (["convert", "models/vit_eurosat", "x.keras", "--image-size", "8xx"], 2),
+    (["train", "dmeo"], 2),
+    (["train", "nowhere/own.yaml"], 2), (["train", "demo", "train.epoch=3"], 2),
+    (["train", "demo", "model.size=tyni", "train.epochs=none"], 2),
+    (["train", "demo", "data.source=folder:nowhere"], 2),
+    (["train", "demo", "data.validation=split"], 2),
+    (["train", "demo", "train.start=vit_eurosta"], 2),
+    (["train", "demo", "--strategy", "mirorred"], 2),
+    (["train", "demo", "--out", "models/vit_eurosat"], 2),
+    (["train", "demo", "--out", "README.md/run"], 2),
+    (["demo", "train.epoch=3"], 2), (["demo", "--out", "models/vit_eurosat"], 2),
+    (["doctor", "demo", "train.epoch=3"], 2), (["doctor", "dmeo"], 2),
+    (["doctor", "demo", "--strategy", "mirrored"], 2),
+    (["evaluate", "vit_eurosat", "--data", "smaple:eurosat"], 2),
+    (["train", "demo", "data.source=pairs:README.md"], 2),
+    (["evaluate", "vit_eurosat", "--split", "validation", "--data", "sample:eurosat"], 2),
+    (["evaluate", "vit_eurosat", "--data", "folder:examples"], 2)])
 def test_an_answer_needs_no_slow_library(arguments, code):
     """What takes seconds to import is imported when there is something to compute."""
     result, _, errors, imported = in_a_process(*arguments)

@@ -8,6 +8,8 @@ import pytest
 from tolerances import FLOAT32
 
 from keras_seqattn import checkpoints, edge, layers, models
+from keras_seqattn.cli import convert
+from keras_seqattn.layers.grid import INTERPOLATIONS
 
 
 @pytest.fixture
@@ -44,6 +46,34 @@ def test_convert_there_and_back(npz, seqattn, tmp_path):
         assert "parameters" in out
     with np.load(npz) as one, np.load(tmp_path / "w.npz") as other:
         assert all(np.array_equal(one[key], other[key]) for key in one.files)
+
+
+def test_of_several_weights_one_is_chosen(npz, seqattn, tmp_path):
+    """A training wrote the last weights beside their average; the average is what is meant."""
+    with np.load(npz) as file:
+        arrays = {f"{tree}/{key}": file[key] * scale for key in file.files
+                  for tree, scale in (("model", 1.0), ("model_ema", 2.0))}
+    np.savez(tmp_path / "both.npz", **arrays)
+    biases = {}
+    for name, options in (("default", []), ("last", ["--weights", "model"]),
+                          ("average", ["--weights", "ema"])):
+        code, out, _ = seqattn("convert", tmp_path / "both.npz", tmp_path / f"{name}.keras",
+                               "--image-size", "8x12", *options, "--json")
+        assert code == 0
+        assert len(json.loads(out)["others"]) == 1
+        model = models.load(tmp_path / f"{name}.keras")
+        biases[name] = keras.ops.convert_to_numpy(model.get_layer("norm").gamma)
+    np.testing.assert_array_equal(biases["average"], 2 * biases["last"])
+    np.testing.assert_array_equal(biases["default"], biases["average"])
+    code, _, err = seqattn("convert", tmp_path / "both.npz", tmp_path / "x.keras", "--weights",
+                           "emma")
+    assert code == 2
+    assert "weights='emma'" in err.replace("\n", " ")
+
+
+def test_names_are_known_before_keras_is_loaded():
+    assert set(convert.PROJECTS) == set(checkpoints.SOURCES)
+    assert set(convert.INTERPOLATIONS) == set(INTERPOLATIONS)
 
 
 @pytest.mark.parametrize(("arguments", "said"), [

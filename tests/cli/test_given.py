@@ -7,6 +7,7 @@ import pytest
 from keras_seqattn.cli import given
 from keras_seqattn.data import captions, pairs, sources
 from keras_seqattn.edge.formats import FORMATS
+from keras_seqattn.training.devices import strategy
 from keras_seqattn.training.recipe import reading
 
 
@@ -57,6 +58,31 @@ def test_what_is_not_there_is_told(here, check, value, said):
         check(value)
 
 
+@pytest.mark.parametrize(("data", "split", "said"), [
+    ("sample:eurosat", "train+test", None), ("sample:eurosat", "validation", "mean 'train'|'test'"),
+    ("pack:a.npz", "validation", "use one of|mean"), ("pack:set/a.npz", "styles", None),
+    ("folder:pictures", "train", None), ("folder:pictures", "test", "the folder pictures/test"),
+    ("folder:set", "train", "PATH/SPLIT/CLASS"), ("pairs:pairs.tsv", "validation", None),
+    ("tfds:cifar10", "validation", None), ("tfds:my_own", "validation", None)])
+def test_data_without_the_split(here, data, split, said):
+    (here / "pictures" / "train").mkdir()
+    (here / "set").mkdir()
+    (here / "set" / "captions.tsv").touch()
+    if said is None:
+        given.check_split(data, split)
+    else:
+        with pytest.raises(ValueError, match=said):
+            given.check_split(data, split)
+
+
+def test_folders_that_can_be_made(here):
+    for path in (None, here, pathlib.Path("new/run"), here / "pictures"):
+        assert given.folder(path) == path
+    for path in (here / "a.png", pathlib.Path("a.png/run")):
+        with pytest.raises(ValueError, match="another folder"):
+            given.folder(path)
+
+
 def test_a_file_that_can_be_written(here):
     check = given.output("--out", [".png"])
     assert check(None) is None
@@ -76,3 +102,5 @@ def test_the_names_are_those_of_the_library():
     assert set(given.EXPORTED) == set(FORMATS)
     assert given.RECIPES == reading.FOLDER
     assert set(given.SPLITS) == {*sources.SPLITS, captions.STYLES}
+    assert set(given.IN_FOLDERS) == set(sources.SPLITS)
+    assert set(given.STRATEGIES) == set(strategy.STRATEGIES)

@@ -76,6 +76,8 @@ def test_what_was_never_seen_is_unknown(tokenizer):
 def test_decoding_ends_at_the_end(tokenizer):
     low, new = tokenizer.encode("low"), tokenizer.encode("new")
     assert tokenizer.decode([START, *low, END, *new, PAD]) == "low"
+    assert tokenizer.decode([START, *low, END, *new, PAD], new[0]) != "low"
+    assert tokenizer.decode([*low, *new, END, *low], [END, new[0]]) == "low"
 
 
 def test_sequences_are_cut_and_say_so(tokenizer):

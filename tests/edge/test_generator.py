@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from keras_seqattn import edge
+from keras_seqattn import edge, models
 from keras_seqattn.data.tokenizer import Tokenizer
 from keras_seqattn.edge.check import generator
 from keras_seqattn.edge.exporter import ExportError
@@ -143,6 +143,31 @@ def test_a_recurrent_model_leaves_too(tmp_path):
                          beam_width=2, inputs=sources(3))
     assert report.top1_agreement == 1.0
     assert {each["name"] for each in report.outputs} == {"tokens", "lengths", "scores"}
+
+
+def test_each_of_several_end_tokens_ends_a_text(tmp_path):
+    """The loops in the file stop at each of them, and no text shows one."""
+    encoder = models.vit("nano", 4, (8, 12, 3), 0, num_layers=1, num_heads=2, embed_dim=8,
+                         mlp_dim=11, pooling="none")
+    ends = (2, *range(20, TOKENIZER.vocab_size))
+    model = drawn(models.vision_text(encoder, TOKENIZER.vocab_size, LENGTH, 1, 2, 8,
+                                     end_token=ends))
+    report = edge.export(model, tmp_path / "x.tflite", "float32", tokenizer=TOKENIZER,
+                         beam_width=WIDTH)
+    assert report.top1_agreement == 1.0
+    runner = edge.load(report.file)
+    assert runner.contract["writer"]["end"] == runner.end_token == list(ends)
+    images = np.random.default_rng(3).uniform(-1, 1, (13, 8, 12, 3)).astype("float32")
+    for beam in (1, WIDTH):
+        written = runner.run(images, beam=beam)
+        np.testing.assert_array_equal(written.tokens, model.write(images, beam))
+        last = {int(row[length - 1]) for row, length in zip(
+            written.tokens, written.lengths, strict=True) if length < LENGTH}
+        assert last - {2}
+        assert last <= set(ends)
+    texts = [runner.tokenizer.decode(row, runner.end_token) for row in written.tokens]
+    assert not any(TOKENIZER.tokens[end].strip("▁") in text.split() for text in texts
+                   for end in ends)
 
 
 @pytest.mark.parametrize(("options", "received"), [

@@ -11,6 +11,7 @@ from keras_seqattn.checkpoints.weights.state import State
 from keras_seqattn.checkpoints.weights.vision_transformer import load_vit
 from keras_seqattn.errors import explain
 
+HEADS = {768: 12, 1024: 16}   # Bao et al. 2022
 READ = "encoder.layer.0.attention.attention.query.weight"
 TABLE = "relative_position_bias.relative_position_bias_table"
 
@@ -62,6 +63,7 @@ def load(state: State, config: dict, *, image_shape: tuple | None = None,
             configuration is not built here.
     """
     check(config, model_type="beit")
+    config = state.told(config, layer_norm_eps=1e-12, hidden_act="gelu")
     prefix = next(key.removesuffix(READ) for key in state if key.endswith(READ))
     chosen = layout(prefix, shared=f"{prefix}encoder.{TABLE}" in state)
     if f"{prefix}embeddings.position_embeddings" not in state:
@@ -70,8 +72,9 @@ def load(state: State, config: dict, *, image_shape: tuple | None = None,
     model = load_vit(
         state, chosen, image_size=size, image_shape=image_shape,
         num_heads=config.get("num_attention_heads") if num_heads is None else num_heads,
+        published=HEADS,
         prefix_positions=True, interpolation=interpolation,
-        epsilon=config.get("layer_norm_eps", 1e-12),
+        epsilon=config["layer_norm_eps"],
         activation=activation(config, "hidden_act", "gelu"),
         dropout=config.get("hidden_dropout_prob", 0.0),
         attention_dropout=config.get("attention_probs_dropout_prob", 0.0),

@@ -7,7 +7,10 @@ from keras_seqattn.checkpoints.files.config import activation, check
 from keras_seqattn.checkpoints.weights.layout import Layout, Parts, unused
 from keras_seqattn.checkpoints.weights.state import State
 from keras_seqattn.checkpoints.weights.vision_transformer import load_vit
+from keras_seqattn.errors import explain
 
+# Radford et al. 2021, table 20, and the larger ones of OpenCLIP.
+HEADS = {768: 12, 1024: 16, 1280: 16, 1408: 16, 1664: 16}
 EMBEDDING = "embeddings.class_embedding"
 PARTS = Parts(
     attention=(*((f"self_attn.{name[0]}_proj.", (name,)) for name in ("query", "key", "value")),
@@ -38,8 +41,7 @@ def load(state: State, config: dict, *, image_shape: tuple | None = None,
 
     Args:
         state: `State` of the file.
-        config: Content of `config.json`, of the tower or of the whole. Without it, what no array
-            tells is taken to be usual.
+        config: Content of `config.json`, of the tower or of the whole.
         image_shape: `(height, width, channels)` that the model is to take.
         num_heads: Number of heads `N`. It is known of the published widths.
         interpolation: How positions are resized. The default is the project's way.
@@ -52,10 +54,16 @@ def load(state: State, config: dict, *, image_shape: tuple | None = None,
         - else the class token behind the last norm
 
     Raises:
-        ValueError: as for `load_vit`. Or a part of the file or the configuration is not built here.
+        ValueError: as for `load_vit`. Or the configuration is missing. Or a part of the file
+            or the configuration is not built here.
     """
     seeing = config.get("vision_config", config)
     check(seeing, model_type="clip_vision_model")
+    if not config:
+        raise ValueError(explain(
+            "a CLIP needs its configuration: published ones of one size differ in the activation, "
+            "which no array tells", config=config, fix="put its config.json beside the weights, "
+            'or one with that entry alone, such as {"hidden_act": "quick_gelu"}'))
     prefix = next(key.removesuffix(EMBEDDING) for key in state if key.endswith(EMBEDDING))
     classifies = "classifier.weight" in state
     logits = next((key for key in ("classifier.", "visual_projection.")
@@ -64,6 +72,7 @@ def load(state: State, config: dict, *, image_shape: tuple | None = None,
         state, layout(prefix, logits), image_size=seeing.get("image_size"),
         image_shape=image_shape, prefix_positions=True, interpolation=interpolation,
         num_heads=seeing.get("num_attention_heads") if num_heads is None else num_heads,
+        published=HEADS,
         pooling="mean" if classifies else "token", last_norm=not classifies,
         epsilon=seeing.get("layer_norm_eps", 1e-5),
         activation=activation(seeing, "hidden_act", "quick_gelu"),

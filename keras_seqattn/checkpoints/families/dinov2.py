@@ -11,6 +11,7 @@ from keras_seqattn.checkpoints.weights.layout import Layout, Parts, unused
 from keras_seqattn.checkpoints.weights.state import State
 from keras_seqattn.checkpoints.weights.vision_transformer import load_vit
 
+HEADS = {384: 6, 768: 12, 1024: 16, 1536: 24}   # Oquab et al. 2023, table 17
 FIRST = "encoder.layer.0."
 KINDS = ("dinov2", "dinov2_with_registers")
 
@@ -63,6 +64,7 @@ def load(state: State, config: dict, *, image_shape: tuple | None = None,
     """
     if "model_type" in config and config["model_type"] not in KINDS:
         check(config, model_type=KINDS[0])
+    config = state.told(config, layer_norm_eps=1e-6, hidden_act="gelu")
     end = f"{FIRST}layer_scale1.lambda1"
     prefix = next(key.removesuffix(end) for key in state if key.endswith(end))
     chosen = layout(prefix, gated=f"{prefix}{FIRST}mlp.weights_in.weight" in state)
@@ -72,9 +74,10 @@ def load(state: State, config: dict, *, image_shape: tuple | None = None,
     model = load_vit(
         state, chosen, image_size=config.get("image_size"), image_shape=image_shape,
         num_heads=config.get("num_attention_heads") if num_heads is None else num_heads,
+        published=HEADS,
         pooling="token_mean" if "classifier.weight" in state else "token",
         prefix_positions=not registers, interpolation=interpolation,
-        epsilon=config.get("layer_norm_eps", 1e-6),
+        epsilon=config["layer_norm_eps"],
         activation="silu" if chosen.parts.linear else activation(config, "hidden_act", "gelu"),
         dropout=config.get("hidden_dropout_prob", 0.0),
         attention_dropout=config.get("attention_probs_dropout_prob", 0.0),

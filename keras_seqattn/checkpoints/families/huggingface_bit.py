@@ -33,6 +33,8 @@ def load(state: State, config: dict, *, image_shape: tuple | None = None,
         ValueError: an array is missing, has no place or has another shape. Or the configuration
             asks for what is not built here.
     """
+    if num_groups is None:
+        num_groups = state.told(config, num_groups=32)["num_groups"]
     check(config, model_type="bit", layer_type="preactivation", hidden_act="relu",
           global_padding=None, embedding_dynamic_padding=False)
     prefix = next(key.removesuffix(ROOT) for key in state if key.endswith(ROOT))
@@ -49,7 +51,7 @@ def load(state: State, config: dict, *, image_shape: tuple | None = None,
     model = models.bit(
         "r50x1", check_image_shape(image_shape or (None, None, channels), channels), num_classes,
         num_layers=num_layers, width=width, filters=filters, kernel_epsilon=1e-8,
-        num_groups=config.get("num_groups", 32) if num_groups is None else num_groups)
+        num_groups=num_groups)
     _fill(model, part, num_layers)
     if num_classes:
         fill(model.get_layer("logits"), *linear(state, HEAD, filters[-1], num_classes))

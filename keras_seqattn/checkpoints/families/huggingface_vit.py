@@ -26,6 +26,8 @@ MEMORY = ("layers.{}.", Parts(
     hidden="mlp.fc1.", output="mlp.fc2.", norms=NORMS))
 READ, READ_IN_MEMORY = (
     f"{block.format(0)}{parts.attention[0][0]}weight" for block, parts in (FILE, MEMORY))
+# Dosovitskiy et al. 2021, table 1, and Touvron et al. 2021, table 1.
+HEADS = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16}
 KINDS = ("vit", "deit", "vit_mae")
 
 
@@ -106,10 +108,12 @@ def fill_vit(state: State, chosen: Layout, config: dict, num_heads: int | None =
         raise ValueError(explain(
             f"`model_type` of the configuration must be one of {KINDS}",
             model_type=config["model_type"], fix="load a model of this kind"))
+    config = state.told(config, layer_norm_eps=1e-12, hidden_act="gelu")
     return load_vit(
         state, chosen, image_size=config.get("image_size"),
         num_heads=config.get("num_attention_heads") if num_heads is None else num_heads,
-        pooling="token", epsilon=config.get("layer_norm_eps", 1e-12),
+        published=HEADS,
+        pooling="token", epsilon=config["layer_norm_eps"],
         activation=activation(config, "hidden_act", "gelu"), prefix_positions=True,
         dropout=config.get("hidden_dropout_prob", 0.0),
         attention_dropout=config.get("attention_probs_dropout_prob", 0.0), **options)

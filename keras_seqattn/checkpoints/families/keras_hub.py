@@ -1,7 +1,7 @@
 """Vision models of KerasHub, as `save_to_preset` writes them into a folder.
 
 These are known: ViT and DeiT with a classifier or without, DINOv2, and the vision towers of CLIP
-and SigLIP.
+and SigLIP. The weights of large ones lie in several files.
 """
 
 import dataclasses
@@ -60,13 +60,16 @@ def _deit(config: dict) -> Layout:
 
 
 def _dinov2(config: dict) -> Layout:
-    check(config, use_swiglu_ffn=False)
+    gated = config.get("use_swiglu_ffn", False)
+    hidden, output = ("mlp/weights_in", "mlp/weights_out") if gated else ("mlp/fc1", "mlp/fc2")
     embedding, mask = "layers/dinov2_embedding/vars/", int(config.get("use_mask_token", True))
     registers = int(config.get("num_register_tokens", 0) > 0)
     return _layout(
         "dinov2_encoder/layers/dinov2_layer", "dinov2_embedding",
-        _parts("attention/attention", "norm{}", "mlp/fc1", "mlp/fc2", scales={
-            "attention_scale": "layer_scale1/vars/0", "feed_forward_scale": "layer_scale2/vars/0"}),
+        _parts("attention/attention", "norm{}", hidden, output,
+               linear=f"{hidden}/" if gated else None, scales={
+                   "attention_scale": "layer_scale1/vars/0",
+                   "feed_forward_scale": "layer_scale2/vars/0"}),
         "layer_normalization", "patch_embeddings/projection",
         registers=f"{embedding}{1 + mask}" if registers else None,
         # That for the images of the model, before the one from which it was resized.
@@ -98,12 +101,17 @@ KINDS = {
     "SigLIPVisionEncoder": (_siglip, "map", 1e-6)}
 
 
+# Class: what of it is not built here
+NOT_BUILT = {"DINOV3Backbone": "positions by rotation"}
+
+
 def load(state: State, config: dict, task: dict, *, image_shape: tuple | None = None,
          interpolation: str = "bilinear") -> keras.Model:
     """Loads a backbone, or a classifier of a ViT or a DeiT.
 
     Args:
-        state: `State` of `model.weights.h5`, with `task.weights.h5` if the folder has both.
+        state: `State` of `model.weights.h5`, with `task.weights.h5` if the folder has both. In
+            place of the first may stand `model.weights.json`, the index of several files.
         config: Content of `config.json`, which describes the backbone.
         task: Content of `task.json`, which describes the classifier.
         image_shape: `(height, width, channels)` that the model is to take.
@@ -118,6 +126,9 @@ def load(state: State, config: dict, task: dict, *, image_shape: tuple | None = 
             built here.
     """
     kind, described = need(config, "class_name", "config")["class_name"], config["config"]
+    if kind in NOT_BUILT:
+        raise ValueError(explain("a part of the backbone is not built here", class_name=kind,
+                                 part=NOT_BUILT[kind], fix=f"load one of {', '.join(KINDS)}"))
     if kind not in KINDS:
         raise ValueError(explain("`class_name` is not known", class_name=kind,
                                  fix=nearest(kind, KINDS)))
@@ -155,6 +166,8 @@ def _place_positions(state: State, prefix: str, chosen: Layout) -> None:
 
 
 def _activation(described: dict) -> typing.Any:
+    if described.get("use_swiglu_ffn"):
+        return "silu"
     name = described.get("intermediate_activation", "gelu")
     if name not in ACTIVATIONS:
         raise ValueError(explain("`intermediate_activation` is not known",

@@ -12,6 +12,7 @@ from keras_seqattn.checkpoints.weights.state import State
 from keras_seqattn.checkpoints.weights.vision_transformer import load_vit
 
 TABLE = "embeddings.position_embedding.weight"
+HEADS = {768: 12, 1024: 16, 1152: 16}   # Zhai et al. 2023, and Tschannen et al. 2025
 
 
 def layout(prefix: str) -> Layout:
@@ -55,6 +56,7 @@ def load(state: State, config: dict, *, image_shape: tuple | None = None,
     """
     seeing = config.get("vision_config", config)
     check(seeing, model_type="siglip_vision_model")
+    seeing = state.told(seeing, layer_norm_eps=1e-6, hidden_act="gelu_pytorch_tanh")
     prefix = next(key.removesuffix(TABLE) for key in state
                   if key.endswith(TABLE) and f"{key.removesuffix(TABLE)}post_layernorm.weight" in
                   state)
@@ -65,8 +67,9 @@ def load(state: State, config: dict, *, image_shape: tuple | None = None,
     model = load_vit(
         state, chosen, image_size=seeing.get("image_size"), image_shape=image_shape,
         num_heads=seeing.get("num_attention_heads") if num_heads is None else num_heads,
+        published=HEADS,
         pooling=pooling, prefix_positions=True, interpolation=interpolation,
-        epsilon=seeing.get("layer_norm_eps", 1e-6),
+        epsilon=seeing["layer_norm_eps"],
         activation=activation(seeing, "hidden_act", "gelu_pytorch_tanh"),
         attention_dropout=seeing.get("attention_dropout", 0.0))
     head = r"head\.|" if pooling == "map" else ""

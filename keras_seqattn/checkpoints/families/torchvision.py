@@ -19,6 +19,7 @@ LAYOUT = Layout(
                 hidden="mlp.0.", output="mlp.3.",
                 norms={"attention_norm": "ln_1.", "feed_forward_norm": "ln_2."}),
     norm="encoder.ln.", pre_logits="heads.pre_logits.", logits="heads.head.")
+HEADS = {768: 12, 1024: 16, 1280: 16}   # of vit_b, vit_l and vit_h
 OWN = ["heads.head.weight", "heads.pre_logits.weight"]
 COMPUTED = r"(encoder|conv_proj)\."
 
@@ -45,7 +46,7 @@ def load(state: State, config: dict, *, image_shape: tuple | None = None,
     """
     model = load_vit(
         state, _layout(state), image_size=config.get("image_size"), image_shape=image_shape,
-        interpolation=interpolation, num_heads=num_heads, prefix_positions=True)
+        interpolation=interpolation, num_heads=num_heads, published=HEADS, prefix_positions=True)
     state.finish(unused(COMPUTED))
     return model
 

@@ -15,11 +15,12 @@ from keras_seqattn.errors import explain
 READERS: dict[str, typing.Callable[..., Opened]] = {
     ".npz": open_npz, ".h5": open_hdf5, ".safetensors": open_safetensors,
     **dict.fromkeys((".pth", ".pt", ".bin", ".ckpt", ".tar"), open_pickled)}
-INDEX = ".index.json"
+INDEX, KERAS_INDEX = ".index.json", ".weights.json"
 # Names of the file of weights in a folder, in the order in which they are looked for.
 PARTS = ("encoder", "decoder")   # stems of files that are a model together
 IN_FOLDERS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
-              "pytorch_model.bin.index.json", "checkpoint.npz", "model.weights.h5")
+              "pytorch_model.bin.index.json", "checkpoint.npz", "model.weights.h5",
+              "model.weights.json")
 
 
 def open_arrays(path: os.PathLike | str, weights: str | None = None) -> Opened:
@@ -31,7 +32,7 @@ def open_arrays(path: os.PathLike | str, weights: str | None = None) -> Opened:
             - a `.npz` file
             - a `.safetensors` file
             - a state that `torch.save` wrote: `.pth`, `.pt`, `.bin`, `.ckpt` or `.pth.tar`
-            - an index of several files, as `save_pretrained` writes it
+            - an index of several files, as `save_pretrained` or `save_weights` writes it
             - a folder with one of them, under a usual name or alone
         weights: Name of the tree in a file of PyTorch that holds several, as for `trees.choose`.
 
@@ -50,7 +51,7 @@ def open_arrays(path: os.PathLike | str, weights: str | None = None) -> Opened:
     if not path.is_file():
         raise ValueError(explain(
             "the checkpoint must be a file or a folder", file=str(path), fix="check the path"))
-    if path.name.endswith(INDEX):
+    if path.name.endswith((INDEX, KERAS_INDEX)):
         return _open_parts(path)
     if path.suffix not in READERS:
         raise ValueError(explain(
@@ -93,10 +94,17 @@ def open_together(paths: typing.Iterable[pathlib.Path]) -> dict[str, Stored]:
 
 
 def _open_parts(index: pathlib.Path) -> Opened:
-    """Reads an index of several files, of which none may lie outside the index's folder."""
+    """Reads an index of several files, of which none may lie outside the index's folder.
+
+    PyTorch's names the file of each array. That of Keras names the files of each layer's arrays.
+    """
+    of_layers = index.name.endswith(KERAS_INDEX)
     try:
-        places = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        names = sorted(set(places.values()))
+        told = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        places = {key.strip("/") if of_layers else key: tuple(files)
+                  if of_layers and isinstance(files, list) else (files,)
+                  for key, files in told.items()}
+        names = sorted({name for files in places.values() for name in files})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged(index, "an index of files of weights", error) from error
     for name in names:
@@ -107,8 +115,10 @@ def _open_parts(index: pathlib.Path) -> Opened:
     arrays: dict[str, Stored] = {}
     for name in names:
         part = open_arrays(index.with_name(name)).arrays
-        arrays |= {key: array for key, array in part.items() if places.get(key) == name}
-    lost = sorted(set(places) - set(arrays))
+        arrays |= {key: array for key, array in part.items()
+                   if name in places.get(key.rpartition("/")[0] if of_layers else key, ())}
+    found = {key.rpartition("/")[0] for key in arrays} if of_layers else set(arrays)
+    lost = sorted(set(places) - found)
     if lost:
         raise ValueError(explain(
             "the parts must hold the arrays that their index names", index=str(index),

@@ -199,6 +199,12 @@ class Layout:
                        (1, 0))
             if biased and biases[0] is not None:
                 yield Link((key + self.bias,), (len(layers) * outputs,), tuple(biases))
+        elif len(layers) > 1 and not stacked:
+            inputs, outputs = kernels[0].shape
+            yield Link((key + self.kernel,), (inputs, len(layers) * outputs), tuple(kernels),
+                       shared=1)
+            if biased and biases[0] is not None:
+                yield Link((key + self.bias,), (len(layers) * outputs,), tuple(biases))
         else:
             yield same(key + self.kernel, *kernels, stacked=stacked)
             if biased and biases[0] is not None:

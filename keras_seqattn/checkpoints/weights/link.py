@@ -18,14 +18,16 @@ class Link:
         keys: Keys of the array. It has several if it is in pieces, which lie side by side on
             axis 1.
         shape: Shape of each piece.
-        weights: Weights of the model. Several share the first axis of the array evenly.
+        weights: Weights of the model. Several share an axis of the array evenly.
         axes: Order in which a weight has the axes of its share. `None` is the order of the file.
+        shared: The axis that several weights share.
     """
 
     keys: tuple[str, ...]
     shape: tuple[int, ...]
     weights: tuple[keras.Variable, ...]
     axes: tuple[int, ...] | None = None
+    shared: int = 0
 
     def fill(self, state: State) -> None:
         """Sets the weights from the arrays of a `State`.
@@ -35,20 +37,22 @@ class Link:
         """
         pieces = [state.take(key, *self.shape, layer=self.weights[0].path) for key in self.keys]
         whole = pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
-        for weight, share in zip(self.weights, np.split(whole, len(self.weights)), strict=True):
+        shares = np.split(whole, len(self.weights), axis=self.shared)
+        for weight, share in zip(self.weights, shares, strict=True):
             share = share if self.axes is None else share.transpose(self.axes)
             hand_over(weight, np.reshape(share, weight.shape))
 
     def read(self) -> dict[str, np.ndarray]:
         """Returns the arrays as the file has them: dictionary from keys to NumPy float32."""
-        rows = self.shape[0] // len(self.weights)
-        share = (rows, self.shape[1] * len(self.keys), *self.shape[2:]) if self.shape[1:] else (
-            rows,)
+        share = list(self.shape)
+        if len(self.keys) > 1:
+            share[1] *= len(self.keys)
+        share[self.shared] //= len(self.weights)
         axes = self.axes or tuple(range(len(share)))
         turned = [share[axis] for axis in axes]
         whole = np.concatenate([
             ops.convert_to_numpy(weight).astype("float32", copy=False).reshape(turned)
-            .transpose(np.argsort(axes)) for weight in self.weights])
+            .transpose(np.argsort(axes)) for weight in self.weights], axis=self.shared)
         pieces = [whole] if len(self.keys) == 1 else np.split(whole, len(self.keys), axis=1)
         return {key: np.ascontiguousarray(piece)
                 for key, piece in zip(self.keys, pieces, strict=True)}

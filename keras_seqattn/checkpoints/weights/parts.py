@@ -14,8 +14,8 @@ class Parts:
         output: Key of its second.
         norms: Dictionary from the names of the norms here to their keys.
         scales: The same of the factors of LayerScale.
-        linear: Key of the linear half of a gated network. If it is `hidden`, both halves lie on
-            top of each other there, and the linear half is the lower one.
+        linear: Key of the linear half of a gated network. If it is `hidden`, the outputs of both
+            halves lie there, those of the linear half behind the others.
         qk_norms: Dictionary from the names of the norms of queries and keys to their keys.
         relative: Key of the table of relative positions.
         unbiased: Projections whose biases the file lacks. They are zero.

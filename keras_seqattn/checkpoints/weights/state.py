@@ -29,6 +29,8 @@ class Report:
         reshaped: Dictionary from the keys of resized arrays to their shapes before and after.
         labels: Names of the classes, or `None` where the checkpoint has none.
         others: Names of further trees of weights in the file, which `weights=` selects.
+        assumed: Dictionary from what neither an array nor a configuration tells to the value that
+            was taken, which is the project's usual one.
     """
 
     source: str
@@ -37,6 +39,7 @@ class Report:
     reshaped: dict[str, tuple[Shape, Shape]]
     labels: list[str] | None = None
     others: list[str] = dataclasses.field(default_factory=list)
+    assumed: dict[str, typing.Any] = dataclasses.field(default_factory=dict)
 
     def to_dict(self) -> dict:
         """Returns the same as a dictionary that JSON can hold."""
@@ -57,6 +60,7 @@ class State:
         missing: Keys that were looked for in vain and are not needed.
         reshaped: Dictionary from a key to the shapes of its array before and after resizing.
         unused: Keys of the arrays that `finish` found left, sorted.
+        assumed: Dictionary of what `told` had to assume.
         metadata: Dictionary of the texts that a safetensors file holds besides.
 
     Raises:
@@ -79,6 +83,7 @@ class State:
         self.missing: list[str] = []
         self.reshaped: dict[str, tuple[Shape, Shape]] = {}
         self.unused: list[str] = []
+        self.assumed: dict[str, typing.Any] = {}
 
     @contextlib.contextmanager
     def ahead(self) -> typing.Iterator[None]:
@@ -170,6 +175,20 @@ class State:
         """Returns an array as it is, of any shape. It does not count as taken."""
         return np.asarray(self._find(key))
 
+    def told(self, config: dict, **usual: typing.Any) -> dict:
+        """Returns a configuration with the entries that it omits.
+
+        Where there is no configuration, they are assumed, and noted.
+
+        Args:
+            config: The configuration.
+            **usual: Entries that no array tells, with what the project takes where its
+                configuration omits them.
+        """
+        if not config:
+            self.assumed |= usual
+        return {**usual, **config}
+
     def replace(self, key: str, array: np.ndarray) -> None:
         """Puts an array, such as a resized table, in place of another and notes other shapes."""
         before = tuple(self._find(key).shape)
@@ -205,7 +224,7 @@ class State:
             labels: Names of the classes.
         """
         return Report(source, list(self.unused), list(self.missing), dict(self.reshaped), labels,
-                      list(self.others))
+                      list(self.others), dict(self.assumed))
 
     def _find(self, key: str) -> typing.Any:
         key = self._prefix + key

@@ -1,5 +1,7 @@
 """Vision Transformers of any layout: sizes read from the arrays, then the weights."""
 
+import collections.abc
+import types
 import typing
 
 import keras
@@ -12,17 +14,15 @@ from keras_seqattn.checkpoints.weights.state import State
 from keras_seqattn.errors import explain
 from keras_seqattn.layers.grid import resize_grid
 from keras_seqattn.models import vit
-from keras_seqattn.models.vision_transformer import SIZES
 
 Grid: typing.TypeAlias = tuple[int, int]
-# Heads of the published widths. Other widths have heads of size 64.
-HEADS = {dim: num_heads for _, num_heads, dim, _ in SIZES.values() if dim != 128} | {
-    1152: 16, 1408: 16, 1664: 16}
+Heads: typing.TypeAlias = collections.abc.Mapping[int, int]
 
 
 def load_vit(state: State, layout: Layout, *,
              image_size: int | typing.Sequence[int] | None = None,
              image_shape: tuple | None = None, num_heads: int | None = None,
+             published: Heads = types.MappingProxyType({}),
              channels: int = 3, pooling: str | None = None, interpolation: str = "bilinear",
              prefix_positions: bool | None = None,
              waves: typing.Callable[[Grid, int], np.ndarray] | None = None,
@@ -36,6 +36,8 @@ def load_vit(state: State, layout: Layout, *,
         image_shape: `(height, width, channels)` of the images that the model is to take, if they
             are others. `None` for height and width lets it take any.
         num_heads: Number of heads `N`, where no array tells.
+        published: Dictionary from the widths of the project's published models to their heads,
+            where no array tells and `num_heads` is `None`.
         channels: Channels of the images, where no array tells.
         pooling: As for `models.vit`. Defaults to what the keys tell.
         interpolation: How positions are resized, as in `layers.grid.resize_grid`.
@@ -53,7 +55,8 @@ def load_vit(state: State, layout: Layout, *,
             fits the positions. Or `num_heads` cannot be told or is wrong.
     """
     dim, channels, patch_size = _patches(state, layout, channels)
-    blocks, tokens = _blocks(state, layout, dim, num_heads), _tokens(state, layout)
+    blocks, tokens = _blocks(
+        state, layout, dim, num_heads, published), _tokens(state, layout)
     grid: Grid | None
     if image_shape is not None:
         image_shape = check_image_shape(image_shape, channels)
@@ -134,18 +137,19 @@ def _tokens(state: State, layout: Layout) -> dict[str, typing.Any]:
             "num_registers": num_registers}
 
 
-def _blocks(state: State, layout: Layout, dim: int, num_heads: int | None) -> dict:
+def _blocks(state: State, layout: Layout, dim: int, num_heads: int | None, published: Heads
+            ) -> dict:
     """Arguments of `vit` on the blocks."""
     first, lead, parts = layout.block_key(0), int(layout.stacked), layout.parts
-    hidden = state.shape(first + parts.hidden + layout.kernel, 2 + lead)
-    mlp_dim = hidden[-1]
-    if layout.transposed:
-        mlp_dim = state.shape(first + parts.output + layout.kernel, 2)[1]
+    hidden, output = (state.shape(first + part + layout.kernel, 2 + lead)
+                      for part in (parts.hidden, parts.output))
+    wide, inner = (hidden[0], output[1]) if layout.transposed else (hidden[-1], output[-2])
+    packed = parts.linear == parts.hidden and wide == 2 * inner
+    mlp_dim = inner if packed or layout.transposed else wide
     key, names = parts.attention[0]
     read = state.shape(first + key + layout.kernel, 2 if layout.transposed else 3 + lead)
     width = read[0] // len(names) if layout.transposed else read[-2] * read[-1]
-    num_heads = _num_heads(width, num_heads if layout.transposed else read[-2])
-    packed = parts.linear == parts.hidden and hidden[0] == 2 * mlp_dim
+    num_heads = _num_heads(width, num_heads if layout.transposed else read[-2], published)
     has_scale = any(first + scale in state for scale in parts.scales.values())
     tables = (first + parts.relative if parts.relative else None, layout.relative)
     return {"num_layers": (hidden[0] if lead
@@ -208,13 +212,14 @@ def _place(state: State, layout: Layout, num_prefix: int, prefix_positions: bool
         prefix_tokens=num_prefix, grids=known, fix="pass image_shape=(height, width, channels)"))
 
 
-def _num_heads(dim: int, num_heads: int | None) -> int:
+def _num_heads(dim: int, num_heads: int | None, published: Heads) -> int:
     if num_heads is None:
-        num_heads = HEADS.get(dim, dim // 64 if dim % 64 == 0 else None)
+        num_heads = published.get(dim)
     if num_heads is None or num_heads < 1 or dim % num_heads:
         raise ValueError(explain(
             "`num_heads` must divide the width, and be given where no array tells it",
-            num_heads=num_heads, embed_dim=dim, fix="pass num_heads=n"))
+            num_heads=num_heads, embed_dim=dim, fix="pass num_heads=n, or put the config.json of "
+            "the checkpoint beside its weights, if it has one"))
     return num_heads
 
 

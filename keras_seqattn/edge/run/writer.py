@@ -132,6 +132,11 @@ class Writer(Runner):
         """Largest number of tokens that the file writes."""
         return self.contract["writer"]["max_length"]
 
+    @property
+    def end_token(self) -> int | list[int]:
+        """Token that ends what the file writes, or several such tokens."""
+        return self.contract["writer"]["end"]
+
     def signature(self, name: str, *values: np.ndarray, **named: np.ndarray,
                   ) -> dict[str, np.ndarray]:
         """Runs one signature of the file; a single value goes to its first own input."""
@@ -173,7 +178,7 @@ class Writer(Runner):
         return int(next(iter(self.inputs.values()))["shape"][1])
 
     def _text(self, written):
-        return self.tokenizer.decode(written.tokens[0])
+        return self.tokenizer.decode(written.tokens[0], self.end_token)
 
     def _needs(self, source):
         found = self.contract.get("writer", {}).get("source")

@@ -88,11 +88,7 @@ def fit(recipe: AnyRecipe, out: os.PathLike | str, strategy: str = "auto", resum
         Preempted: SIGTERM or Ctrl-C came and the state is saved, or another process was lost.
     """
     folder = output_folder(out)
-    longer = resume and claim.is_longer(recipe, folder)
-    if resume and not longer:
-        claim.check_own(recipe, folder)
-    elif not resume and not overwrite:
-        claim.check_free(folder)
+    longer = claim.check(recipe, folder, resume, overwrite)
     devices = choose_devices(strategy, wait_s)
     if resume and not longer and claim.is_finished(folder):
         return read_run(folder)

@@ -5,9 +5,11 @@ import collections.abc
 import dataclasses
 import typing
 
-import keras
 import pydantic
 from pydantic_core import core_schema
+
+if typing.TYPE_CHECKING:
+    import keras
 
 Share: typing.TypeAlias = typing.Annotated[float, pydantic.Field(ge=0, lt=1)]
 Positive: typing.TypeAlias = typing.Annotated[float, pydantic.Field(gt=0)]
@@ -51,7 +53,7 @@ class ModelSection(Section, abc.ABC):
 
     @abc.abstractmethod
     def build(self, num_outputs: int, seed: int | None = None, **others: typing.Any
-              ) -> keras.Model:
+              ) -> "keras.Model":
         """Builds the model.
 
         Args:

@@ -1,17 +1,15 @@
-"""The sections of a recipe that say which model and which data."""
+"""The sections of a recipe that say which model and which data.
+
+A recipe is read before Keras is imported. So the names of sizes and parts stand here once more, and
+what builds models is imported where one is built.
+"""
 
 import typing
 
-import keras
 import pydantic
 
-from keras_seqattn import models
 from keras_seqattn.data.augment import AUGMENTATIONS, MIXING
 from keras_seqattn.errors import explain
-from keras_seqattn.models.big_transfer import SIZES as BIT_SIZES
-from keras_seqattn.models.encoder_decoder import SIZES as TRANSFORMER_SIZES
-from keras_seqattn.models.vision_tokens import POSITIONS
-from keras_seqattn.models.vision_transformer import SIZES, STEMS
 from keras_seqattn.training.recipe.fields import (
     Dtype,
     ModelSection,
@@ -21,8 +19,11 @@ from keras_seqattn.training.recipe.fields import (
     Share,
     Sides,
 )
-from keras_seqattn.training.tasks import transfer
-from keras_seqattn.training.tasks.rematerialisation import rematerialise
+
+if typing.TYPE_CHECKING:
+    import keras
+
+ViTSize: typing.TypeAlias = typing.Literal["nano", "tiny", "small", "base", "large", "huge"]
 
 
 class ViTSection(ModelSection):
@@ -36,12 +37,12 @@ class ViTSection(ModelSection):
     IN_CARD = frozenset({"size", "image_shape"})
 
     architecture: typing.Literal["vit"] = "vit"
-    size: typing.Annotated[str, OneOf(SIZES)]
+    size: ViTSize
     patch_size: pydantic.PositiveInt = 16
-    stem: typing.Annotated[str, OneOf(STEMS)] = "patch"
+    stem: typing.Literal["patch", "conv", "shifted", "resnet", "normed"] = "patch"
     image_shape: Sides
     pooling: typing.Literal["token", "mean", "map"] = "token"
-    position: typing.Annotated[str, OneOf(POSITIONS)] = "learned"
+    position: typing.Literal["learned", "sinusoidal", "none"] = "learned"
     dropout: Share = 0.0
     attention_dropout: Share = 0.0
     drop_path: Share = 0.0
@@ -56,11 +57,15 @@ class ViTSection(ModelSection):
     rematerialise: bool = False
 
     def build(self, num_outputs: int, seed: int | None = None, **others: typing.Any
-              ) -> keras.Model:
+              ) -> "keras.Model":
+        from keras_seqattn import models
+
         arguments = self.model_dump(exclude={"architecture", "rematerialise"})
         model = models.vit(**arguments, num_classes=num_outputs, name=self.architecture, seed=seed,
                            **others)
         if self.rematerialise:
+            from keras_seqattn.training.tasks.rematerialisation import rematerialise
+
             rematerialise(model)
         return model
 
@@ -71,7 +76,7 @@ class BiTSection(ModelSection):
     IN_CARD = frozenset({"size", "image_shape"})
 
     architecture: typing.Literal["bit"]
-    size: typing.Annotated[str, OneOf(BIT_SIZES)]
+    size: typing.Literal["r50x1", "r50x3", "r101x1", "r101x3", "r152x2", "r152x4"]
     image_shape: Sides
     num_layers: typing.Annotated[tuple[pydantic.PositiveInt, ...],
                                  pydantic.Field(min_length=1)] | None = None
@@ -80,7 +85,9 @@ class BiTSection(ModelSection):
     dtype: Dtype = "float32"
 
     def build(self, num_outputs: int, seed: int | None = None, **others: typing.Any
-              ) -> keras.Model:
+              ) -> "keras.Model":
+        from keras_seqattn import models
+
         # A BiT has no dropout that a seed would draw.
         return models.bit(**self.model_dump(exclude={"architecture"}), num_classes=num_outputs,
                           name=self.architecture, **others)
@@ -102,15 +109,20 @@ class TrainedSection(ModelSection):
     rematerialise: bool = False
 
     def build(self, num_outputs: int, seed: int | None = None, **others: typing.Any
-              ) -> keras.Model:
+              ) -> "keras.Model":
         if others:
             raise ValueError(explain(
                 "a trained model standardises its images as it has learned to",
                 architecture=self.architecture, given=sorted(others),
                 fix="leave `data.standardise` and `train.start` out"))
+        from keras_seqattn import models
+        from keras_seqattn.training.tasks import transfer
+
         trained = models.load(self.weights, self.sha256)
         model = transfer.with_head(transfer.at_size(trained, self.image_shape), num_outputs)
         if self.rematerialise:
+            from keras_seqattn.training.tasks.rematerialisation import rematerialise
+
             rematerialise(model)
         return model
 
@@ -135,7 +147,7 @@ class TransformerSection(ModelSection):
     """Which model: the arguments of `models.transformer`, but for the vocabulary."""
 
     architecture: typing.Literal["transformer"]
-    size: typing.Annotated[str, OneOf(TRANSFORMER_SIZES)]
+    size: typing.Literal["nano", "tiny", "base", "big"]
     max_length: pydantic.PositiveInt = 128
     num_layers: pydantic.PositiveInt | None = None
     num_decoder_layers: pydantic.PositiveInt | None = None
@@ -148,7 +160,9 @@ class TransformerSection(ModelSection):
     attention_dropout: Share = 0.0
 
     def build(self, num_outputs: int, seed: int | None = None, **others: typing.Any
-              ) -> keras.Model:
+              ) -> "keras.Model":
+        from keras_seqattn import models
+
         return models.transformer(**self.model_dump(exclude={"architecture"}),
                                   vocab_size=num_outputs, seed=seed, **others)
 
@@ -164,7 +178,9 @@ class Seq2SeqSection(ModelSection):
     dropout: Share = 0.1
 
     def build(self, num_outputs: int, seed: int | None = None, **others: typing.Any
-              ) -> keras.Model:
+              ) -> "keras.Model":
+        from keras_seqattn import models
+
         return models.seq2seq(**self.model_dump(exclude={"architecture"}),
                               vocab_size=num_outputs, seed=seed, **others)
 
@@ -175,7 +191,7 @@ class CaptionerSection(ModelSection):
     IN_CARD = frozenset({"architecture", "encoder", "image_shape"})
 
     architecture: typing.Literal["captioner"]
-    encoder: typing.Annotated[str, OneOf(("conv", *SIZES))] = "conv"
+    encoder: typing.Literal["conv"] | ViTSize = "conv"
     image_shape: Sides
     patch_size: pydantic.PositiveInt = 16
     max_length: pydantic.PositiveInt = 24
@@ -188,7 +204,9 @@ class CaptionerSection(ModelSection):
     scheduled_sampling: Share = 0.0
 
     def build(self, num_outputs: int, seed: int | None = None, **others: typing.Any
-              ) -> keras.Model:
+              ) -> "keras.Model":
+        from keras_seqattn import models
+
         return models.captioner(**self.model_dump(exclude={"architecture"}),
                                 vocab_size=num_outputs, seed=seed, **others)
 

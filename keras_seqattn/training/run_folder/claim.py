@@ -7,7 +7,7 @@ import typing
 import yaml
 
 from keras_seqattn.errors import explain
-from keras_seqattn.models.pretrained import LABELS, TOKENIZER
+from keras_seqattn.trained import LABELS, TOKENIZER
 from keras_seqattn.training.run_folder import journal, states
 
 if typing.TYPE_CHECKING:
@@ -22,6 +22,29 @@ WRITTEN = (journal.CARD, "recipe.yaml", "log.csv", "curves.png", "best.keras", "
 def is_finished(out: pathlib.Path) -> bool:
     """Whether a folder holds a run that came to its end."""
     return (out / journal.CARD).is_file()
+
+
+def check(recipe: "pydantic.BaseModel", out: pathlib.Path, resume: bool, overwrite: bool) -> bool:
+    """Checks that a training may write its folder.
+
+    Args:
+        recipe: `Recipe`.
+        out: Folder of the run.
+        resume: Whether the training goes on with the folder's run.
+        overwrite: Whether it replaces that run.
+
+    Returns:
+        Whether it goes on for more epochs than the folder's run was to have.
+
+    Raises:
+        ValueError: as for `check_free`, or with `resume` as for `check_own`.
+    """
+    longer = resume and is_longer(recipe, out)
+    if resume and not longer:
+        check_own(recipe, out)
+    elif not resume and not overwrite:
+        check_free(out)
+    return longer
 
 
 def check_free(out: pathlib.Path) -> None:

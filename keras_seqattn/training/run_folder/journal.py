@@ -11,7 +11,6 @@ import tempfile
 import typing
 from pathlib import Path
 
-import keras
 import numpy as np
 import yaml
 
@@ -22,11 +21,12 @@ CARD = "card.toml"
 History: typing.TypeAlias = collections.abc.Mapping[str, collections.abc.Sequence[float]]
 
 if typing.TYPE_CHECKING:
+    import keras
     import matplotlib.figure
     import pydantic
 
 
-def save_model(model: keras.Model, path: os.PathLike | str) -> None:
+def save_model(model: "keras.Model", path: os.PathLike | str) -> None:
     """Writes a model without its optimizer, as any project can load it.
 
     Products of LoRA are added to the kernels they belong to, and nothing in it is frozen.
@@ -102,6 +102,8 @@ def curves(history: History) -> "matplotlib.figure.Figure":
 
 def versions() -> dict[str, str]:
     """Returns the versions of what the numbers depend on, by its name."""
+    import keras
+
     backend = keras.backend.backend()
     found = {"python": platform.python_version(), "keras_seqattn": keras_seqattn.__version__,
              "keras": keras.__version__, "numpy": np.__version__}

@@ -8,12 +8,13 @@ import os
 import pathlib
 import typing
 
-import keras
 import numpy as np
-from keras import ops
 
 from keras_seqattn.errors import explain
 from keras_seqattn.files import output_folder, whole
+
+if typing.TYPE_CHECKING:
+    import keras
 
 KEPT = 2
 Arrays = dict[str, np.ndarray]
@@ -39,7 +40,7 @@ class Position:
     seconds: float = 0.0
 
 
-def gather(model: keras.Model, parts: collections.abc.Iterable[str] = PARTS) -> Arrays:
+def gather(model: "keras.Model", parts: collections.abc.Iterable[str] = PARTS) -> Arrays:
     """Copies every number a training depends on out of a compiled, built model.
 
     Args:
@@ -53,10 +54,12 @@ def gather(model: keras.Model, parts: collections.abc.Iterable[str] = PARTS) -> 
     Returns:
         Name to NumPy array.
     """
+    from keras import ops
+
     return {name: ops.convert_to_numpy(variable) for name, variable in _variables(model, parts)}
 
 
-def restore(model: keras.Model, arrays: Arrays, parts: collections.abc.Iterable[str] = PARTS
+def restore(model: "keras.Model", arrays: Arrays, parts: collections.abc.Iterable[str] = PARTS
             ) -> None:
     """Puts the numbers of `gather` back, bit for bit.
 
@@ -78,8 +81,8 @@ def restore(model: keras.Model, arrays: Arrays, parts: collections.abc.Iterable[
         variable.assign(arrays[name])
 
 
-def _variables(model: keras.Model, parts: collections.abc.Iterable[str]
-               ) -> list[tuple[str, keras.Variable]]:
+def _variables(model: "keras.Model", parts: collections.abc.Iterable[str]
+               ) -> "list[tuple[str, keras.Variable]]":
     variables = {"model": model.variables, "optimizer": model.optimizer.variables,
                  "metrics": model.metrics_variables}
     return [(f"{part}/{index}", variable)

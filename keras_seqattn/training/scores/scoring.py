@@ -38,7 +38,7 @@ def translations(model: typing.Any, tokenizer: Tokenizer, texts: collections.abc
         rows = [sources[index] for index in chosen]
         batch = pairs.pad([*rows, *[rows[-1]] * (batch_size - len(rows))], length)
         for index, tokens in zip(chosen, model.write(batch, beam), strict=False):
-            written[index] = tokenizer.decode(tokens)
+            written[index] = tokenizer.decode(tokens, model.end_token)
     return written
 
 
@@ -89,7 +89,8 @@ def captions(model: typing.Any, tokenizer: Tokenizer, examples: StoredImages, be
     for first in range(0, len(examples), batch_size):
         # Full batches only, so that one compiled loop serves all.
         images, _ = examples.read(np.arange(first, first + batch_size) % len(examples))
-        written += [tokenizer.decode(tokens) for tokens in model.write(prepare(images), beam)]
+        written += [tokenizer.decode(tokens, model.end_token)
+                    for tokens in model.write(prepare(images), beam)]
     return written[:len(examples)]
 
 

@@ -24,7 +24,8 @@ class TokenCrossentropy(keras.losses.Loss):
             The result is then the mean over the real tokens, or 0 where there is none. With one
             number for each example, `(B,)`, each token weighs as much as its example.
 
-    Padding is known by its label. A mask that the output carries changes nothing.
+    Padding is known by its label. A mask that the output carries changes nothing. Replicas of one
+    batch count its real tokens together, so their step is that of one device.
 
     Paper: Szegedy et al. 2016, section 7 (label smoothing).
     """
@@ -38,10 +39,12 @@ class TokenCrossentropy(keras.losses.Loss):
                  ) -> Tensor:
         if sample_weight is None or len(sample_weight.shape) < 2:
             real = ops.cast(ops.not_equal(y_true, PAD), "float32")
-            share = ops.maximum(ops.sum(real), 1.0) / ops.sum(ops.ones_like(real))
+            count, replicas = over_replicas(ops.sum(real))
+            # Keras will divide by these positions, and by the replicas.
+            positions = ops.sum(ops.ones_like(real)) * replicas
             given = 1.0 if sample_weight is None else ops.reshape(
                 ops.cast(sample_weight, "float32"), (-1, 1))
-            sample_weight = real * given / share
+            sample_weight = real * given * positions / ops.maximum(count, 1.0)
         # Keras would normalise once more by a mask that hangs on the output. A copy has none.
         return super().__call__(y_true, ops.copy(y_pred), sample_weight)
 
@@ -56,6 +59,28 @@ class TokenCrossentropy(keras.losses.Loss):
 
     def get_config(self) -> dict[str, typing.Any]:
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+def over_replicas(value: Tensor) -> tuple[Tensor, int]:
+    """Sums a value over the replicas that share a batch.
+
+    On JAX each array spans all devices, so a sum of its values is already one over all of them.
+
+    Args:
+        value: Tensor on each replica.
+
+    Returns:
+        The sum, and the number of replicas.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return value, 1
+    import tensorflow as tf
+
+    replica = tf.distribute.get_replica_context()
+    if replica is None or replica.num_replicas_in_sync == 1:
+        return value, 1
+    total = replica.all_reduce(tf.distribute.ReduceOp.SUM, value)
+    return total, replica.num_replicas_in_sync
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")

@@ -23,4 +23,5 @@ def test_a_table_of_steps_is_not_resized(recorded):
 def test_the_table_tells_the_size_of_the_images(recorded):
     folder, *_ = recorded("beit/average")
     (folder / "config.json").unlink()
-    assert checkpoints.load(folder, num_heads=3).input_shape == (None, 12, 12, 3)
+    model, _ = checkpoints.load_with_report(folder, num_heads=3)
+    assert model.input_shape == (None, 12, 12, 3)

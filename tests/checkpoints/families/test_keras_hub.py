@@ -39,6 +39,8 @@ MODELS = {
     "dinov2_with_registers": lambda: hub.DINOV2Backbone(
         num_layers=1, num_register_tokens=2, use_mask_token=False,
         position_embedding_shape=(16, 16), **WIDE),
+    "dinov2_of_gates": lambda: hub.DINOV2Backbone(
+        num_layers=2, use_swiglu_ffn=True, position_embedding_shape=(12, 12), **WIDE),
     "clip": lambda: CLIPVisionEncoder(num_layers=2, **WIDE),
     "siglip": lambda: SigLIPVisionEncoder(num_layers=2, **WIDE)}
 
@@ -71,9 +73,27 @@ def test_numbers_of_a_folder(name, tmp_path):
     np.testing.assert_array_equal(ops.convert_to_numpy(again(images)), made)
 
 
+@pytest.mark.parametrize("name", ["dinov2_of_gates", "vit_classifier"])
+def test_weights_in_several_files(name, tmp_path):
+    images, expected = _save(name, tmp_path)
+    model = MODELS[name]()
+    backbone = getattr(model, "backbone", model)
+    backbone.load_weights(tmp_path / "model.weights.h5")
+    backbone.save_weights(tmp_path / "model.weights.json", max_shard_size=1e-5)   # in GiB
+    (tmp_path / "model.weights.h5").unlink()
+    parts = sorted(tmp_path.glob("model_*.weights.h5"))
+    assert len(parts) > 1
+    loaded, _ = checkpoints.load_with_report(tmp_path)
+    np.testing.assert_allclose(ops.convert_to_numpy(loaded(images)), expected, atol=FLOAT32, rtol=0)
+    parts[-1].unlink()
+    check_error(lambda: checkpoints.load(tmp_path), file=str(parts[-1]))
+
+
 @pytest.mark.parametrize(("file", "change", "received"), [
     ("config.json", lambda content: content.update(class_name="ViTBackbon"),
      {"class_name": "ViTBackbon"}),
+    ("config.json", lambda content: content.update(class_name="DINOV3Backbone"),
+     {"part": "positions by rotation"}),
     ("task.json", lambda content: content["config"].update(pooling="gap"), {"pooling": "gap"}),
     ("task.json", lambda content: content["config"].update(activation="softmax"),
      {"activation": "softmax"}),

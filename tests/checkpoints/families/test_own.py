@@ -23,7 +23,7 @@ def test_any_vit_as_safetensors(tmp_path, rng, options, check_same):
     checkpoints.save(model, tmp_path / "x.safetensors")
     back, report = checkpoints.load_with_report(tmp_path / "x.safetensors")
     assert report.to_dict() == {"source": "keras_seqattn", "unused": [], "missing": [],
-                                "reshaped": {}, "labels": None, "others": []}
+                                "reshaped": {}, "labels": None, "others": [], "assumed": {}}
     check_same(model, back, rng.normal(size=(2, 6, 10, 3)).astype("float32"))
 
 

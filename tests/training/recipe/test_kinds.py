@@ -32,4 +32,4 @@ def test_the_task_of_a_recipe(architecture, task):
         architecture=architecture)
     recipe = kind.recipe.model_construct(model=section)
     assert type(task_of(recipe)) is task
-    assert kind.task.one_shape == (task is Classifier)
+    assert kind.task().one_shape == (task is Classifier)

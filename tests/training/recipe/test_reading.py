@@ -1,6 +1,10 @@
 """`keras_seqattn.training.recipe.reading`: a wrong field is found before anything runs."""
 
+import pathlib
 import re
+import subprocess
+import sys
+import textwrap
 
 import pytest
 import yaml
@@ -8,6 +12,7 @@ import yaml
 from keras_seqattn.testing import check_error
 from keras_seqattn.training.recipe.reading import check, read
 
+ROOT = pathlib.Path(__file__).parents[3]
 RECIPE = {
     "model": {"size": "nano", "patch_size": 8, "image_shape": [16, 16, 3], "num_layers": 1},
     "data": {"source": "sample:eurosat"},
@@ -198,3 +203,21 @@ def test_a_path_that_does_not_exist_is_called_that(recipe):
     with pytest.raises(ValueError, match=r"the path must exist.*did you mean .*own\.yaml"):
         read(str(recipe).replace("own", "onw"))
     check_error(lambda: read("nowhere/own.yaml"), recipe="nowhere/own.yaml")
+
+
+def test_reading_imports_no_library_that_takes_seconds():
+    """The other names of `training` come with what they need, when they are asked for."""
+    code = """
+        import sys
+        from keras_seqattn import training
+        slow = {"keras", "tensorflow", "jax", "torch", "matplotlib"}
+        training.read("demo", ["train.epochs=3"])
+        training.Recipe, training.Preempted, training.EXIT_PREEMPTED
+        assert not slow & set(sys.modules), slow & set(sys.modules)
+        assert set(training.__all__) <= set(dir(training))
+        print(sorted(set(training.__all__) - {n for n in training.__all__ if getattr(training, n)}))
+        assert not hasattr(training, "fitt")
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True,
+                          text=True, check=False, cwd=ROOT)
+    assert done.stdout == "[]\n", done.stderr

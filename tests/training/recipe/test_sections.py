@@ -1,8 +1,16 @@
 """`keras_seqattn.training.recipe.sections`: what a section says reaches the model."""
 
+import typing
+
 import pytest
 
 from keras_seqattn import models
+from keras_seqattn.models import (
+    big_transfer,
+    encoder_decoder,
+    vision_tokens,
+    vision_transformer,
+)
 from keras_seqattn.testing import check_error
 from keras_seqattn.training.recipe import sections
 from keras_seqattn.training.recipe.reading import FOLDER, read
@@ -15,6 +23,21 @@ NANO = {"size": "nano", "patch_size": 8, "image_shape": (16, 16, 3), "num_layers
 def test_every_recipe_that_comes_along_is_valid_and_builds(name):
     recipe = read(name)
     assert recipe.model.build(7).output_shape[-1] == 7
+
+
+@pytest.mark.parametrize(("section", "field", "table"), [
+    (sections.ViTSection, "size", vision_transformer.SIZES),
+    (sections.ViTSection, "stem", vision_transformer.STEMS),
+    (sections.ViTSection, "position", vision_tokens.POSITIONS),
+    (sections.BiTSection, "size", big_transfer.SIZES),
+    (sections.TransformerSection, "size", encoder_decoder.SIZES),
+    (sections.CaptionerSection, "encoder", ("conv", *vision_transformer.SIZES))])
+def test_a_section_knows_the_names_of_its_model_and_no_others(section, field, table):
+    """They stand in both places, since a recipe is read before Keras is imported."""
+    annotation = section.model_fields[field].annotation
+    names = [name for each in typing.get_args(annotation)
+             for name in ([each] if isinstance(each, str) else typing.get_args(each))]
+    assert set(names) == set(table)
 
 
 def test_fields_reach_the_model():

@@ -52,3 +52,13 @@ def test_what_a_run_wrote_goes_and_other_files_stay(tmp_path):
         (tmp_path / name).mkdir()
     claim.clear(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"vit.tflite", "notes.txt", "images"}
+
+
+def test_a_run_may_be_resumed_made_longer_or_replaced_but_never_written_over(tmp_path):
+    (tmp_path / journal.CARD).touch()
+    journal.write_recipe(_recipe(), tmp_path)
+    check_error(lambda: claim.check(_recipe(), tmp_path, False, False), overwrite=False)
+    check_error(lambda: claim.check(_recipe(seed=3), tmp_path, True, False), folder=str(tmp_path))
+    assert not claim.check(_recipe(seed=3), tmp_path, False, True)
+    assert not claim.check(_recipe(), tmp_path, True, False)
+    assert claim.check(_recipe(epochs=5), tmp_path, True, False)

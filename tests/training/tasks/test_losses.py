@@ -1,5 +1,11 @@
 """`keras_seqattn.training.tasks.losses`."""
 
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
 import keras
 import numpy as np
 import pytest
@@ -90,3 +96,56 @@ def test_weights_of_examples_leave_padding_out(logits):
     metric = TokenAccuracy()
     metric.update_state(LABELS, logits, np.array([1.0, 0.0], "float32"))
     assert float(metric.result()) == (logits.argmax(-1) == LABELS)[0, :2].mean()
+
+
+STEP_OF_TWO_REPLICAS = """
+    import os, sys
+    if os.environ["KERAS_BACKEND"] == "tensorflow":
+        import tensorflow as tf
+        cpu, = tf.config.list_physical_devices("CPU")
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    import json
+    import keras, numpy as np
+    from keras_seqattn import training
+    from keras_seqattn.training.tasks.losses import TokenCrossentropy
+
+    rng = np.random.default_rng(5)
+    ids = np.array([[3, 4, 6, 5], [7, 2, 1, 0], [9, 0, 0, 0], [8, 0, 0, 0]])   # 7 tokens and 2
+    labels = np.where(ids > 0, ids % 5 + 1, 0)
+    given = {"none": None, "examples": np.array([1.0, 0.5, 3.0, 0.0], "float32"),
+             "tokens": rng.uniform(size=ids.shape).astype("float32")}
+
+    def step(strategy, weights):
+        keras.utils.set_random_seed(3)
+        devices = training.strategy(strategy)
+        assert devices.num_replicas == (1 if strategy == "none" else 2)
+        with devices.scope():
+            tokens = keras.Input((4,), dtype="int32")
+            x = keras.layers.Embedding(11, 3, mask_zero=True)(tokens)
+            model = keras.Model(tokens, keras.layers.Dense(7)(x))
+            model.compile(keras.optimizers.SGD(1.0), TokenCrossentropy(0.1), jit_compile=False)
+        before = [np.array(each) for each in model.get_weights()]
+        loss = model.fit(ids, labels, batch_size=4, sample_weight=weights, shuffle=False, verbose=0)
+        steps = [np.ravel(new - old) for new, old in zip(
+            model.get_weights(), before, strict=True)]
+        return [loss.history["loss"][0], *np.concatenate(steps).tolist()]
+
+    print(json.dumps([step(each, given[sys.argv[1]]) for each in ("none", "mirrored")]))
+"""
+
+
+@pytest.mark.skipif(keras.backend.backend() not in ("tensorflow", "jax"),
+                    reason="this backend has one device here")
+@pytest.mark.parametrize("weights", ["none", "examples", "tokens"])
+def test_two_replicas_with_unlike_padding_step_as_one_device(weights):
+    """A mean on each replica, over 7 and over 2 real tokens, would weigh the 2 more."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(STEP_OF_TWO_REPLICAS), weights],
+        capture_output=True, text=True, timeout=300, env={
+            **os.environ, "KERAS_BACKEND": keras.backend.backend(), "CUDA_VISIBLE_DEVICES": "-1",
+            "XLA_FLAGS": "--xla_force_host_platform_device_count=2"})
+    assert done.returncode == 0, done.stderr
+    one, two = json.loads(done.stdout.splitlines()[-1])
+    assert np.abs(one).max() > 0.1
+    np.testing.assert_allclose(two, one, rtol=1e-5, atol=1e-6)

@@ -97,7 +97,7 @@ def test_translations_come_in_the_order_of_the_texts():
     known = Tokenizer([f"▁{letter}" for letter in "abcdefg"])
 
     class Copy:
-        max_length = 9
+        max_length, end_token = 9, 2
 
         def write(self, sources, beam):
             assert len(sources) == 3
