@@ -67,13 +67,13 @@ data class Golden(val inputSha256: String, val outputs: Map<String, List<Float>>
  *
  * @property source what it reads, `tokens` or `image`
  * @property start token that stands before the first
- * @property end token that ends a sequence
+ * @property ends tokens that end a sequence
  * @property maxLength largest number of tokens that it writes
  */
 data class Writing(
     val source: String,
     val start: Int,
-    val end: Int,
+    val ends: Set<Int>,
     val vocabSize: Int,
     val beamWidth: Int,
     val lengthPenalty: Double,

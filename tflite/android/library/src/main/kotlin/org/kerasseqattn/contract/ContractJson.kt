@@ -91,12 +91,18 @@ private fun golden(json: JSONObject): Golden {
 private fun writing(json: JSONObject) = Writing(
     source = json.getString("source"),
     start = json.getInt("start"),
-    end = json.getInt("end"),
+    ends = ends(json),
     vocabSize = json.getInt("vocab_size"),
     beamWidth = json.getInt("beam_width"),
     lengthPenalty = json.getDouble("length_penalty"),
     maxLength = json.getInt("max_length"),
 )
+
+/** One token or a list of them. */
+private fun ends(json: JSONObject): Set<Int> = when (val end = json.get("end")) {
+    is JSONArray -> List(end.length(), end::getInt).toSet()
+    else -> setOf(json.getInt("end"))
+}
 
 private fun JSONObject.text(name: String): String? = if (isNull(name)) null else getString(name)
 

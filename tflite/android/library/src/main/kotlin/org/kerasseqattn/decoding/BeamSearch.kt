@@ -22,7 +22,7 @@ internal fun beam(step: Step, writing: Writing, onToken: (List<Int>) -> Unit = {
     for (length in 1..writing.maxLength) {
         val logits = step.next(beginnings.map { it.tokens.lastOrNull() ?: writing.start }, beginnings.map { it.parent })
         val candidates = continued(beginnings, logits.map(::LogSoftmax), logits.first().size, 2 * width)
-        fun ends(candidate: Beginning) = candidate.tokens.last() == writing.end || length == writing.maxLength
+        fun ends(candidate: Beginning) = candidate.tokens.last() in writing.ends || length == writing.maxLength
         finished = (finished + candidates.take(width).filter(::ends).map { Decoded(it.tokens, it.score / penalty(length, writing)) })
             .sortedByDescending { it.score }.take(width)
         beginnings = candidates.filterNot(::ends).take(width)

@@ -12,7 +12,7 @@ import org.kerasseqattn.contract.Writing
 internal fun greedy(step: Step, writing: Writing, onToken: (List<Int>) -> Unit = {}): Decoded {
     var tokens = emptyList<Int>()
     var score = 0f
-    while (tokens.size < writing.maxLength && tokens.lastOrNull() != writing.end) {
+    while (tokens.size < writing.maxLength && tokens.lastOrNull() !in writing.ends) {
         val gained = LogSoftmax(step.next(listOf(tokens.lastOrNull() ?: writing.start), listOf(0)).single())
         val token = gained.likeliest()
         score += gained[token]

@@ -3,7 +3,7 @@ package org.kerasseqattn.decoding
 import org.kerasseqattn.text.Tokenizer
 
 /** Tells the text so far whenever a word is whole. */
-internal class Words(private val tokenizer: Tokenizer, private val onWord: (String) -> Unit) {
+internal class Words(private val tokenizer: Tokenizer, private val ends: Set<Int>, private val onWord: (String) -> Unit) {
     private var told = ""
 
     /** Takes the tokens so far. Their last word is whole when another one begins. */
@@ -13,7 +13,7 @@ internal class Words(private val tokenizer: Tokenizer, private val onWord: (Stri
     fun finish(tokens: List<Int>) = tell(tokens)
 
     private fun tell(tokens: List<Int>) {
-        val text = tokenizer.decode(tokens)
+        val text = tokenizer.decode(tokens, ends)
         if (text != told) onWord(text)
         told = text
     }

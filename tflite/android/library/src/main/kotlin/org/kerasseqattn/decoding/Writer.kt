@@ -51,7 +51,7 @@ internal class Writer private constructor(
             width == 1 -> greedy.run(fill)
             else -> beam.run(fill)
         }
-        return Written(tokenizer.decode(decoded.tokens), decoded.tokens, decoded.score)
+        return Written(tokenizer.decode(decoded.tokens, writing.ends), decoded.tokens, decoded.score)
     }
 
     /** Its session is free between two tokens, so other threads go on meanwhile, and `onWord` may do what it likes. */
@@ -59,7 +59,7 @@ internal class Writer private constructor(
         val step = steps.poll() ?: FileStep(session)
         try {
             step.start(fill)
-            val words = Words(tokenizer, onWord)
+            val words = Words(tokenizer, writing.ends, onWord)
             val decoded = if (width == 1) greedy(step, writing, words::add) else beam(step, writing, words::add)
             words.finish(decoded.tokens)
             return decoded

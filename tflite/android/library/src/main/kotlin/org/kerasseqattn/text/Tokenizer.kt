@@ -50,8 +50,8 @@ internal class Tokenizer(given: List<String>, pairs: List<Pair<String, String>> 
         return Sequence(kept + END, all.size - kept.size)
     }
 
-    /** Returns the text of ids as far as the end, without padding and start. */
-    fun decode(ids: List<Int>): String = ids.takeWhile { it != END }.filter { it != PAD && it != START }
+    /** Returns the text of ids as far as the first of `ends`, without padding and start. */
+    fun decode(ids: List<Int>, ends: Set<Int> = setOf(END)): String = ids.takeWhile { it !in ends }.filter { it != PAD && it != START }
         .joinToString("") { if (it == UNKNOWN) "\ufffd" else tokens[it] }
         .replace(SPACE, ' ').trim(::isSpace)
 

@@ -68,6 +68,18 @@ class ContractJsonTest {
     }
 
     @Test
+    fun `one token or several end what a file writes`() {
+        fun ends(end: Any) = changed {
+            val writer = mapOf(
+                "source" to "tokens", "start" to 1, "end" to end, "vocab_size" to 7, "beam_width" to 3, "length_penalty" to 1, "max_length" to 5,
+            )
+            put("writer", JSONObject(writer))
+        }.contract.writer?.ends
+        assertEquals(setOf(2), ends(2))
+        assertEquals(setOf(2, 5), ends(JSONArray(listOf(2, 5))))
+    }
+
+    @Test
     fun `a contract speaks of each of its signatures`() {
         val contract = Kinds.file("shapes").contract
         val shapes = contract.signatures.map { contract.of(it).inputs.single().tensor.shape }

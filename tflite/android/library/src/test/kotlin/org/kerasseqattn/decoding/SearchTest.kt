@@ -69,13 +69,13 @@ class SearchTest {
     }
 
     private fun writing(search: JSONObject) = Writing(
-        source = "tokens", start = 1, end = search.getInt("end"), vocabSize = 7, beamWidth = search.getInt("width"),
+        source = "tokens", start = 1, ends = search.numbers("end").toSet(), vocabSize = 7, beamWidth = search.getInt("width"),
         lengthPenalty = search.getDouble("penalty"), maxLength = search.getInt("max_length"),
     )
 
     /** The largest log-probability, by trying every sequence. */
     private fun likeliest(search: JSONObject, writing: Writing, state: Int = 0, token: Int = 1, length: Int = 0): Float {
-        if (length == writing.maxLength || (length > 0 && token == writing.end)) return 0f
+        if (length == writing.maxLength || (length > 0 && token in writing.ends)) return 0f
         val next = after(state, token)
         val gained = LogSoftmax(rows(search)[next])
         return (0 until 7).maxOf { gained[it] + likeliest(search, writing, next, it, length + 1) }

@@ -46,6 +46,7 @@ class TokenizerTest {
     fun `decoding stops at the end, and leaves out padding and start`() {
         val tokenizer = Tokenizer(listOf("▁low", "er"))
         assertEquals("lower \ufffd".replace(" ", ""), tokenizer.decode(listOf(1, 0, 4, 5, 3, 2, 4)))
+        assertEquals("lower", tokenizer.decode(listOf(1, 4, 5, 6, 2), setOf(2, 6)))
     }
 
     @Test
