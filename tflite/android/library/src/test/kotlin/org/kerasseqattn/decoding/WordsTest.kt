@@ -9,7 +9,7 @@ class WordsTest {
 
     private fun told(vararg steps: List<Int>): List<String> {
         val told = mutableListOf<String>()
-        val words = Words(tokenizer, told::add)
+        val words = Words(tokenizer, setOf(2), told::add)
         steps.dropLast(1).forEach(words::add)
         words.finish(steps.last())
         return told
