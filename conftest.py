@@ -1,5 +1,6 @@
 """Fixtures of all tests: fixed seeds, no GPU, and other projects' outputs where they are."""
 
+import importlib.util
 import os
 import pathlib
 
@@ -9,6 +10,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import pytest
+
+# Doctests import the modules of the package. Those of kernels need JAX.
+collect_ignore = [] if importlib.util.find_spec("jax") else [
+    f"keras_seqattn/kernels/{name}.py" for name in ("attention", "whole_rows")]
 
 
 @pytest.fixture(autouse=True)
@@ -28,3 +33,16 @@ def goldens():
     if not folder.is_dir():
         pytest.skip("the recorded outputs of other projects are not beside this checkout")
     return folder
+
+
+@pytest.fixture
+def interpreted(monkeypatch):
+    """Kernels for TPUs run on the CPU: the list of those that are called, by the step's name."""
+    if keras.backend.backend() != "jax":
+        pytest.skip("the kernels for TPUs are JAX's")
+    from jax.experimental import pallas
+
+    called, call = [], pallas.pallas_call
+    monkeypatch.setattr(pallas, "pallas_call", lambda kernel, **options: (
+        called.append(kernel.func.__name__), call(kernel, interpret=True, **options))[1])
+    return called

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_seqattn.errors import explain
 from keras_seqattn.layers import masks
+from keras_seqattn.layers.fused_attention import device_kind, fused_kernel
 from keras_seqattn.shapes import Tensor
 
 # Added to the logit of a key that may not be read. It is finite, so that no difference is NaN. It
@@ -34,31 +35,36 @@ def attend(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = N
             -inf may not be read.
         causal: If `True`, query `t` reads keys `0 … S-T+t` only.
         drop: Dropout, a function that is applied to the scores before they weigh the values.
-        flash_attention: `None` lets the backend choose, on JAX among kernels for GPUs. `False`
-            forbids flash kernels. `True` insists on one.
+        flash_attention: `None` picks a kernel where one is faster, on JAX for GPUs and TPUs.
+            `False` forbids flash kernels. `True` insists on one.
         return_attention_scores: If `True`, also returns the scores before dropout.
 
     Returns:
         Float, `(B, N, T, H_v)`, and the scores `(B, N, T, S)` or `None`.
 
     Raises:
-        ValueError: `flash_attention=True` where no flash kernel serves: on TensorFlow, on JAX
-            without a GPU, with scores, with a bias, with dropout, or if `H_v` is not `H`.
+        ValueError: `flash_attention=True` where no flash kernel serves: on TensorFlow, on JAX for
+            a CPU, with scores, with a bias or with dropout. On a GPU also if `H_v` is not `H`. On a
+            TPU also in float16, for a batch that the devices do not divide, and for more keys than
+            a TPU's fast memory holds, some ten thousand.
 
     Cost: `2·B·N·T·S·H` multiply-adds. Fused kernels do not hold the `B·N·T·S` scores.
     Paper: Vaswani et al. 2017, section 3.2.1.
     Paper: Ainslie et al. 2023, for heads in groups.
     """
     dtype = keras.backend.standardize_dtype(query.dtype)
-    if bias is None and _fused_kernel_serves(query, value, drop, return_attention_scores):
-        output = _attend_fused(query, key, value, allowed, scale, causal, flash_attention)
-        return finite(output), None
+    if bias is None and drop is None and not return_attention_scores:
+        kernel = fused_kernel(query, key, value, flash_attention)
+        if kernel is not None:
+            allowed = with_heads(allowed)
+            return finite(kernel(query, key, value, allowed, scale, causal)), None
     if flash_attention:
         raise ValueError(explain(
             "`flash_attention=True` finds no flash kernel for this call",
-            backend=keras.backend.backend(), return_attention_scores=return_attention_scores,
-            attention_bias=bias is not None, dropout=drop is not None, key_dim=query.shape[-1],
-            value_dim=value.shape[-1],
+            flash_attention=flash_attention, backend=keras.backend.backend(),
+            device=device_kind(), return_attention_scores=return_attention_scores,
+            attention_bias=bias is not None, dropout=drop is not None,
+            query_shape=tuple(query.shape), value_shape=tuple(value.shape), dtype=dtype,
             fix="leave flash_attention unset, and the plain product serves"))
 
     if causal:
@@ -82,54 +88,6 @@ def attend(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = N
     weights = scores if drop is None else drop(scores)
     output = finite(_grouped_product(weights, value))              # (B, N, T, H_v)
     return output, scores if return_attention_scores else None
-
-
-def _fused_kernel_serves(query, value, drop, return_attention_scores):
-    """Whether the backend has a fused kernel that is able and faster. TensorFlow's is slower."""
-    return (keras.backend.backend() in ("jax", "torch") and drop is None
-            and not return_attention_scores and query.shape[-1] == value.shape[-1])
-
-
-def _attend_fused(query, key, value, allowed, scale, causal, flash_attention):
-    num_queries, num_keys = query.shape[2], key.shape[2]
-    if causal and (allowed is not None or num_queries != num_keys):
-        allowed, causal = masks.combine(allowed, masks.causal(num_queries, num_keys)), False
-    if allowed is not None:
-        while len(allowed.shape) < 4:
-            allowed = ops.expand_dims(allowed, 0)
-        # Some kernels make NaN of a row without a key. So the row reads all, and becomes 0 below.
-        reads = ops.any(allowed, axis=-1, keepdims=True)
-        allowed = ops.logical_or(allowed, ops.logical_not(reads))
-    query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
-    if keras.backend.backend() == "torch" and query.shape[2] != key.shape[2]:
-        groups = query.shape[2] // key.shape[2]
-        key, value = ops.repeat(key, groups, axis=2), ops.repeat(value, groups, axis=2)
-    output = ops.dot_product_attention(
-        query, key, value, mask=allowed, scale=scale, is_causal=causal,
-        flash_attention=_flash_kernel(flash_attention))
-    output = ops.transpose(output, (0, 2, 1, 3))                           # (B, N, T, H_v)
-    if allowed is not None:
-        output = ops.where(reads, output, ops.zeros_like(output))
-    return output
-
-
-def _flash_kernel(wanted: bool | None) -> bool | None:
-    """What Keras is told about flash kernels: on JAX `False`, unless all devices are GPUs.
-
-    On a TPU Keras 3.15.1 would take its Splash kernel there. Without a mask that kernel is causal
-    and ignores the scale. With a mask it gives all examples the mask of the first.
-    """
-    if keras.backend.backend() != "jax":
-        return wanted
-    devices = keras.distribution.list_devices()
-    if all(device.startswith("gpu") for device in devices):
-        return wanted
-    if wanted:
-        raise ValueError(explain(
-            "`flash_attention=True` needs a GPU on JAX: CPUs have no flash kernel, and Keras' "
-            "kernel for TPUs (Splash) gives wrong numbers", flash_attention=wanted,
-            devices=devices, fix="leave flash_attention unset, and XLA fuses the plain product"))
-    return False
 
 
 def _grouped_product(left, right):

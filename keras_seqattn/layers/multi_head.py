@@ -42,7 +42,7 @@ class MultiHeadAttention(AttentionProduct):
             and the last.
         sliding_window: If set, a query reads keys fewer than this many positions away.
         flash_attention: `None` lets JAX and PyTorch pick a kernel. `False` forbids flash kernels.
-            `True` insists on one, which JAX has for GPUs alone.
+            `True` insists on one, which JAX has for GPUs and TPUs.
         kernel_initializer, bias_initializer: Initialisers of the projections.
         kernel_regularizer, bias_regularizer: Regularisers of the projections.
         activity_regularizer: Regulariser of what the projections make.
@@ -75,7 +75,7 @@ class MultiHeadAttention(AttentionProduct):
     Raises:
         ValueError: A size is below 1. `dropout` lies outside `[0, 1)`. `num_kv_heads` does not
             divide `num_heads`. Ranks, positions or the attention mask do not fit each other.
-            `flash_attention=True` on JAX without a GPU.
+            `flash_attention=True` on JAX for a CPU.
 
     Example:
 

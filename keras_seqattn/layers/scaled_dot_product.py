@@ -23,7 +23,7 @@ class ScaledDotProductAttention(TracedLayer):
         dropout: Share of attention scores dropped in training, in `[0, 1)`.
         scale: Factor on the query before the product. Defaults to `H**-0.5`.
         flash_attention: `None` lets JAX and PyTorch pick a kernel. `False` forbids flash kernels.
-            `True` insists on one, which JAX has for GPUs alone.
+            `True` insists on one, which JAX has for GPUs and TPUs.
         seed: Seed of the dropout. `None` draws one.
 
     Call arguments:
@@ -45,7 +45,7 @@ class ScaledDotProductAttention(TracedLayer):
     Raises:
         ValueError: `dropout` lies outside `[0, 1)`. An input is not of rank 4. Head sizes of query
             and key differ. The key/value heads do not divide the query heads. The sequences of key
-            and value differ. `flash_attention=True` on JAX without a GPU.
+            and value differ. `flash_attention=True` on JAX for a CPU.
 
     Example:
 
