@@ -9,6 +9,7 @@ from keras_seqattn.errors import check_count, check_sequence, check_share, expla
 from keras_seqattn.layers.fitting import check_batch, check_width
 from keras_seqattn.layers.traced import TracedLayer
 from keras_seqattn.plain import plain_numbers
+from keras_seqattn.recurrence import states
 from keras_seqattn.shapes import Shape, Tensor
 
 PAD = 0
@@ -91,8 +92,6 @@ class LSTMCaptioner(TracedLayer):
         def dense(width, name, **keywords):
             return keras.layers.Dense(width, name=name, **policy, **keywords)
 
-        # A loop over words and its gradient: more than TensorFlow's XLA can compile.
-        self.supports_jit = keras.backend.backend() != "tensorflow"
         self._seeds = keras.random.SeedGenerator(seed)
         self._drop = keras.layers.Dropout(dropout, seed=seed, name="dropout", **policy)
         self._embedding = keras.layers.Embedding(vocab_size, embed_dim, name="embedding", **policy)
@@ -133,28 +132,26 @@ class LSTMCaptioner(TracedLayer):
         carried = {name: state.pop(name) for name in ("hidden", "cell")}
         tokens = ops.transpose(ops.cast(tokens, "int32"))                        # (T, B)
         embedded = self._drop(self._embedding(tokens), training=training)        # (T, B, E)
-        flags = [ops.not_equal(tokens, PAD)]
+        words = {"embedded": embedded, "real": ops.expand_dims(ops.not_equal(tokens, PAD), -1)}
         if self.attention:
             carried |= {"context": ops.zeros_like(state["features"][:, 0]),
                         "scores": ops.zeros_like(state["features"][:, :, 0])}
         sampling = self.scheduled_sampling and training
         if sampling:
             carried |= {"own": tokens[0], "embedded": embedded[0]}
-            flags.append(self._replaced(tokens))
+            words["replaced"] = ops.expand_dims(self._replaced(tokens), -1)
 
-        def read_one(carried, new):
-            embedded, flags = new[:, :self.embed_dim], new[:, self.embed_dim:] > 0
+        def read_one(carried, word):
+            embedded = word["embedded"]                                          # (B, E)
             if sampling:
-                embedded = ops.where(flags[:, 1:], self._embedding(carried["own"]), embedded)
-            read = self._read(embedded, flags[:, :1], state, carried)
+                embedded = ops.where(word["replaced"], self._embedding(carried["own"]), embedded)
+            read = self._read(embedded, word["real"], state, carried)
             if sampling:
                 own = ops.argmax(self._write(read, embedded), axis=-1)
                 read |= {"own": ops.cast(own, "int32"), "embedded": embedded}
-            return read, read
+            return read
 
-        # All that is read is one tensor, since `scan` on TensorFlow takes one of unknown length.
-        flags = ops.cast(ops.stack(flags, axis=-1), embedded.dtype)              # (T, B, 1 or 2)
-        _, read = ops.scan(read_one, carried, ops.concatenate([embedded, flags], axis=-1))
+        read = states(read_one, carried, words)
         logits = self._write(read, read.get("embedded", embedded), training)
         logits = ops.transpose(logits, (1, 0, 2))                                # (B, T, V)
         if not self.attention:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from arrays import array, assert_close, normal
+from compiled import check_gradients, on_tensorflow
 from keras import ops
 from tolerances import FLOAT32
 
@@ -173,3 +174,17 @@ def test_wrong_calls():
                 input_shape=(2, 4))
     check_error(lambda: LSTMCaptioner(**SIZES, attention=False)(
         np.zeros((2, 7, 4), "float32"), TOKENS, return_attention_scores=True), attention=False)
+
+
+@on_tensorflow
+@pytest.mark.parametrize("kwargs", [
+    {"scheduled_sampling": 1 - 1e-9, "attention_penalty": 0.3, "seed": 3}, {"attention": False}])
+def test_gradients_compiled_by_xla(rng, kwargs):
+    """Nearly every word is replaced, since XLA draws other random numbers from the same seed."""
+    layer = LSTMCaptioner(**SIZES, **kwargs)
+    check_gradients(layer, lambda inputs: layer(**inputs, training=True),
+                    {"features": normal(rng, 2, 7, 4), "tokens": TOKENS})
+
+
+def test_trains_compiled():
+    assert LSTMCaptioner(**SIZES).supports_jit

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from compiled import check_gradients, on_tensorflow
 
 from keras_seqattn.models.lstm_translator import seq2seq
 from keras_seqattn.testing import check_error
@@ -49,3 +50,8 @@ def test_generates_and_comes_back_from_disk(model, tmp_path):
 
 def test_bad_arguments():
     check_error(lambda: seq2seq(11, 7, units=0), units=0)
+
+
+@on_tensorflow
+def test_gradients_compiled_by_xla(model):
+    check_gradients(model, model, {"source": SOURCE, "tokens": TOKENS})

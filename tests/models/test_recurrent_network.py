@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from arrays import array, assert_close, normal
+from compiled import check_gradients, on_tensorflow
 
 from keras_seqattn import models
 from keras_seqattn.testing import check_error
@@ -64,3 +65,11 @@ def test_an_unknown_cell():
 def test_wrong_arguments(kwargs, received):
     arguments = {"cell": "gru", "units": 5, "num_outputs": 2, "input_shape": (None, 3), **kwargs}
     check_error(lambda: models.recurrent(**arguments), **received)
+
+
+@on_tensorflow
+def test_gradients_compiled_by_xla(rng):
+    model = models.recurrent("gru", 5, 2, (None, 3), bidirectional=True, mask_value=0.0)
+    steps = normal(rng, 2, 7, 3)
+    steps[0, 4:] = 0.0
+    check_gradients(model, lambda inputs: model(inputs["steps"]), {"steps": steps})

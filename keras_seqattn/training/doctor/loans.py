@@ -3,6 +3,8 @@
 Each refuses where this TensorFlow lacks what it borrows, and names the loan.
 """
 
+import collections.abc
+import contextlib
 import typing
 
 from keras_seqattn.errors import LoanError, explain
@@ -32,6 +34,63 @@ def functions_of(graph: typing.Any) -> list[typing.Any]:
         return list(graph._functions.values())
     except AttributeError:
         raise _missing("Graph._functions") from None
+
+
+def hlo_module(serialised: bytes) -> typing.Any:
+    """Reads a serialised `HloModuleProto`.
+
+    Raises:
+        LoanError: this TensorFlow does not bring what reads it.
+    """
+    try:
+        from tensorflow.compiler.xla.service import hlo_pb2
+    except ImportError:
+        raise _missing("compiler.xla.service.hlo_pb2") from None
+    return hlo_pb2.HloModuleProto.FromString(serialised)
+
+
+@contextlib.contextmanager
+def threefry() -> collections.abc.Iterator[None]:
+    """Lets random numbers be drawn by ThreeFry where TensorFlow would choose by the device.
+
+    Its state is as long as that of a TPU's own generator, and Philox' on CPUs is longer.
+
+    Raises:
+        LoanError: this TensorFlow chooses elsewhere.
+    """
+    try:
+        from tensorflow.python.ops import random_ops_util
+
+        chosen = random_ops_util.get_key_counter_alg
+    except (ImportError, AttributeError):
+        raise _missing("random_ops_util.get_key_counter_alg") from None
+    random_ops_util.get_key_counter_alg = lambda seed, _: chosen(seed, "threefry")
+    try:
+        yield
+    finally:
+        random_ops_util.get_key_counter_alg = chosen
+
+
+def tpu_kernels() -> set[str]:
+    """Returns the kinds of ops that TensorFlow compiles with XLA for a TPU.
+
+    Only `tensorflow-tpu` has any; with another TensorFlow the set is empty.
+
+    Raises:
+        LoanError: this TensorFlow has no such list.
+    """
+    import tensorflow as tf
+
+    try:
+        from tensorflow.python.framework import kernels
+
+        listed = kernels.get_all_registered_kernels
+    except (ImportError, AttributeError):
+        raise _missing("kernels.get_all_registered_kernels") from None
+    empty = tf.function(lambda x: -x, jit_compile=True).experimental_get_compiler_ir(tf.zeros(()))
+    with contextlib.suppress(ValueError):   # the first use lists the kernels, taken or refused
+        empty(stage="hlo", platform_name="TPU")
+    return {kernel.op for kernel in listed().kernel if kernel.device_type == "XLA_TPU_JIT"}
 
 
 def _missing(name: str) -> LoanError:

@@ -36,3 +36,30 @@ def test_a_missing_loan_is_told_by_its_name(monkeypatch):
     monkeypatch.delattr(pywrap_xla_ops, "get_cpu_kernel_names")
     with pytest.raises(LoanError, match=r"loan='pywrap_xla_ops\.get_cpu_kernel_names'"):
         loans.xla_kernels()
+
+
+def test_threefry_while_the_block_runs():
+    def chosen_by_the_device():
+        draw = tf.function(lambda seed: tf.random.stateless_uniform((3,), seed))
+        graph = draw.get_concrete_function(tf.constant([1, 2])).graph
+        return "StatelessRandomGetKeyCounter" in {op.type for op in graph.get_operations()}
+
+    assert chosen_by_the_device()
+    with loans.threefry():
+        assert not chosen_by_the_device()
+    assert chosen_by_the_device()
+
+
+def test_a_module_of_xla_is_read():
+    if loans.tpu_kernels():
+        pytest.skip("tensorflow-tpu lowers for no CPU")
+    lowered = tf.function(lambda x: x + 1, jit_compile=True).experimental_get_compiler_ir(
+        tf.zeros(5))(stage="hlo_serialized")
+    module = loans.hlo_module(lowered)
+    assert "add" in {each.opcode for part in module.computations for each in part.instructions}
+    assert module.SerializeToString()
+
+
+def test_kernels_for_tpus_come_with_the_package_for_tpus():
+    kernels = loans.tpu_kernels()
+    assert not kernels or {"MatMul", "While"} <= kernels
