@@ -1,11 +1,14 @@
 """The position-wise feed-forward network: two dense layers applied to each token alike."""
 
 import typing
+from collections.abc import Callable
 
 import keras
 
 from keras_seqattn.errors import check_count, check_share, explain
+from keras_seqattn.layers.activations import by_erf
 from keras_seqattn.layers.fitting import check_width
+from keras_seqattn.layers.projection import linear
 from keras_seqattn.layers.settings import Activation, Initializer
 from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Shape, Tensor
@@ -53,7 +56,7 @@ class FeedForward(keras.layers.Layer):
         check_count(mlp_dim=mlp_dim)
         check_share(dropout=dropout)
         self.mlp_dim = mlp_dim
-        self.activation = keras.activations.get(activation)
+        self.activation: Callable[[Tensor], Tensor] = keras.activations.get(activation)
         self.dropout = dropout
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -78,9 +81,39 @@ class FeedForward(keras.layers.Layer):
         self._output.build((*input_shape[:-1], self.mlp_dim))
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        check_width("FeedForward", self._built_shape, inputs=inputs)
-        hidden = self._drop(self._hidden(inputs), training=training)          # (…, F)
-        return self._drop(self._output(hidden), training=training)            # (…, D)
+        check_width(type(self).__name__, self._built_shape, inputs=inputs)
+        if training and self._is_of_jax(inputs):
+            made = self._made_leanly(inputs)
+        else:
+            hidden = self._drop(self._activated(inputs), training=training)  # (…, F)
+            made = self._output(hidden)                                      # (…, D)
+        return self._drop(made, training=training)
+
+    def _activated(self, inputs):
+        """What the second layer reads, `(…, F)`."""
+        return self._hidden(inputs)
+
+    def _is_of_jax(self, inputs):
+        return (keras.backend.backend() == "jax" and not isinstance(inputs, keras.KerasTensor)
+                and not self._hidden.quantization_mode)
+
+    def _made_leanly(self, inputs):
+        """The same for training on JAX: what the activation reads is kept for the gradient alone.
+
+        XLA would keep what the activation makes, too, which is as large.
+        """
+        def second(*read):
+            hidden = self._drop(self._activation_of(*read), training=True)
+            return linear(self._output, hidden)
+
+        read = self._read_by_activation(inputs)
+        return second(*read) if self.dropout else keras.remat(second)(*read)
+
+    def _read_by_activation(self, inputs):
+        return (linear(self._hidden, inputs),)
+
+    def _activation_of(self, hidden, *_):
+        return by_erf(self.activation)(hidden)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)

@@ -3,8 +3,8 @@
 import keras
 
 from keras_seqattn.layers.feed_forward import FeedForward
-from keras_seqattn.layers.fitting import check_width
-from keras_seqattn.shapes import Shape, Tensor
+from keras_seqattn.layers.projection import linear
+from keras_seqattn.shapes import Shape
 
 
 @keras.saving.register_keras_serializable(package="keras_seqattn")
@@ -39,7 +39,11 @@ class GatedFeedForward(FeedForward):
             kernel_initializer=self.kernel_initializer.clone(), dtype=self.dtype_policy)
         self._linear.build(input_shape)
 
-    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        check_width("GatedFeedForward", self._built_shape, inputs=inputs)
-        hidden = self._hidden(inputs) * self._linear(inputs)                  # (…, F)
-        return self._drop(self._output(self._drop(hidden, training=training)), training=training)
+    def _activated(self, inputs):
+        return self._hidden(inputs) * self._linear(inputs)
+
+    def _read_by_activation(self, inputs):
+        return (*super()._read_by_activation(inputs), linear(self._linear, inputs))
+
+    def _activation_of(self, hidden, *gated):
+        return super()._activation_of(hidden) * gated[0]

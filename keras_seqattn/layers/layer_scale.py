@@ -5,6 +5,7 @@ import typing
 import keras
 
 from keras_seqattn.errors import explain
+from keras_seqattn.kernels.product import spread
 from keras_seqattn.layers.fitting import check_width
 from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Shape, Tensor
@@ -57,7 +58,7 @@ class LayerScale(keras.layers.Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         check_width("LayerScale", self._built_shape, inputs=inputs)
-        return inputs * self.gamma
+        return inputs * spread(self.gamma, inputs)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)

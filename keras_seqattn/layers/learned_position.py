@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_seqattn.errors import check_count, check_sequence, explain
+from keras_seqattn.kernels.product import spread
 from keras_seqattn.layers.fitting import check_width
 from keras_seqattn.layers.grid import check_interpolation, grid_of, resize_grid
 from keras_seqattn.layers.position import rows_at
@@ -109,15 +110,15 @@ class LearnedPositionEmbedding(keras.layers.Layer):
         if positions is not None:
             return inputs + rows_at(self.embeddings, positions, start, inputs)
         if images is not None:
-            return inputs + ops.expand_dims(self.resized(inputs, images), 0)
+            return inputs + spread(ops.expand_dims(self.resized(inputs, images), 0), inputs)
         if isinstance(start, int) and start == 0 and inputs.shape[1] == rows:
-            return inputs + ops.expand_dims(self.embeddings, 0)
+            return inputs + spread(ops.expand_dims(self.embeddings, 0), inputs)
         length = inputs.shape[1]
         if isinstance(start, int) and length is not None and start + length > rows:
             raise ValueError(_too_long(start + length, rows))
         vectors = ops.slice(
             ops.convert_to_tensor(self.embeddings), (start, 0), (ops.shape(inputs)[1], embed_dim))
-        return inputs + ops.expand_dims(vectors, 0)
+        return inputs + spread(ops.expand_dims(vectors, 0), inputs)
 
     def resized(self, inputs: Tensor, images: Tensor) -> Tensor:
         """Resizes the table to the grid of the patches of images.

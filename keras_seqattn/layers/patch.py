@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_seqattn.errors import check_count, explain
+from keras_seqattn.kernels.product import convolve, serves, spread
 from keras_seqattn.layers.fitting import check_width
 from keras_seqattn.layers.settings import Initializer
 from keras_seqattn.plain import plain_numbers
@@ -77,6 +78,7 @@ class PatchEmbedding(Stem):
 
     Call arguments:
         images: Float, `(B, height, width, channels)`. `P` divides the height and the width.
+        training: Whether gradients will be taken, which JAX then sums in float32.
 
     Returns:
         Float, `(B, GH·GW, D)` with the grid `GH = height / P`, `GW = width / P`.
@@ -113,9 +115,14 @@ class PatchEmbedding(Stem):
             dtype=self.dtype_policy, name="projection")
         self._projection.build(input_shape)
 
-    def call(self, images: Tensor) -> Tensor:
+    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         self.check_call(images)
-        return as_tokens(self._projection(images))
+        if not training or not serves(images) or self._projection.lora_enabled:
+            return as_tokens(self._projection(images))
+        patches = convolve(images, ops.cast(self._projection.kernel, images.dtype), self.patch_size)
+        if self.use_bias:
+            patches = patches + spread(self._projection.bias, patches)
+        return as_tokens(patches)
 
     def get_config(self) -> dict[str, typing.Any]:
         return {

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_seqattn.errors import check_count, check_sequence, explain
+from keras_seqattn.kernels.product import spread
 from keras_seqattn.layers.fitting import as_mask, check_mask, check_width
 from keras_seqattn.layers.settings import Initializer
 from keras_seqattn.plain import plain_numbers
@@ -64,7 +65,7 @@ class ClassToken(keras.layers.Layer):
         check_width("ClassToken", self._built_shape, inputs=inputs)
         check_mask(inputs.shape, mask=as_mask(mask))
         shape = (ops.shape(inputs)[0], self.num_tokens, inputs.shape[-1])
-        token = ops.broadcast_to(ops.cast(self.token, inputs.dtype), shape)
+        token = ops.broadcast_to(spread(self.token, inputs[:, :self.num_tokens]), shape)
         return ops.concatenate([token, inputs], axis=1)
 
     def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:

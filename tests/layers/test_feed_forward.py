@@ -1,11 +1,13 @@
 """`keras_seqattn.layers.feed_forward`."""
 
+import keras
 import numpy as np
 import pytest
+from arrays import assert_close, normal
 from keras import ops
 from tolerances import FLOAT32
 
-from keras_seqattn.layers import FeedForward
+from keras_seqattn.layers import FeedForward, GatedFeedForward
 from keras_seqattn.testing import check_error, check_layer
 
 
@@ -41,3 +43,33 @@ def test_wrong_arguments(kwargs, received):
 
 def test_an_input_without_features():
     check_error(lambda: FeedForward(mlp_dim=3)(np.zeros(5, "float32")), input_shape=(5,))
+
+
+@pytest.mark.parametrize("layer_class", [FeedForward, GatedFeedForward])
+@pytest.mark.parametrize("activation", ["gelu", "silu"])
+def test_training_without_dropout_gives_the_same(rng, layer_class, activation):
+    layer, x = layer_class(mlp_dim=7, activation=activation), normal(rng, 2, 5, 3)
+    assert_close(layer(x, training=True), layer(x, training=False))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="how JAX trains")
+@pytest.mark.parametrize(("layer_class", "kept"), [(FeedForward, 1), (GatedFeedForward, 2)])
+def test_training_keeps_what_the_activation_reads_alone(rng, layer_class, kept):
+    import jax
+
+    layer, x = layer_class(mlp_dim=7), normal(rng, 2, 5, 3)
+    layer.build(x.shape)
+    _, back = jax.vjp(lambda x: layer(x, training=True), x)
+    assert [leaf.shape for leaf in jax.tree.leaves(back)].count((2, 5, 7)) == kept
+    _, back = jax.vjp(lambda x: layer(x, training=False), x)
+    assert [leaf.shape for leaf in jax.tree.leaves(back)].count((2, 5, 7)) > kept
+
+
+def test_dropout_acts_between_the_two_layers_and_behind_them():
+    layer = FeedForward(mlp_dim=1009, activation="relu", dropout=0.5, use_bias=False, seed=3)
+    layer.build((None, 1))
+    layer.set_weights([np.ones((1, 1009)), np.ones((1009, 1))])
+    made = ops.convert_to_numpy(layer(np.ones((7, 1), "float32"), training=True))
+    assert 0 < np.count_nonzero(made) < 7
+    np.testing.assert_allclose(made[made > 0], 2 * 1009, rtol=0.2)
+    assert len(set(made[made > 0])) > 1

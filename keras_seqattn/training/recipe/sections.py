@@ -24,14 +24,21 @@ if typing.TYPE_CHECKING:
     import keras
 
 ViTSize: typing.TypeAlias = typing.Literal["nano", "tiny", "small", "base", "large", "huge"]
+Again: typing.TypeAlias = typing.Literal["blocks", "products", "attention"]
 
 
 class ViTSection(ModelSection):
     """Which model: the arguments of `models.vit`, but for the classes, which the data tell.
 
     With `rematerialise` activations are computed again for the gradient in place of being kept.
-    Long sequences then take less memory and about a third more time. Dropout must be 0, since the
-    second computation would draw its masks anew.
+    Large batches and long sequences then take less memory and more time:
+
+    - `true` or `blocks`: all but the inputs of the blocks. It saves most and costs a third more
+      products.
+    - `products`: all but what the dense layers make, on JAX alone.
+    - `attention`: what stands between the projections of attention.
+
+    On TensorFlow dropout must be 0, since the second computation would draw its masks anew.
     """
 
     IN_CARD = frozenset({"size", "image_shape"})
@@ -54,7 +61,7 @@ class ViTSection(ModelSection):
     layer_scale: pydantic.PositiveFloat | None = None
     locality: bool = False
     dtype: Dtype = "float32"
-    rematerialise: bool = False
+    rematerialise: bool | Again = False
 
     def build(self, num_outputs: int, seed: int | None = None, **others: typing.Any
               ) -> "keras.Model":
@@ -66,7 +73,7 @@ class ViTSection(ModelSection):
         if self.rematerialise:
             from keras_seqattn.training.tasks.rematerialisation import rematerialise
 
-            rematerialise(model)
+            rematerialise(model, "blocks" if self.rematerialise is True else self.rematerialise)
         return model
 
 
@@ -106,7 +113,7 @@ class TrainedSection(ModelSection):
     weights: str
     sha256: str | None = None
     image_shape: Sides
-    rematerialise: bool = False
+    rematerialise: bool | Again = False
 
     def build(self, num_outputs: int, seed: int | None = None, **others: typing.Any
               ) -> "keras.Model":
@@ -123,7 +130,7 @@ class TrainedSection(ModelSection):
         if self.rematerialise:
             from keras_seqattn.training.tasks.rematerialisation import rematerialise
 
-            rematerialise(model)
+            rematerialise(model, "blocks" if self.rematerialise is True else self.rematerialise)
         return model
 
 

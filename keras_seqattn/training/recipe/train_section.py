@@ -44,6 +44,9 @@ class TrainSection(Section):
         patience: Epochs without a lower validation loss after which to stop, or null.
         checkpoint_every: Steps between two states on disk. The end of an epoch writes one too.
         xla: Whether to compile the step with XLA. `"auto"` leaves that to Keras.
+        scan: Whether equal Transformer blocks that follow each other are computed in a loop, on
+            JAX. The numbers are the same. Deep models are compiled several times faster. They take
+            more memory, unless `model.rematerialise` is set, too.
         seed: Seed of all that is drawn, from the weights to the choice of validation examples.
     """
 
@@ -70,6 +73,7 @@ class TrainSection(Section):
     patience: pydantic.PositiveInt | None = None
     checkpoint_every: pydantic.PositiveInt = 200
     xla: typing.Literal["auto"] | bool = "auto"
+    scan: bool = False
     seed: typing.Annotated[int, pydantic.Field(ge=0)] = 0
 
     @pydantic.field_validator("steps")

@@ -9,6 +9,7 @@ import keras
 from keras_seqattn import borrowed
 from keras_seqattn.files import whole
 from keras_seqattn.training.optimizer import optimizer
+from keras_seqattn.training.tasks.scan import scan_blocks
 
 
 class Sections(typing.Protocol):
@@ -117,7 +118,13 @@ class Task(abc.ABC, typing.Generic[E]):
             model: `keras.Model` that returns logits.
             settings: The recipe's `TrainSection`.
             num_steps: Steps of the whole training.
+
+        Raises:
+            ValueError: `settings.scan` is true, and the model has no row of equal blocks, or Keras
+                is not on JAX.
         """
+        if settings.scan:
+            scan_blocks(model)
         model.compile(
             optimizer.make(model, settings, num_steps), self.loss(settings),
             weighted_metrics=[self.accuracy()], jit_compile=settings.xla)

@@ -118,9 +118,10 @@ def test_rematerialised_activations_give_the_same_run(make_recipe, tmp_path):
     assert again.history["loss"] == pytest.approx(plain.history["loss"], rel=1e-6)
     for left, right in zip(plain.model.weights, again.model.weights, strict=True):
         np.testing.assert_allclose(array(right), array(left), atol=1e-5)
-    check_error(lambda: _fit(make_recipe(model={"rematerialise": True, "drop_path": 0.5,
-                                                "num_layers": 2}), tmp_path / "drop"),
-                block="block_1", shares=(0.0, 0.0, 0.5))
+    if keras.backend.backend() != "jax":  # which draws the same masks again
+        check_error(lambda: _fit(make_recipe(model={"rematerialise": True, "drop_path": 0.5,
+                                                    "num_layers": 2}), tmp_path / "drop"),
+                    block="block_1", shares=(0.0, 0.0, 0.5))
 
 
 def test_a_finished_run_is_replaced_only_where_that_is_asked(make_recipe, tmp_path):

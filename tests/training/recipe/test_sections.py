@@ -14,6 +14,7 @@ from keras_seqattn.models import (
 from keras_seqattn.testing import check_error
 from keras_seqattn.training.recipe import sections
 from keras_seqattn.training.recipe.reading import FOLDER, read
+from keras_seqattn.training.tasks.rematerialisation import What
 
 STATISTICS = {"pixel_mean": [0, 0, 0], "pixel_std": [1, 1, 1]}
 NANO = {"size": "nano", "patch_size": 8, "image_shape": (16, 16, 3), "num_layers": 1}
@@ -31,7 +32,9 @@ def test_every_recipe_that_comes_along_is_valid_and_builds(name):
     (sections.ViTSection, "position", vision_tokens.POSITIONS),
     (sections.BiTSection, "size", big_transfer.SIZES),
     (sections.TransformerSection, "size", encoder_decoder.SIZES),
-    (sections.CaptionerSection, "encoder", ("conv", *vision_transformer.SIZES))])
+    (sections.CaptionerSection, "encoder", ("conv", *vision_transformer.SIZES)),
+    (sections.ViTSection, "rematerialise", typing.get_args(What)),
+    (sections.TrainedSection, "rematerialise", typing.get_args(What))])
 def test_a_section_knows_the_names_of_its_model_and_no_others(section, field, table):
     """They stand in both places, since a recipe is read before Keras is imported."""
     annotation = section.model_fields[field].annotation
@@ -73,12 +76,13 @@ def test_a_trained_model_standardises_as_it_has_learned_to(trained):
     check_error(lambda: trained.build(7, **STATISTICS), given=["pixel_mean", "pixel_std"])
 
 
-@pytest.mark.parametrize("on", [False, True])
+@pytest.mark.parametrize("on", [False, True, "blocks", "attention"])
 def test_blocks_are_rematerialised_when_asked(trained, on):
     vit = sections.ViTSection(**NANO, rematerialise=on).build(5)
     again = trained.model_copy(update={"rematerialise": on}).build(5)
-    for model in (vit, again):  # the call of the block itself is replaced
-        assert ("call" in vars(model.get_layer("block_0"))) == on
+    for block in (model.get_layer("block_0") for model in (vit, again)):  # what is replaced
+        assert ("call" in vars(block)) == (on in (True, "blocks"))
+        assert ("_attend" in vars(block.attention)) == (on == "attention")
 
 
 def test_the_card_has_what_is_set(trained):

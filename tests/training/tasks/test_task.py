@@ -43,6 +43,12 @@ def test_a_kind_must_keep_every_promise():
         type("Idle", (Task,), {})()
 
 
+def test_a_loop_is_refused_where_no_blocks_are():
+    task, settings = Regression(), TrainSection(epochs=1, scan=True)
+    with pytest.raises(ValueError, match=r"blocks in a row|on JAX only"):
+        task.compile_model(task.build(None, None), settings, 7)
+
+
 def test_a_model_is_compiled_as_the_recipe_says(rng):
     task, settings = Regression(), TrainSection(epochs=1, weight_decay=0.3, xla=False)
     model = task.build(None, None)
