@@ -9,6 +9,7 @@ from keras_seqattn.errors import explain, nearest
 PACKAGE = "keras_seqattn"
 # Import names of distributions that are called otherwise.
 IMPORTED = {"pillow": "PIL", "pyyaml": "yaml"}
+OF_ONE_COMMAND = {"tpu"}   # extras whose libraries serve elsewhere too, in builds for other devices
 BACKENDS = ("tensorflow", "jax", "torch")
 OF_KERAS = (*BACKENDS, "numpy", "openvino")   # the last two cannot train
 
@@ -60,7 +61,7 @@ def extras() -> dict[str, str]:
     for requirement in importlib.metadata.requires(PACKAGE) or ():
         distribution = re.split(r"[^\w.-]", requirement, maxsplit=1)[0].lower()
         extra = re.search(r"extra == ['\"](\w+)['\"]", requirement)
-        if extra is not None:
+        if extra is not None and extra[1] not in OF_ONE_COMMAND:
             name = IMPORTED.get(distribution, distribution.replace("-", "_"))
             brings.setdefault(extra[1], []).append(name)
     smallest_last = sorted(brings, key=lambda extra: -len(brings[extra]))

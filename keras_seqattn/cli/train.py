@@ -1,4 +1,4 @@
-"""The commands that train: `demo` and `train`; `doctor` beforehand."""
+"""The commands that train: `demo` and `train`."""
 
 import contextlib
 import os
@@ -13,7 +13,6 @@ import typer
 from keras_seqattn.cli import given, recipes
 from keras_seqattn.cli.screen import (
     AsJson,
-    ReportFile,
     SkipBad,
     busy,
     finish,
@@ -105,7 +104,7 @@ def train(recipe: Recipe, overrides: Overrides = None,
 
     Example: `seqattn train demo train.epochs=3 --out runs/short`
     """
-    _choose_backend(backend)
+    choose_backend(backend)
     from keras_seqattn import training
 
     if dry_run:
@@ -122,36 +121,6 @@ def train(recipe: Recipe, overrides: Overrides = None,
     last = {name: values[-1] for name, values in run.history.items()}
     finish({**last, "out": str(out), "epochs": len(run.history["loss"]), "seconds": run.seconds,
             "examples_per_s": run.examples_per_s}, None, as_json)
-
-
-def doctor(recipe: Recipe, overrides: Overrides = None,
-           strategy: Annotated[str, typer.Option(help="tpu, so far the only one.")] = "tpu",
-           replicas: Annotated[int, typer.Option(
-               min=1, help="TPU cores that share each batch.")] = 8,
-           backend: Backend = None, report: ReportFile = None, as_json: AsJson = False) -> None:
-    """List what keeps a recipe from a TPU; exit 0 when nothing does, 1 when something does.
-
-    No TPU is needed. The training and the validation step are compiled with XLA on the CPU.
-
-    Example: `seqattn doctor demo train.batch_size=64 --strategy tpu`
-    """
-    _choose_backend(backend)
-    if strategy != "tpu":
-        raise ValueError(explain("only a TPU needs a check beforehand", strategy=strategy,
-                                 fix="pass --strategy tpu"))
-    from keras_seqattn import training
-    from keras_seqattn.training.doctor import diagnosis as examination
-
-    with busy(f"compiling the steps of {recipe}"):
-        findings = examination.examine(training.read(recipe, overrides or ()), replicas)
-    if not as_json:
-        for finding in findings:
-            screen.print(f"{finding.severity}: {finding.what}\n  at {finding.where}\n"
-                         f"  to fix: {finding.fix}", soft_wrap=True)
-    finish({"recipe": recipe, "replicas": replicas,
-            "findings": [finding._asdict() for finding in findings]}, report, as_json, shown=True)
-    if any(finding.severity == "error" for finding in findings):
-        raise typer.Exit(1)
 
 
 def _check_folder(recipe: str, overrides: list[str] | None, out: pathlib.Path, resume: bool,
@@ -171,8 +140,15 @@ def _run_name(recipe: str) -> str:
     return path.resolve().parent.name if path.stem == "recipe" else path.stem
 
 
-def _choose_backend(backend: str | None) -> None:
-    """Sets the backend of Keras, which Keras reads when it is imported."""
+def choose_backend(backend: str | None) -> None:
+    """Sets the backend of Keras, which Keras reads when it is imported.
+
+    Args:
+        backend: Its name, or `None` to leave it as it is.
+
+    Raises:
+        ValueError: there is no such backend, or Keras has another one already.
+    """
     if backend is None:
         return
     if backend not in BACKENDS:

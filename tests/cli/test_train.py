@@ -71,16 +71,3 @@ def test_a_recipe_that_is_not_there(seqattn, recipe, told):
     code, _, err = seqattn("train", recipe)
     assert code == 2
     assert told in err.replace("\n", " ")
-
-
-def test_doctor_exits_with_1_when_it_finds_something(seqattn, tmp_path):
-    small = ("demo", "model.num_layers=1", "model.patch_size=32", "--replicas", 2)
-    code, out, _ = seqattn("doctor", *small, "--strategy", "tpu", "--json")
-    assert code == 0
-    assert json.loads(out)["findings"] == []
-    code, out, _ = seqattn("doctor", *small, "train.batch_size=33",
-                           "--report", tmp_path / "report.json")
-    assert code == 1
-    assert "to fix: use train.batch_size=32" in out
-    finding, = json.loads((tmp_path / "report.json").read_text())["findings"]
-    assert finding["severity"] == "error"

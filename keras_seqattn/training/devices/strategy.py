@@ -86,8 +86,15 @@ class Strategy:
             multiworker.adapt(model)
 
     @contextlib.contextmanager
-    def watched(self) -> collections.abc.Iterator[None]:
-        """Turns the loss of another process into `Preempted`, as long as the block runs."""
+    def running(self) -> collections.abc.Iterator[None]:
+        """Lets the devices share each batch as long as the block runs.
+
+        On TensorFlow the loss of another process becomes `Preempted`.
+        """
+        if self._distribution is not None:   # Keras' trainer asks for it at each batch
+            with self._distribution.scope():
+                yield
+            return
         if self.num_workers == 1 or self._distribute is None:
             yield
             return

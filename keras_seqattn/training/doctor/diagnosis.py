@@ -10,7 +10,6 @@ Source: Google, "Cloud TPU performance guide": arrays lie in tiles of 8×128 num
 import collections.abc
 import math
 import re
-import typing
 
 import keras
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 from keras_seqattn.data.stored import StoredImages
 from keras_seqattn.errors import explain
 from keras_seqattn.training.doctor import traced
+from keras_seqattn.training.doctor.finding import Finding
 from keras_seqattn.training.recipe.kinds import task_of
 from keras_seqattn.training.recipe.recipe import AnyRecipe
 
@@ -26,22 +26,6 @@ PADDING = 0.05  # share of the matrices that may be padding before a note is mad
 LOOKED_AT = 16  # batches of an epoch whose shapes are looked at, the last one among them
 NAMED = 3       # places that one finding names
 NODE = re.compile(r"\{\{node (\S+?)\}\}")
-
-
-class Finding(typing.NamedTuple):
-    """One thing a TPU would not like.
-
-    Attributes:
-        what: What it is.
-        where: Field of the recipe, batch, or layer and op.
-        fix: How to mend it.
-        severity: `"error"`, or `"note"` for what only costs time or memory.
-    """
-
-    what: str
-    where: str
-    fix: str
-    severity: str = "error"
 
 
 def examine(recipe: AnyRecipe, replicas: int = 8) -> list[Finding]:
@@ -74,7 +58,7 @@ def examine(recipe: AnyRecipe, replicas: int = 8) -> list[Finding]:
             architecture=recipe.model.architecture, fix="pass a recipe of an image classifier"))
     keras.utils.set_random_seed(recipe.train.seed)
     training, validation = task.load(recipe)
-    findings, batch_size = _check_size(recipe.train.batch_size, replicas)
+    findings, batch_size = check_size(recipe.train.batch_size, replicas)
     settings = recipe.train.model_copy(update={"batch_size": batch_size})
     recipe = recipe.model_copy(update={"train": settings})
     if isinstance(training, StoredImages):
@@ -96,6 +80,29 @@ def examine(recipe: AnyRecipe, replicas: int = 8) -> list[Finding]:
             finding for finding in check_batches(batches, "validation batch")
             + check_step(model, batches[0], training=False) if finding.what not in known]
     return sorted(findings, key=lambda finding: finding.severity != "error")
+
+
+def check_size(batch_size: int, replicas: int) -> tuple[list[Finding], int]:
+    """Looks at the batch size of a recipe.
+
+    Args:
+        batch_size: Examples of all replicas together.
+        replicas: Number of replicas that share each batch.
+
+    Returns:
+        List of `Finding`, and the nearest batch size that the replicas divide.
+    """
+    fitting = max(round(batch_size / replicas), 1) * replicas
+    if fitting != batch_size:
+        return [Finding(f"{replicas} replicas do not divide a batch of {batch_size}",
+                        "train.batch_size", f"use train.batch_size={fitting}")], fitting
+    own = batch_size // replicas
+    if own % TILE[0]:
+        return [Finding(
+            f"each replica gets {own} examples, padded to a multiple of {TILE[0]}",
+            "train.batch_size",
+            f"use train.batch_size={-(-own // TILE[0]) * TILE[0] * replicas}", "note")], fitting
+    return [], fitting
 
 
 def check_batches(batches: keras.utils.PyDataset, name: str = "batch") -> list[Finding]:
@@ -161,7 +168,7 @@ def check_step(model: keras.Model, batch: tuple, training: bool = True) -> list[
     """
     _check_backend()
     nodes, compile_step = traced.trace(model, batch, training)
-    findings = [*_ops(nodes), *_dtypes(nodes)]
+    findings = check_ops(nodes)
     if not findings:  # else XLA would say the same once more
         error = compile_step()
         if error:
@@ -172,26 +179,23 @@ def check_step(model: keras.Model, batch: tuple, training: bool = True) -> list[
     return findings
 
 
+def check_ops(nodes: list[traced.Node]) -> list[Finding]:
+    """Names the operations of a traced step that a TPU would not take.
+
+    Args:
+        nodes: As of `traced.trace`.
+
+    Returns:
+        List of `Finding`.
+    """
+    return [*_ops(nodes), *_dtypes(nodes)]
+
+
 def _check_backend() -> None:
     backend = keras.backend.backend()
     if backend not in ("tensorflow", "jax"):
         raise ValueError(explain("steps are compiled with XLA on TensorFlow or JAX",
                                  backend=backend, fix="pass --backend tensorflow or --backend jax"))
-
-
-def _check_size(batch_size: int, replicas: int) -> tuple[list[Finding], int]:
-    """Findings about the batch size, and one that the replicas divide."""
-    fitting = max(round(batch_size / replicas), 1) * replicas
-    if fitting != batch_size:
-        return [Finding(f"{replicas} replicas do not divide a batch of {batch_size}",
-                        "train.batch_size", f"use train.batch_size={fitting}")], fitting
-    own = batch_size // replicas
-    if own % TILE[0]:
-        return [Finding(
-            f"each replica gets {own} examples, padded to a multiple of {TILE[0]}",
-            "train.batch_size",
-            f"use train.batch_size={-(-own // TILE[0]) * TILE[0] * replicas}", "note")], fitting
-    return [], fitting
 
 
 def _tiled(shape: collections.abc.Sequence[int]) -> int:

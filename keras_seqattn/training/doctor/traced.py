@@ -101,6 +101,23 @@ def _jax(model: keras.Model, batch: tuple, training: bool) -> Traced:
     state = borrowed.jax_state(model, training)
     step = jax.jit(model.train_step if training else model.test_step).trace(state, batch)
 
+    def compile_step():
+        try:
+            step.lower(lowering_platforms=("tpu",))
+            step.lower().compile()
+        except (ValueError, NotImplementedError, jax.errors.JaxRuntimeError) as error:
+            return str(error)
+        return None
+
+    return nodes_of(step.jaxpr), compile_step
+
+
+def nodes_of(jaxpr: typing.Any) -> list[Node]:
+    """Lists the operations of what JAX has traced.
+
+    Args:
+        jaxpr: `jaxpr` of `jax.stages.Traced`.
+    """
     def node(equation):
         frames = getattr(equation.source_info.traceback, "frames", ())
         line = _line((frame.file_name, frame.line_num) for frame in reversed(list(frames)))
@@ -110,15 +127,7 @@ def _jax(model: keras.Model, batch: tuple, training: bool) -> Traced:
         return Node(kind, f"op {kind}{line}", takes, makes, "callback" not in kind,
                     static=True)
 
-    def compile_step():
-        try:
-            step.lower(lowering_platforms=("tpu",))
-            step.lower().compile()
-        except (ValueError, NotImplementedError, jax.errors.JaxRuntimeError) as error:
-            return str(error)
-        return None
-
-    return [node(equation) for equation in _equations(step.jaxpr.jaxpr)], compile_step
+    return [node(equation) for equation in _equations(jaxpr.jaxpr)]
 
 
 def _equations(jaxpr: typing.Any) -> collections.abc.Iterator[typing.Any]:

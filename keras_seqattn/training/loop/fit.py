@@ -106,7 +106,7 @@ def fit(recipe: AnyRecipe, out: os.PathLike | str, strategy: str = "auto", resum
     progress = Progress(position, length, settings.epochs, settings.batch_size,
                         shown=devices.is_chief and not quiet)
     progress.tell(epochs.overview().lines())
-    with Preemption() as preemption, progress.running(), devices.watched():
+    with Preemption() as preemption, progress.running(), devices.running():
         epochs.run(model, Steps(
             position, folder / "states", settings.checkpoint_every, length, preemption, devices,
             arrays if position.step else None), progress)

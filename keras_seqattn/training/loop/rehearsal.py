@@ -49,8 +49,9 @@ def rehearse(recipe: AnyRecipe, strategy: str = "auto", skip_bad: bool = False,
     epochs = load(recipe, pathlib.Path(), choose_devices(strategy, wait_s), skip_bad)
     model = build(epochs)
     clock = _Clock()
-    model.fit(epochs.devices.feed(epochs.batches), steps_per_epoch=STEPS, epochs=1, verbose=0,
-              shuffle=False, callbacks=[clock])
+    with epochs.devices.running():
+        model.fit(epochs.devices.feed(epochs.batches), steps_per_epoch=STEPS, epochs=1, verbose=0,
+                  shuffle=False, callbacks=[clock])
     return {**_counts(epochs), **_sizes(epochs, model), **clock.times(epochs)}
 
 

@@ -91,6 +91,22 @@ def test_replicas_train_like_one_device(source, alone, tmp_path, replicas):
     check_same(alone[1], tmp_path / "run")
 
 
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="a distribution of Keras on JAX")
+def test_on_jax_the_devices_share_each_batch_as_long_as_fit_runs(source, tmp_path, monkeypatch):
+    """Keras' trainer asks for the distribution at each batch; without it each device takes all."""
+    class Seen(Exception):
+        pass
+
+    def run(*arguments):
+        raise Seen(keras.distribution.distribution())
+
+    monkeypatch.setattr(training.loop.epochs.Epochs, "run", run)
+    with pytest.raises(Seen) as seen:
+        training.fit(small_recipe(source), tmp_path / "run", "mirrored", quiet=True)
+    assert isinstance(seen.value.args[0], keras.distribution.DataParallel)
+    assert keras.distribution.distribution() is None
+
+
 @several
 def test_replicas_clip_all_gradients_together(source, tmp_path):
     recipe = small_recipe(source, epochs=1, optimizer="sgd", learning_rate=1.0, clip_norm=None,
