@@ -9,6 +9,7 @@ from keras_seqattn.errors import check_count, check_sequence, check_share, expla
 from keras_seqattn.layers.feed_forward import FeedForward
 from keras_seqattn.layers.layer_scale import LayerScale
 from keras_seqattn.layers.multi_head import MultiHeadAttention
+from keras_seqattn.layers.one_pass_norm import normalise
 from keras_seqattn.layers.settings import Activation, Initializer
 from keras_seqattn.plain import plain_numbers
 from keras_seqattn.shapes import Tensor
@@ -114,9 +115,9 @@ class TransformerBlock(keras.layers.Layer):
                   training: bool | None) -> Tensor:
         """Adds what a branch makes of `x`, with the norm and the scale of that name."""
         norm, scale = getattr(self, f"_{name}_norm"), getattr(self, f"_{name}_scale")
-        made = branch(norm(x) if self.norm == "pre" else x)
+        made = branch(normalise(norm, x, training) if self.norm == "pre" else x)
         made = self._drop_path(made if scale is None else scale(made), training=training)
-        return x + made if self.norm == "pre" else norm(x + made)
+        return x + made if self.norm == "pre" else normalise(norm, x + made, training)
 
     def compute_output_spec(self, inputs: Tensor, *args: typing.Any,
                             **kwargs: typing.Any) -> typing.Any:

@@ -244,3 +244,17 @@ def test_pooling_reads_the_patches_alone(pooling):
     model = models.vit("nano", 8, (16, 24, 3), 5, pooling=pooling, class_token=True,
                        num_registers=3)
     assert model.get_layer("pool").input.shape == (None, 6, 128)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="JAX tells what it traced")
+@pytest.mark.parametrize(("rate", "draws"), [(0.0, False), (0.1, True)])
+def test_rates_of_zero_draw_no_random_numbers(rate, draws):
+    import jax
+
+    model = models.vit("nano", 8, (16, 16, 3), 5, num_layers=2, dropout=rate,
+                       attention_dropout=rate, drop_path=rate)
+    state = [[each.value for each in of] for of in (
+        model.trainable_variables, model.non_trainable_variables)]
+    traced = str(jax.make_jaxpr(lambda *state: model.stateless_call(
+        *state, np.zeros((2, 16, 16, 3), "float32"), training=True))(*state))
+    assert ("random_bits" in traced) == draws
