@@ -89,15 +89,19 @@ def _settings(first, other):
 def _loop(row):
     first, others = row[0], row[1:]
     call = first.call
-    run = stateless(first, call)
+    turn = stateless(first, call)
+    kept = _products_alone if "call" not in vars(first) else None  # which rematerialise decides
 
     def call_all(inputs: typing.Any, *given: typing.Any, training: bool | None = None,
                  **named: typing.Any) -> typing.Any:
         if not training:
             return call(inputs, *given, training=training, **named)
+
+        def body(x, values):
+            return turn(values, x, *given, training=training, **named)
+
         stacked = [ops.stack(each) for each in zip(*map(values_of, row), strict=True)]
-        outputs, states = ops.scan(
-            lambda x, values: run(values, x, *given, training=training, **named), inputs, stacked)
+        outputs, states = ops.scan(kept(body) if kept else body, inputs, stacked)
         for i, block in enumerate(row):
             keep_state(block, [state[i] for state in states])
         return outputs
@@ -113,3 +117,11 @@ def _passed_on(call):
                 **named: typing.Any) -> typing.Any:
         return inputs if training else call(inputs, *given, training=training, **named)
     return pass_on
+
+
+def _products_alone(body):
+    """A turn whose products alone are kept, as XLA does without a loop: it fuses the rest."""
+    import jax
+
+    return jax.checkpoint(
+        body, policy=jax.checkpoint_policies.dots_saveable, prevent_cse=False)
