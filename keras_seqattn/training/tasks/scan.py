@@ -103,7 +103,7 @@ def _loop(row):
         stacked = [ops.stack(each) for each in zip(*map(values_of, row), strict=True)]
         outputs, states = ops.scan(kept(body) if kept else body, inputs, stacked)
         for i, block in enumerate(row):
-            keep_state(block, [state[i] for state in states])
+            keep_state(block, [None if state is None else state[i] for state in states])
         return outputs
 
     first.call = call_all

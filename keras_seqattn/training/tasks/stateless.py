@@ -19,22 +19,27 @@ def stateless(layer: keras.layers.Layer, call: Call) -> Call:
 
     Returns:
         Function of a list of values, one for each of `layer.variables`, and of the arguments of the
-        call. It returns what the call returns, and the new values of
-        `layer.non_trainable_variables`.
+        call. It returns what the call returns, and for each of `layer.non_trainable_variables` its
+        new value. That is `None` where the call has not changed it, as a frozen weight.
     """
     def run(values: list[Tensor], *given: typing.Any, **named: typing.Any) -> tuple:
+        kept = layer.non_trainable_variables
         with keras.StatelessScope(list(zip(layer.variables, values, strict=True))) as scope:
+            before = [scope.get_current_value(each) for each in kept]
             outputs = call(*given, **named)
-        return outputs, [scope.get_current_value(each) for each in layer.non_trainable_variables]
+        after = [scope.get_current_value(each) for each in kept]
+        return outputs, [None if new is old else new
+                         for new, old in zip(after, before, strict=True)]
     return run
 
 
 def values_of(layer: keras.layers.Layer) -> list[Tensor]:
-    """Returns the values of `layer.variables`."""
+    """Returns the values of `layer.variables`, in the compute dtype where a layer is called."""
     return [keras.ops.convert_to_tensor(variable) for variable in layer.variables]
 
 
-def keep_state(layer: keras.layers.Layer, values: collections.abc.Iterable[Tensor]) -> None:
-    """Gives `layer.non_trainable_variables` new values."""
+def keep_state(layer: keras.layers.Layer, values: collections.abc.Iterable[Tensor | None]) -> None:
+    """Gives `layer.non_trainable_variables` new values; `None` changes nothing."""
     for variable, value in zip(layer.non_trainable_variables, values, strict=True):
-        variable.assign(value)
+        if value is not None:
+            variable.assign(value)
