@@ -1,5 +1,6 @@
 """Small training runs for tests: pictures of two classes, and a recipe for them."""
 
+import keras
 import numpy as np
 
 from keras_seqattn.training.recipe.recipe import Recipe
@@ -23,7 +24,8 @@ def write_pictures(folder, counts):
 def small_recipe(source, model=None, **train):
     """A recipe of 5 epochs of 4 steps, whose last batch is uneven, for 23 pictures per class.
 
-    Without XLA, as Keras trains under a strategy: compiling would take longer than all steps.
+    On TensorFlow without XLA, as Keras trains under a strategy: compiling would take longer than
+    all steps. JAX would compile each operation by itself instead, which takes longer still.
     """
     return Recipe.model_validate({
         "model": {"size": "nano", "stem": "conv", "patch_size": 4, "image_shape": (16, 16, 3),
@@ -32,4 +34,4 @@ def small_recipe(source, model=None, **train):
         "data": {"source": source, "validation": 0.2, "augment": ("flip", "shift", "mixup"),
                  "standardise": True},
         "train": {"epochs": 5, "batch_size": 12, "learning_rate": 0.002, "checkpoint_every": 3,
-                  "average": 0.9, "xla": False, **train}})
+                  "average": 0.9, "xla": keras.backend.backend() == "jax", **train}})

@@ -127,25 +127,38 @@ def wait_for_workers(workers: list[str], index: int, timeout_s: float) -> None:
     Raises:
         ValueError: our address cannot be listened at, or a worker did not come in time.
     """
+    with open_door(workers, index):
+        wait_for_doors(workers, index, timeout_s)
+
+
+def open_door(workers: list[str], index: int) -> socket.socket:
+    """Listens at the address of a worker, until what it returns is closed.
+
+    Raises:
+        ValueError: the address cannot be listened at.
+    """
     port = int(workers[index].rpartition(":")[2])
     try:
-        door = socket.create_server(("", port), backlog=len(workers))
+        return socket.create_server(("", port), backlog=len(workers))
     except OSError as error:
         raise ValueError(explain(
             "this worker must be able to listen at its own port", worker=workers[index],
             error=error.strerror, fix="choose a free port in TF_CONFIG")) from error
+
+
+def wait_for_doors(workers: list[str], index: int, timeout_s: float) -> None:
+    """Waits until every worker but this one listens at its address; as `wait_for_workers`."""
     end = time.monotonic() + timeout_s
-    with door:
-        missing = [address for place, address in enumerate(workers) if place != index]
-        while missing:
-            missing = [address for address in missing if not _listens(address)]
-            if missing and time.monotonic() > end:
-                raise ValueError(explain(
-                    "every worker must come within the waiting time", missing=missing,
-                    waited_s=timeout_s,
-                    fix="start the missing workers, open their ports, or raise --wait"))
-            if missing:
-                time.sleep(0.2)
+    missing = [address for place, address in enumerate(workers) if place != index]
+    while missing:
+        missing = [address for address in missing if not _listens(address)]
+        if missing and time.monotonic() > end:
+            raise ValueError(explain(
+                "every worker must come within the waiting time", missing=missing,
+                waited_s=timeout_s,
+                fix="start the missing workers, open their ports, or raise --wait"))
+        if missing:
+            time.sleep(0.2)
 
 
 def _listens(address: str) -> bool:

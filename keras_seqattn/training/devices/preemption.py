@@ -25,6 +25,17 @@ class Preempted(Exception):
         self.exit_code = exit_code
 
 
+def lost(worker: int, reason: str) -> Preempted:
+    """Returns what a process raises that lost another one.
+
+    Args:
+        worker: Number of this process.
+        reason: What told of the loss.
+    """
+    return Preempted(f"worker {worker} lost another worker and cannot go on alone ({reason}); "
+                     "start all of them again, resumed")
+
+
 class Preemption:
     """Notices SIGTERM and Ctrl-C while a training runs.
 

@@ -8,11 +8,16 @@ import typing
 import keras
 
 from keras_seqattn.errors import explain, nearest
-from keras_seqattn.training.devices import cluster, multiworker, replica_seeds
-from keras_seqattn.training.devices.preemption import Preempted
+from keras_seqattn.training.devices import (
+    cluster,
+    datasets,
+    multiworker,
+    processes,
+    replica_seeds,
+)
+from keras_seqattn.training.devices.datasets import Feed
+from keras_seqattn.training.devices.preemption import lost
 
-Share: typing.TypeAlias = tuple[int, int]
-Feed: typing.TypeAlias = collections.abc.Callable[[Share], keras.utils.PyDataset]
 STRATEGIES = ("auto", "none", "mirrored", "multiworker", "tpu")
 
 
@@ -40,7 +45,7 @@ class Strategy:
                 self.num_workers = len(workers)
         elif distribution is not None:
             self.num_replicas = distribution.device_mesh.devices.size
-            self.num_workers, worker = _jax_processes()
+            self.num_workers, worker = processes.place()
         self._worker = worker
         self.is_chief = worker == 0
         self.accumulates = distribute is None
@@ -73,10 +78,10 @@ class Strategy:
             batches = make((self._worker, self.num_workers))
             of_many_shapes = hasattr(batches, "signature")
             if of_many_shapes and keras.backend.backend() == "tensorflow":
-                return _as_dataset([batches])  # Keras would fix the shapes of the first two
+                return datasets.in_turn([batches])  # Keras would fix the shapes of the first two
             return batches
         return self._distribute.distribute_datasets_from_function(
-            lambda context: _dataset(make, context))
+            lambda context: datasets.of_one_process(make, context))
 
     def adapt(self, model: keras.Model) -> None:
         """Prepares a built and compiled model for `fit` on these devices."""
@@ -89,27 +94,40 @@ class Strategy:
     def running(self) -> collections.abc.Iterator[None]:
         """Lets the devices share each batch as long as the block runs.
 
-        On TensorFlow the loss of another process becomes `Preempted`.
+        Raises:
+            Preempted: another process was lost.
         """
-        if self._distribution is not None:   # Keras' trainer asks for it at each batch
-            with self._distribution.scope():
-                yield
-            return
-        if self.num_workers == 1 or self._distribute is None:
+        running = contextlib.nullcontext() if self.num_workers == 1 else (
+            _losing if self._distribution is None else processes.leaving)(self._worker)
+        # Keras' trainer asks for its distribution at each batch.
+        with running, (self.scope() if self._distribution else contextlib.nullcontext()):
             yield
-            return
-        import tensorflow as tf
 
-        errors = tf.errors
-        try:
-            yield
-        except (errors.UnavailableError, errors.AbortedError, errors.CancelledError,
-                errors.DeadlineExceededError) as error:
-            lines = error.message.strip().splitlines()
-            reason = next((line for line in lines if "/job:" in line or "reset" in line), lines[0])
-            raise Preempted(
-                f"worker {self._worker} lost another worker and cannot go on alone ({reason}); "
-                "start all of them again, resumed") from error
+    def agree(self, **seen: str) -> None:
+        """Checks that all processes see the same; on JAX, where one that differs goes unnoticed.
+
+        Args:
+            **seen: Name to text.
+
+        Raises:
+            ValueError: the texts of a name differ. Every process raises it.
+        """
+        if self._distribution is not None and self.num_workers > 1:
+            processes.agree(seen)
+
+
+@contextlib.contextmanager
+def _losing(worker: int) -> collections.abc.Iterator[None]:
+    """Turns TensorFlow's errors of another process that was lost into `Preempted`."""
+    from tensorflow import errors
+
+    try:
+        yield
+    except (errors.UnavailableError, errors.AbortedError, errors.CancelledError,
+            errors.DeadlineExceededError) as error:
+        lines = error.message.strip().splitlines()
+        raise lost(worker, next(
+            (line for line in lines if "/job:" in line or "reset" in line), lines[0])) from error
 
 
 def strategy(name: str = "auto", wait_s: float = 300.0) -> Strategy:
@@ -143,7 +161,7 @@ def strategy(name: str = "auto", wait_s: float = 300.0) -> Strategy:
                                  fix=nearest(name, STRATEGIES)))
     backend = keras.backend.backend()
     if backend == "jax":
-        return _on_jax(name)
+        return _on_jax(name, wait_s)
     if backend != "tensorflow":
         if name not in ("auto", "none"):
             raise ValueError(explain(
@@ -198,9 +216,10 @@ def _tpu(name: str) -> Strategy:
         )) from error
 
 
-def _on_jax(name: str) -> Strategy:
-    if name == "multiworker" or (name == "auto" and cluster.scheduler() == "slurm"):
-        keras.distribution.initialize()
+def _on_jax(name: str, wait_s: float) -> Strategy:
+    if name == "multiworker" or (name == "auto" and (
+            os.environ.get("TF_CONFIG") or cluster.scheduler() == "slurm")):
+        processes.meet(wait_s)
         name = "multiworker"
     devices = keras.distribution.list_devices()
     if name == "none" or (name == "auto" and len(devices) == 1):
@@ -211,40 +230,3 @@ def _on_jax(name: str) -> Strategy:
     return Strategy("mirrored" if name == "auto" else name,
                     distribution=keras.distribution.DataParallel(
                         devices=devices, auto_shard_dataset=False))
-
-
-def _jax_processes() -> tuple[int, int]:
-    import jax
-
-    return jax.process_count(), jax.process_index()
-
-
-def _dataset(make: Feed, context: typing.Any) -> typing.Any:
-    """The batches of the replicas of one process, in their order, as a `tf.data.Dataset`."""
-    replicas = context.num_replicas_in_sync
-    local = replicas // context.num_input_pipelines
-    first = context.input_pipeline_id * local
-    return _as_dataset([make((first + replica, replicas)) for replica in range(local)])
-
-
-def _as_dataset(parts: list[keras.utils.PyDataset]) -> typing.Any:
-    import tensorflow as tf
-
-    def generate():
-        step = 0
-        while parts[0].num_batches is None or step < parts[0].num_batches:
-            yield from (part[step] for part in parts)
-            step += 1
-
-    dataset = tf.data.Dataset.from_generator(generate, output_signature=_signature(parts[0]))
-    return dataset.prefetch(tf.data.AUTOTUNE)
-
-
-def _signature(batches: keras.utils.PyDataset) -> tuple:
-    import tensorflow as tf
-
-    if hasattr(batches, "signature"):
-        inputs, *others = batches.signature
-        return ({name: tf.TensorSpec(*each) for name, each in inputs.items()},
-                *(tf.TensorSpec(*each) for each in others))
-    return tuple(tf.TensorSpec(array.shape, array.dtype) for array in batches[0])

@@ -11,6 +11,7 @@ import typing
 import keras
 
 from keras_seqattn.training.devices.strategy import Strategy
+from keras_seqattn.training.devices.values import of_this_process
 from keras_seqattn.training.loop.overview import Overview
 from keras_seqattn.training.loop.progress import Progress
 from keras_seqattn.training.loop.steps import Steps
@@ -89,7 +90,8 @@ class Epochs:
                 steps.tick()
                 self._close(values)
                 if board is not None:
-                    self._write(model, board)
+                    with of_this_process(model):
+                        self._write(model, board)
             steps.save()
             progress.epoch_done()
 

@@ -16,6 +16,7 @@ from keras_seqattn.files import output_folder
 from keras_seqattn.training.devices.preemption import Preemption
 from keras_seqattn.training.devices.strategy import Strategy
 from keras_seqattn.training.devices.strategy import strategy as choose_devices
+from keras_seqattn.training.devices.values import of_this_process
 from keras_seqattn.training.loop.epochs import Epochs
 from keras_seqattn.training.loop.progress import Progress
 from keras_seqattn.training.loop.steps import Steps
@@ -97,6 +98,7 @@ def fit(recipe: AnyRecipe, out: os.PathLike | str, strategy: str = "auto", resum
     if overwrite and not resume and devices.is_chief:
         claim.clear(folder)
     arrays = _restore(epochs, model, resume)
+    devices.agree(recipe=journal.text_of(recipe), position=str(epochs.position))
     if longer:
         _check_longer(epochs)
     if devices.is_chief:
@@ -196,7 +198,7 @@ def _check_longer(epochs: Epochs) -> None:
 
 def _finish(epochs: Epochs, model: keras.Model) -> None:
     out, position, recipe = epochs.out, epochs.position, epochs.recipe
-    with epochs.weights_to_keep(model):
+    with epochs.weights_to_keep(model), of_this_process(model):
         journal.save_model(model, out / "model.keras")
     journal.write_curves(position.history, out)
     curves = {name: values for name, values in position.history.items()

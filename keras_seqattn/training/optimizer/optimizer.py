@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_seqattn import borrowed
 from keras_seqattn.shapes import Tensor
+from keras_seqattn.training.devices.values import assign
 from keras_seqattn.training.optimizer import schedules
 from keras_seqattn.training.optimizer.layer_rates import rate_shares
 from keras_seqattn.training.optimizer.loss_scale import LossScale, computes_in_float16
@@ -204,4 +205,4 @@ def _values(variables: list[Tensor]) -> list[Tensor]:
 
 def _assign(variables: list[Tensor], values: list[Tensor]) -> None:
     for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+        assign(variable, value)

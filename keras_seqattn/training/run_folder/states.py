@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_seqattn.errors import explain
 from keras_seqattn.files import output_folder, whole
+from keras_seqattn.training.devices import values
 
 if typing.TYPE_CHECKING:
     import keras
@@ -78,7 +79,7 @@ def restore(model: "keras.Model", arrays: Arrays, parts: collections.abc.Iterabl
                 shape=tuple(variable.shape),
                 stored=arrays[name].shape if name in arrays else "nothing",
                 fix="start anew in another folder"))
-        variable.assign(arrays[name])
+        values.assign(variable, arrays[name])
 
 
 def _variables(model: "keras.Model", parts: collections.abc.Iterable[str]

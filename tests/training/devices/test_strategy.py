@@ -26,7 +26,6 @@ TENSORFLOW = keras.backend.backend() == "tensorflow"
 WORKER = pathlib.Path(__file__).parents[1] / "worker.py"
 several = pytest.mark.skipif(
     keras.backend.backend() not in ("tensorflow", "jax"), reason="this backend has one device here")
-processes = pytest.mark.skipif(not TENSORFLOW, reason="processes are TensorFlow's")
 
 
 @pytest.fixture(scope="module")
@@ -79,14 +78,27 @@ def wait_for(workers):
     return [worker.returncode for worker in workers], outputs
 
 
+def wait_for_an_epoch(out, workers):
+    """Waits until the state after the first epoch is on disk."""
+    while not list(out.glob("states/state-000001*")):
+        assert all(worker.poll() is None for worker in workers)
+
+
 @several
 @pytest.mark.parametrize("replicas", [pytest.param(2, marks=pytest.mark.slow), 4])
 def test_replicas_train_like_one_device(source, alone, tmp_path, replicas):
     """20 steps, five of them with a last batch of one picture: some replicas get none.
 
-    Two replicas are held to one device by the test of clipping too.
+    They are killed after the first epoch and go on. Two replicas are held to one device by the
+    test of clipping too.
     """
-    codes, outputs = wait_for(start(small_recipe(source), tmp_path / "run", "mirrored", replicas))
+    recipe = small_recipe(source)
+    killed = start(recipe, tmp_path / "run", "mirrored", replicas)
+    wait_for_an_epoch(tmp_path / "run", killed)
+    killed[0].kill()
+    wait_for(killed)
+    codes, outputs = wait_for(
+        start(recipe, tmp_path / "run", "mirrored", replicas, flags=["--resume"]))
     assert codes == [0], outputs
     check_same(alone[1], tmp_path / "run")
 
@@ -117,7 +129,7 @@ def test_replicas_clip_all_gradients_together(source, tmp_path):
     check_same(tmp_path / "one", tmp_path / "two")
 
 
-@processes
+@several
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [2, 3])
 def test_processes_train_like_one_device(source, alone, tmp_path, workers):
@@ -128,13 +140,11 @@ def test_processes_train_like_one_device(source, alone, tmp_path, workers):
     check_same(alone[1], tmp_path / "run")
 
 
-@processes
+@several
 def test_a_lost_worker_ends_the_other_with_a_message_and_both_go_on(source, alone, tmp_path):
     recipe = small_recipe(source)
     workers = start(recipe, tmp_path / "run", "multiworker", workers=2)
-    end = time.monotonic() + 120
-    while not list((tmp_path / "run").glob("states/state-000001*")) and time.monotonic() < end:
-        pass
+    wait_for_an_epoch(tmp_path / "run", workers)
     workers[1].kill()
     lost = time.monotonic()
     codes, outputs = wait_for(workers)
