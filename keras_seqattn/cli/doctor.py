@@ -38,7 +38,8 @@ def doctor(recipe: Recipe, overrides: Annotated[list[str] | None, typer.Argument
                min=1, help="TPU cores that share each batch, where no topology tells.")] = 8,
            topology: Annotated[str | None, typer.Option(
                help="A TPU such as v5e:4x4. Its own compiler then compiles the steps, on this "
-                    "machine: memory, bytes, copies, exchanges. Needs the extra `tpu`; on JAX.")
+                    "machine: memory, bytes, copies, exchanges. Needs the extra `tpu`. On "
+                    "TensorFlow it compiles one replica, without the exchanges.")
            ] = None,
            outputs: Annotated[int | None, typer.Option(
                min=1, help="Read no data: suppose so many classes, or tokens.")] = None,
@@ -176,7 +177,7 @@ def _rows(found: "Figures") -> Iterator[tuple[str, str]]:
         f"{count} {target}" for target, count in found.custom_calls.items()) or "none"
     if found.loops:
         yield "loops, each counted as one turn", str(found.loops)
-    yield "bound for examples/s, of all devices", (
+    yield "bound for examples/s, at published peaks", (
         f"{found.examples_per_s_bound:,.0f} (by {found.bound_by})")
     yield "seconds to compile", f"{found.compile_seconds:.0f}"
     for layer, count in found.copied_in.items():

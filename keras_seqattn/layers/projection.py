@@ -45,10 +45,22 @@ def linear(dense: Dense, x: Tensor, num_read: int = 1) -> Tensor:
     """
     x, kernel = (ops.cast(each, dense.compute_dtype) for each in (x, dense.kernel))
     if keras.backend.backend() == "jax" or target().kind == "tpu":
-        y = product(x, kernel, num_read)
-    else:
-        y = _flat_product(x, kernel, num_read)
-    return y if dense.bias is None else y + spread(dense.bias, y)
+        return _joined_product(x, kernel, dense.bias, num_read)
+    y = _flat_product(x, kernel, num_read)
+    return y if dense.bias is None else y + dense.bias
+
+
+def _joined_product(x, kernel, bias, num_read):
+    """The product over whole rows of heads, and the sum with the bias.
+
+    A TPU keeps numbers in rows of 128. It would turn heads of 64, and copy them.
+    """
+    free, made = ops.shape(x)[:-num_read], kernel.shape[num_read:]
+    kernel = ops.reshape(kernel, (math.prod(kernel.shape[:num_read]), -1))
+    y = product(ops.reshape(x, (*free, kernel.shape[0])), kernel)
+    if bias is not None:
+        y = y + spread(ops.reshape(bias, (-1,)), y)
+    return ops.reshape(y, (*free, *made))
 
 
 def _flat_product(x, kernel, num_read):

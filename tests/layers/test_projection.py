@@ -6,7 +6,10 @@ import pytest
 from arrays import array
 from tolerances import FLOAT32
 
+from keras_seqattn import layers
+from keras_seqattn.kernels.target import compiled_for
 from keras_seqattn.layers.projection import project
+from keras_seqattn.training.doctor import compiler, environment, hlo, topologies
 
 KINDS = {
     "features": ("abc,cde->abde", (None, 3, 5), "de", (7,), 1),
@@ -41,3 +44,30 @@ def test_low_precision_outside_of_a_call(rng):
     x = rng.normal(size=(2, 4, 7)).astype("float16")
     assert keras.backend.standardize_dtype(dense(x).dtype) == "float16"
     assert keras.backend.standardize_dtype(project(dense, x).dtype) == "float16"
+
+
+@pytest.mark.skipif(not environment.is_there(), reason="libtpu is not installed")
+def test_a_tpu_copies_no_heads():
+    """Queries, keys and values reach the kernel as products made them, and so do gradients."""
+    import jax
+
+    place = topologies.parse("v5e:1x1")
+    devices = compiler.devices(place)
+    attention = layers.MultiHeadAttention(3, 64, dtype="mixed_bfloat16")
+    attention.build((2, 131, 192), (2, 131, 192))
+
+    def loss(weights, x):
+        made, _ = attention.stateless_call(weights, [], x, x)
+        return made.astype("float32").sum()
+
+    sharding = jax.sharding.SingleDeviceSharding(devices[0])
+    given = jax.tree.map(
+        lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding),
+        ([each.value for each in attention.trainable_variables],
+         jax.numpy.zeros((2, 131, 192), "bfloat16")))
+    with compiled_for("tpu"):
+        lowered = jax.jit(jax.grad(loss, (0, 1))).lower(*given)
+    made = hlo.read(compiler.compile_lowered(lowered, place).text)
+    assert hlo.custom_calls(made) == {"tpu_custom_call": 2}
+    inside = [copy.op_name for copy in hlo.copies(made) if copy.op_name]   # others: the results
+    assert inside == []

@@ -39,8 +39,10 @@ class Figures(typing.NamedTuple):
         host_transfers: Layers, or scopes, of what exchanges data with the host.
         custom_calls: Target to number.
         loops: Number of loops. In flops and bytes each counts as one turn.
-        examples_per_s_bound: More examples in a second no program can train that does these
-            operations and moves these bytes at the published peaks. Nothing was measured.
+        examples_per_s_bound: Examples in a second, if the chips did these operations at their
+            published peak, or moved these bytes at theirs, whichever takes longer. Nothing was
+            measured. What the compiler counts as bytes may stay on the chip. So where bytes bound,
+            a TPU may be faster than that, and where operations bound, it is slower.
         bound_by: `"arithmetic"` or `"bandwidth"`.
         compile_seconds: How long the compiler took.
     """
@@ -111,17 +113,22 @@ def products(model: keras.Model, shapes: collections.abc.Sequence[tuple[int, ...
     """Returns the multiply-adds of one example, without computing a number.
 
     Args:
-        model: `keras.Model` on JAX.
+        model: `keras.Model` on JAX or TensorFlow.
         shapes: Shapes of its inputs, without the batch, in the order of a flattened batch.
     """
-    import jax
-
     counts: list[int] = []
 
     def count() -> None:
         counts.append(multiply_adds(model, shapes))
 
-    jax.eval_shape(count)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.function(count, autograph=False).get_concrete_function()
+    else:
+        import jax
+
+        jax.eval_shape(count)
     return counts[0]
 
 

@@ -54,9 +54,24 @@ def ops(model: keras.Model, batch: tuple, training: bool = True) -> list[Refused
 
     Cost: the step is traced, not compiled.
     """
+    return of_nodes(traced.trace(model, batch, training)[0])
+
+
+def of_nodes(nodes: list[traced.Node]) -> list[Refused]:
+    """Lists the ops of a traced step that TensorFlow does not compile for TPUs.
+
+    Args:
+        nodes: As of `traced.trace`.
+
+    Returns:
+        As of `ops`.
+
+    Raises:
+        LoanError: this TensorFlow lacks what is borrowed.
+    """
     known = {*(loans.tpu_kernels() or loans.xla_kernels()), "Placeholder"}
     places: dict[str, list[str]] = {}
-    for node in traced.trace(model, batch, training)[0]:
+    for node in nodes:
         if node.kind not in known:
             places.setdefault(f"{node.kind} does not compile for TPUs", []).append(node.place)
         elif "complex128" in node.takes | node.makes:

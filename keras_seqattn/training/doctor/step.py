@@ -60,10 +60,8 @@ def trace(model: keras.Model, batch: typing.Any, devices: collections.abc.Sequen
 
 def of_size(batch: typing.Any, batch_size: int) -> typing.Any:
     """Returns the shapes and dtypes of a batch as they are with another number of examples."""
-    import jax
-
-    return jax.tree.map(
-        lambda array: jax.ShapeDtypeStruct((batch_size, *array.shape[1:]), array.dtype), batch)
+    return keras.tree.map_structure(
+        lambda array: keras.KerasTensor((batch_size, *array.shape[1:]), str(array.dtype)), batch)
 
 
 def placed(devices: collections.abc.Sequence, per_model: int = 1

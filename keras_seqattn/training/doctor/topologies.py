@@ -1,8 +1,10 @@
 """The TPUs that can be rented: their shapes, their memory and their published rates.
 
-Sources: cloud.google.com/tpu/docs, the pages "TPU v2" to "TPU v6e" and "TPU7x (Ironwood)": peak
-rate in bfloat16, bandwidth and capacity of the memory (HBM) of a chip, and shapes of slices. Slices
-in three dimensions have sides that are multiples of 4, the smallest aside.
+Sources: docs.cloud.google.com/tpu/docs, the pages v3, v4, v5e, v5p and tpu7x, whose table has v6e,
+too (the page v6e rounds 1638 GB/s to 1600). They tell the shapes of slices, and of a chip its peak
+rate in bfloat16 and the bandwidth and capacity of its memory (HBM). Rates of v2 are in Jouppi et
+al. 2020, "A Domain-Specific Supercomputer for Training Deep Neural Networks", which the page v2
+names. Slices in three dimensions have sides that are multiples of 4, the smallest aside.
 """
 
 import math
@@ -41,13 +43,13 @@ class Generation(typing.NamedTuple):
 
 
 GENERATIONS = {
-    "v2": Generation(("2x2", "4x4", "4x8", "8x8", "8x16", "16x16"), 256, 2, 45e12, 700e9, 16, 7.48),
+    "v2": Generation(("2x2", "4x4", "4x8", "8x8", "8x16", "16x16"), 256, 2, 46e12, 700e9, 16, 7.48),
     "v3": Generation(("2x2", "4x4", "4x8", "8x8", "8x16", "16x16", "16x32", "32x32"), 1024, 2,
                      123e12, 900e9, 32, 15.48),
-    "v4": Generation(DEEP, 4096, 2, 275e12, 1228e9, 32, 15.25),
+    "v4": Generation(DEEP, 4096, 2, 275e12, 1200e9, 32, 15.25),
     "v5e": Generation(("1x1", *FLAT), 256, 1, 197e12, 819e9, 16, 15.75),
     "v5p": Generation(DEEP, 8960, 1, 459e12, 2765e9, 95, 95.74),
-    "v6e": Generation(("1x1", *FLAT), 256, 1, 918e12, 1640e9, 32, 31.25),
+    "v6e": Generation(("1x1", *FLAT), 256, 1, 918e12, 1638e9, 32, 31.25),
     "tpu7x": Generation(("1x1x1", *DEEP), 9216, 2, 2307e12, 7380e9, 192, 94.75),
 }
 

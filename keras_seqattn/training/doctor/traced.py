@@ -10,6 +10,9 @@ from keras_seqattn import borrowed
 from keras_seqattn.training.doctor import loans
 
 Frames: typing.TypeAlias = collections.abc.Iterable[tuple[str, int]]
+# Ops whose shapes follow from shapes or from constants, which XLA knows and a graph does not: the
+# axes of a broadcast, and the number of the counts.
+FOLDED = ("BroadcastGradientArgs", "DenseBincount")
 LIBRARIES = re.compile(r"-packages/(tensorflow|keras|jax|jaxlib|optree)/")
 
 
@@ -56,8 +59,8 @@ def _tensorflow(model: keras.Model, batch: tuple, training: bool) -> Traced:
 
     step = tf.function(model.train_step if training else model.test_step, jit_compile=True,
                        autograph=False)
-    batch = tuple(tf.convert_to_tensor(array) for array in batch)
-    # Placeholders are the step's arguments; the axes of a broadcast fold away as its shapes do.
+    batch = keras.tree.map_structure(tf.convert_to_tensor, tuple(batch))
+    # Placeholders are the step's arguments.
     known = {*loans.xla_kernels(), "Placeholder"}
     names = {layer.name for layer in borrowed.all_layers(model) if layer is not model}
 
@@ -68,7 +71,7 @@ def _tensorflow(model: keras.Model, batch: tuple, training: bool) -> Traced:
         place = f"layer {layer}, op {op.name}" if layer else f"op {op.name}"
         takes, makes = ({tensor.dtype.base_dtype.name for tensor in tensors}
                         for tensors in (op.inputs, op.outputs))
-        static = (op.type == "BroadcastGradientArgs" or not any(map(_open, op.outputs))
+        static = (op.type in FOLDED or not any(map(_open, op.outputs))
                   or any(map(_open, op.inputs)))
         return Node(op.type, place + line, frozenset(takes), frozenset(makes), op.type in known,
                      static)

@@ -176,6 +176,16 @@ def test_a_shape_that_depends_on_values(function, op):
     assert "layer faulty" in finding.where
 
 
+def _count(x):
+    counts = keras.ops.bincount(keras.ops.cast(keras.ops.abs(x) > 1, "int32"), minlength=3)
+    return x + keras.ops.cast(keras.ops.sum(counts), "float32")
+
+
+@on_tensorflow
+def test_counts_have_a_length_that_xla_knows():
+    assert not any("depends on values" in finding.what for finding in _check(_count))
+
+
 @on_tensorflow
 def test_float64(rng):
     finding, = _check(lambda x: keras.ops.cast(

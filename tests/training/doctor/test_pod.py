@@ -1,14 +1,18 @@
 """`keras_seqattn.training.doctor.pod`: a recipe before the TPU's own compiler."""
 
 import keras
+import numpy as np
 import pytest
 
 from keras_seqattn.testing import check_error
-from keras_seqattn.training.doctor import compiler, environment, figures, pod, topologies
+from keras_seqattn.training.doctor import compiler, environment, figures, loans, pod, topologies
 from keras_seqattn.training.doctor.compiler import Compiled, DoesNotFit, NotCompiled
+from keras_seqattn.training.doctor.compiling import CompilingReplica
 
 FOUR = topologies.parse("v5e:2x2")
 on_jax = pytest.mark.skipif(keras.backend.backend() != "jax", reason="steps are those of JAX")
+on_tensorflow = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="on JAX all devices are compiled together")
 on_libtpu = pytest.mark.skipif(not environment.is_there(), reason="libtpu is not installed")
 
 
@@ -98,9 +102,47 @@ def test_layouts_that_do_not_go_together_with_the_devices(make_recipe):
         check_error(lambda options=options: pod.examine(make_recipe(), FOUR, options), **received)
 
 
-@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX is what is asked for")
-def test_another_backend_is_refused(make_recipe):
-    check_error(lambda: pod.examine(make_recipe(), FOUR), backend=keras.backend.backend())
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX serves all that is asked for")
+@pytest.mark.parametrize("options", [{"serve": "greedy"}, {"layout": "parts"}])
+def test_loops_and_layouts_are_those_of_jax(make_recipe, options):
+    check_error(lambda: pod.examine(make_recipe(), FOUR, pod.Options(**options)),
+                backend=keras.backend.backend(), **options)
+
+
+@on_tensorflow
+def test_tensorflow_compiles_the_share_of_one_replica(make_recipe, monkeypatch):
+    monkeypatch.setattr(compiler, "devices", lambda topology: ())
+    seen = []
+
+    def compile_hlo(hlo, topology, effort):
+        entry = loans.hlo_module(hlo).host_program_shape.parameters
+        seen.append(max(shape.dimensions[0] for shape in entry if len(shape.dimensions) == 4))
+        return Compiled("", 1.0, 3, 5, 7, 11, 2 ** 30, 13, 17.0, 819e9)
+
+    monkeypatch.setattr(compiler, "compile_hlo", compile_hlo)
+    found = pod.examine(make_recipe({"batch_size": 32}), FOUR, pod.Options(largest=False))
+    assert seen == [8, 8]
+    assert _errors(found) == []
+    assert "one replica" in found.findings[-1].what
+    made = found.figures["training"]
+    assert made.batch_size == 32
+    assert made.examples_per_s_bound == pytest.approx(32)   # a second, by the bandwidth
+    assert made.bytes_per_example == 819e9 / 8
+
+
+@on_tensorflow
+def test_what_tensorflow_refuses_is_a_finding(monkeypatch):
+    model = keras.Sequential([
+        keras.Input((17, 19, 3)), keras.layers.RandomRotation(0.1, name="turn"),
+        keras.layers.Flatten(), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.optimizer.build(model.trainable_variables)
+    batch = np.zeros((8, 17, 19, 3), "float32"), np.zeros((8, 1), "float32")
+    compiling = CompilingReplica(model, FOUR, pod.Options())
+    assert compiling.step("training", batch) is None
+    first = compiling.findings[0]
+    assert first.where == "layer turn"
+    assert "jitter" in first.fix
 
 
 SETTINGS = {
@@ -141,3 +183,16 @@ def test_loops_that_write(method):
     made, = found.figures.values()
     assert made.flops_ratio is None
     assert made.loops == 1
+
+
+@on_libtpu
+def test_heads_are_spread_with_the_kernel_that_reads_them(make_recipe):
+    """Each of two devices has one head, and what attention reads is never gathered."""
+    recipe = make_recipe(model={"patch_size": 4, "embed_dim": 128, "mlp_dim": 512})
+    found = pod.examine(recipe, FOUR, pod.Options(
+        largest=False, layout="heads", per_model=2))
+    assert _errors(found) == []
+    made = found.figures["training"]
+    assert made.custom_calls["tpu_custom_call"] == 2      # forward and backward
+    assert made.arguments < 0.7 * 3 * 4 * found.parameters   # weights and two moments, in halves
+    assert "all-gather" not in made.collectives
