@@ -12,7 +12,6 @@ import numpy as np
 
 from keras_seqattn.errors import explain
 from keras_seqattn.files import output_folder, whole
-from keras_seqattn.training.devices import values
 
 if typing.TYPE_CHECKING:
     import keras
@@ -72,6 +71,8 @@ def restore(model: "keras.Model", arrays: Arrays, parts: collections.abc.Iterabl
     Raises:
         ValueError: the arrays belong to another model or optimizer.
     """
+    from keras_seqattn.training.devices import values
+
     for name, variable in _variables(model, parts):
         if name not in arrays or arrays[name].shape != tuple(variable.shape):
             raise ValueError(explain(
