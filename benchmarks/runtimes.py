@@ -7,7 +7,8 @@ float32 file's output under Python's Interpreter, as a share of that output. `re
 `ends the process` worse, and `–` a runtime that is not installed here. PYTHON is the interpreter of
 an environment with an older tflite-runtime, TensorFlow or ai-edge-litert. Each gets a column, and
 is asked whether it takes what `runtimes.minimum` promises. The runtimes of the phone's library run
-on the JVM, after `tflite/android/build/compile.sh` and `test.sh`. `--write` puts the table into
+on the JVM, after `tflite/android/build/compile.sh` and `test.sh`. `GPU` is LiteRT's accelerator, on
+a card or on SwiftShader, which takes a file whole or refuses it. `--write` puts the table into
 `tflite/README.md`, where cells of runtimes that are not installed here stay as they were.
 """
 
@@ -103,6 +104,22 @@ def alone(runtime, python, file, image, folder):
     if made.exists():
         return np.load(made)
     return DIED if done.returncode < 0 else REFUSED
+
+
+def on_gpu(file, image, folder):
+    """LiteRT's GPU accelerator, which takes the file whole or is said to refuse it."""
+    from keras_seqattn.edge.run import accelerators, gpu
+    from keras_seqattn.edge.tflite import reader
+
+    try:
+        driver = accelerators.driver()
+    except ValueError:
+        return ABSENT
+    signature, = reader.read(file).signatures
+    ran = gpu.run(file, signature.name, {INPUT: image[None]}, driver)
+    if ran.whole:
+        return next(iter(ran.outputs.values()))
+    return DIED if any(DIED in reason for reason in ran.refused) else REFUSED
 
 
 def on_jvm():
@@ -208,7 +225,8 @@ def export(folder, precisions):
 def measure(files, image, pythons=()):
     """Cell of each precision and runtime, as a dictionary of dictionaries."""
     columns = {"Interpreter": functools.partial(alone, "interpreter", sys.executable),
-               "CompiledModel": functools.partial(alone, "compiled_model", sys.executable)}
+               "CompiledModel": functools.partial(alone, "compiled_model", sys.executable),
+               "GPU": on_gpu}
     if importlib.util.find_spec("mediapipe"):
         columns["MediaPipe"] = functools.partial(alone, "mediapipe", sys.executable)
     columns |= {version(python): functools.partial(alone, "interpreter", python)

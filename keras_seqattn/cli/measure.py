@@ -21,10 +21,18 @@ def verify(file: given.Exported,
            against: Annotated[str, typer.Option(
                help="Model name, run folder or .keras file.", callback=given.keras_model)],
            source: sources.OptionalSource = None, skip_bad: SkipBad = False,
+           on: Annotated[str, typer.Option(
+               help="gpu to also hold it against LiteRT's GPU accelerator.",
+               callback=given.one_of("--on", "cpu", "gpu"))] = "cpu",
            report: ReportFile = None, as_json: AsJson = False) -> None:
     """Hold a file against its Keras model; exit 0 when the file holds, 1 when it does not.
 
+    The GPU's accelerator needs a Vulkan driver. Without a graphics card that is SwiftShader, which
+    Chromium brings along.
+
     Example: `seqattn verify vit.tflite --against runs/demo --data sample:eurosat`
+
+    Example: `seqattn verify vit.tflite --against runs/demo --on gpu`
     """
     from keras_seqattn import edge, models
 
@@ -33,7 +41,7 @@ def verify(file: given.Exported,
         map(int, next(iter(edge.load(file).inputs.values()))["shape"][1:]))
     inputs, targets = sources.test_examples(source, against, keras_model, skip_bad, shape)
     with busy(f"verifying {file}"):
-        result = edge.verify(file, keras_model, inputs, targets)
+        result = edge.verify(file, keras_model, inputs, targets, on=on)
     finish_report(result, report, as_json)
     if not result.holds:
         raise typer.Exit(1)

@@ -15,7 +15,7 @@ from keras_seqattn.edge.contract.facts import Facts
 from keras_seqattn.edge.onnx import file as onnx_file
 from keras_seqattn.edge.onnx.session import Session as OnnxSession
 from keras_seqattn.edge.precisions import ALL_PRECISIONS
-from keras_seqattn.edge.tflite import contract_in_file, reader, runtimes
+from keras_seqattn.edge.tflite import contract_in_file, processors, reader, runtimes
 from keras_seqattn.edge.tflite.facts import tflite_facts
 from keras_seqattn.edge.tflite.quantize import remaining, stages
 from keras_seqattn.edge.tflite.session import Session as TfliteSession
@@ -73,6 +73,8 @@ class Format(typing.NamedTuple):
         write_graphs: Function that writes graphs without the converter, or `None`.
         keeps_float: Whether layers can be told to stay in float.
         remaining: Function from a file and a precision to notes on what stayed in float.
+        processors: Function from a file to the signatures that each processor takes whole, or
+            `None` where the format does not tell.
         tokenizer: Function from a file to the text of its tokenizer; `None` for a format that
             cannot hold a model that writes sequences.
     """
@@ -92,6 +94,8 @@ class Format(typing.NamedTuple):
     write_graphs: collections.abc.Callable[..., int] | None = None
     keeps_float: bool = False
     remaining: collections.abc.Callable[..., list[str]] = lambda file, precision: []
+    processors: collections.abc.Callable[
+        [os.PathLike | str], dict[str, list[str]] | None] = lambda file: None
     tokenizer: collections.abc.Callable[[os.PathLike | str], str | None] | None = None
 
     @property
@@ -106,7 +110,7 @@ FORMATS = {each.suffix: each for each in (
         contract_in_file.write, runtimes.minimum, runtimes.lacking, tflite_facts,
         tuple(ALL_PRECISIONS), reader.LARGEST, fuses=True, unknown=stages.unknown,
         write_graphs=stages.write, keeps_float=True, remaining=remaining.notes,
-        tokenizer=contract_in_file.tokenizer),
+        processors=processors.taken, tokenizer=contract_in_file.tokenizer),
     Format(
         ".onnx", "keras_seqattn.edge.onnx.convert", OnnxSession, onnx_file.write,
         onnx_file.minimum, onnx_file.lacking, onnx_file.facts, onnx_file.PRECISIONS,

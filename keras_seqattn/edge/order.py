@@ -99,7 +99,8 @@ class Order:
             contract = self.complete(describe(
                 self.form.session(temporary), name=path.stem, precision=precision, **meant,
                 mean=self.mean, std=self.std, licence=self.licence,
-                minimum_runtime=self.form.minimum(temporary)))
+                minimum_runtime=self.form.minimum(temporary),
+                processors=self.form.processors(temporary)))
             self.form.write(temporary, contract, *self.beside)
             self.progress("verifying")
             report = verify(temporary, self.model, self.inputs, self.targets, mean=self.mean,

@@ -1,5 +1,6 @@
 """`keras_seqattn.cli.measure`: results and exit codes."""
 
+import ctypes.util
 import json
 import re
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from keras_seqattn import models
+from keras_seqattn.edge.run import accelerators
 
 pytestmark = pytest.mark.edge
 
@@ -22,6 +24,19 @@ def test_verify_exits_with_1_when_it_does_not_hold(folder, seqattn, tmp_path):
     assert code == 1
     assert json.loads(out)["failures"]
     assert "largest error" in err
+
+
+def test_a_machine_without_a_vulkan_driver_is_told_in_one_line(folder, seqattn, monkeypatch):
+    monkeypatch.setattr(ctypes.util, "find_library", lambda name: None)
+    monkeypatch.setattr(accelerators, "FOLDERS", ())
+    monkeypatch.setattr(accelerators, "BROWSERS", ())
+    code, _, err = seqattn("verify", folder / "model.tflite", "--against", folder, "--on", "gpu")
+    assert code == 2
+    assert "needs a Vulkan driver" in err
+    assert err.count("\n") == 1
+    code, _, err = seqattn("verify", folder / "model.tflite", "--against", folder, "--on", "npu")
+    assert code == 2
+    assert "`--on` is not known" in err
 
 
 def test_benchmark_many(folder, seqattn):

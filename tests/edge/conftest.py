@@ -7,6 +7,7 @@ from converted import converted
 from keras_seqattn import models
 from keras_seqattn.edge.contract.contract import describe
 from keras_seqattn.edge.contract.outputs import decide
+from keras_seqattn.edge.run import accelerators
 from keras_seqattn.edge.tflite import contract_in_file, runtimes, schema
 from keras_seqattn.edge.tflite.session import Session
 
@@ -57,3 +58,12 @@ def file(request, plain, tmp_path):
     path.write_bytes(plain[request.param].read_bytes())
     contract_in_file.write(path, _described(path, precision=request.param, licence="CC-BY-4.0"))
     return path
+
+
+@pytest.fixture(scope="session")
+def vulkan():
+    """A Vulkan driver, a card's or SwiftShader."""
+    try:
+        return accelerators.driver()
+    except ValueError as error:
+        pytest.skip(str(error))

@@ -116,6 +116,15 @@ def test_sees_the_same_on_webgpu(gpu_page, site, tmp_path, precision):
     _check_as_python(gpu_page, site / f"{precision}.tflite", picture)
 
 
+@pytest.mark.filterwarnings("ignore:a picture stored as RGB:UserWarning")
+def test_bytes_enter_webgpu_too(gpu_page, site, tmp_path):
+    gpu_page.open("grey.tflite")
+    assert gpu_page.see("note") == ""
+    gpu_page.give("picture", _picture(tmp_path / "picture.png"))
+    assert gpu_page.numbers()["processor"] == "webgpu"
+    _check_as_python(gpu_page, site / "grey.tflite", tmp_path / "picture.png")
+
+
 def test_the_processor_can_be_chosen(gpu_page, site, tmp_path):
     """The picture is classified again on the other one."""
     from selenium.webdriver.support.ui import Select
@@ -141,10 +150,26 @@ def test_a_gpu_that_fails_leaves_the_work_to_the_cpu(gpu_page, site, tmp_path):
     finally:
         gpu_page.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", breaking)
     assert gpu_page.see("note").startswith(
-        "It runs on the CPU, since the GPU failed. The file must give its golden output")
+        "It runs on the CPU and not on the GPU. The file must give its golden output")
     assert gpu_page.find("processor").get_property("value") == "wasm"
     gpu_page.give("picture", picture)
     _check_as_python(gpu_page, site / "float32.tflite", picture)
+
+
+def test_a_file_that_is_not_for_gpus_runs_on_the_cpu(gpu_page, site, tmp_path):
+    """What its contract says is obeyed, though LiteRT.js would take the file."""
+    file, other = site / "float32.tflite", site / "cpu_alone.tflite"
+    contract = json.loads(beside(file).read_text(encoding="utf-8"))
+    assert contract["processors"]["gpu"] == ["serving_default"]
+    contract["processors"]["gpu"] = []
+    other.write_bytes(file.read_bytes())
+    beside(other).write_text(json.dumps(contract), encoding="utf-8")
+    picture = _picture(tmp_path / "picture.png")
+    gpu_page.open(other.name)
+    assert gpu_page.see("note").startswith(
+        "It runs on the CPU and not on the GPU. The contract must name the processor")
+    gpu_page.give("picture", picture)
+    assert gpu_page.numbers()["processor"] == "wasm"
 
 
 @pytest.mark.filterwarnings("ignore:a picture stored as RGB:UserWarning")

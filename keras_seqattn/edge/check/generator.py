@@ -5,6 +5,7 @@ import typing
 import numpy as np
 
 from keras_seqattn.data.tokenizer import PAD
+from keras_seqattn.edge.check import accelerated
 from keras_seqattn.edge.check.judge import judge_errors, judge_size
 from keras_seqattn.edge.check.report import Report
 from keras_seqattn.edge.run.latency import random_inputs, time_warm
@@ -20,7 +21,7 @@ def writes(model: typing.Any) -> bool:
 
 
 def verify(writer: Writer, model: typing.Any, inputs: typing.Any = None, threads: int = 2,
-           runs: int = RUNS, weight_bytes: int | None = None) -> Report:
+           runs: int = RUNS, weight_bytes: int | None = None, on_gpu: bool = False) -> Report:
     """Holds a file that writes against its Keras model.
 
     The logits of `encode` and `decode_step` are compared along the model's own sequences. In
@@ -35,6 +36,7 @@ def verify(writer: Writer, model: typing.Any, inputs: typing.Any = None, threads
         threads: CPU threads of the latency.
         runs: Timed runs of the latency; fewer of a file that takes long.
         weight_bytes: As for `check.verify.verify`.
+        on_gpu: Whether `encode` and `decode_step` are also run on LiteRT's GPU accelerator.
 
     Returns:
         `Report`; its `top1_agreement` is the share of equal greedy sequences.
@@ -51,6 +53,8 @@ def verify(writer: Writer, model: typing.Any, inputs: typing.Any = None, threads
                 "beam": model.generate(sources, "beam", **beam)}
     judge_errors(report, "logits", *_logits(model, writer, sources, expected["greedy"]))
     report.max_abs_error = max(report.max_abs_errors.values())
+    if on_gpu:
+        accelerated.judge_writer(report, writer, model, sources)
     tokens = {"greedy": expected["greedy"].tokens, "beam": expected["beam"].tokens[:, 0]}
     shares = {method: _share_of_equal(report, method, writer.run(sources, method), each)
               for method, each in tokens.items()}

@@ -43,6 +43,10 @@ class Report:
         top5_agreement: Share of examples with the same five largest; `None` up to five classes.
         accuracy: `{"keras", "edge", "examples"}`, or `None` where no targets were given.
         latency: `{"median_ms", "p90_ms", "runs", "threads"}` of one run of the main signature.
+        gpu: What LiteRT's GPU accelerator made of the file, or `None` where it was not asked. It
+            holds the `device`, whether each signature was taken `whole`, what was `refused`, and
+            the `errors` of each output. These are root mean squares, `"gpu"` beside `"cpu"`, as a
+            share of the output's.
         seconds: Seconds that verification took, the runs of the model and of the file included.
         quantised: What quantisation did, for JSON; `None` where it did nothing.
         notes: What was folded, what was left alone and what verification cannot see, one sentence
@@ -75,6 +79,7 @@ class Report:
     top5_agreement: float | None = None
     accuracy: dict | None = None
     latency: dict | None = None
+    gpu: dict | None = None
     seconds: float | None = None
     quantised: dict | None = None
     notes: list = dataclasses.field(default_factory=list)

@@ -8,16 +8,16 @@ import typing
 
 import numpy as np
 
-from keras_seqattn.edge.check import compare, generator, trial
+from keras_seqattn.edge.check import accelerated, answers, compare, generator, trial
 from keras_seqattn.edge.check.interface import judge_interface, judge_scale, judge_signatures
 from keras_seqattn.edge.check.judge import judge_output, judge_size
 from keras_seqattn.edge.check.reference import Reference
 from keras_seqattn.edge.check.report import Report
-from keras_seqattn.edge.contract import content
 from keras_seqattn.edge.float32 import in_float32
 from keras_seqattn.edge.run.latency import time_warm
 from keras_seqattn.edge.run.load import load
 from keras_seqattn.edge.run.writer import Writer
+from keras_seqattn.edge.tflite import processors
 from keras_seqattn.errors import explain
 
 PATIENCE = 20.0  # seconds of the model's runs, and of the file's, after which fewer examples do
@@ -32,7 +32,7 @@ def verify(file: os.PathLike | str, model: typing.Any, inputs: typing.Any = None
            targets: typing.Any = None, threads: int = 2, runs: int = 50,
            mean: typing.Any = 127.5, std: typing.Any = 127.5,
            weight_bytes: int | None = None,
-           tried: dict[str, trial.Trial] | None = None) -> Report:
+           tried: dict[str, trial.Trial] | None = None, on: str = "cpu") -> Report:
     """Holds an exported file against the model it came from.
 
     - Outputs are matched by name, or by order if the names differ.
@@ -62,21 +62,24 @@ def verify(file: os.PathLike | str, model: typing.Any, inputs: typing.Any = None
             model's variables tell.
         tried: Where what the model gives is kept, by name of the signature. For several files of
             one model, which gives the same for all of them.
+        on: `"gpu"` to also hold it against LiteRT's GPU accelerator. That runs in a process of its
+            own and needs a Vulkan driver, such as SwiftShader. `Report.gpu` has its errors.
 
     Returns:
         `Report`; its `failures` say what does not hold. A file with custom ops is not run.
 
     Raises:
         ValueError: the file cannot be run, takes other inputs than those given, or gives outputs
-            of other shapes than the model's.
+            of other shapes than the model's. There is no Vulkan driver.
     """
+    accelerated.check(on, file)
     with in_float32(model) if hasattr(model, "predict") else contextlib.nullcontext():
         return _verified(file, model, inputs, targets, threads, runs, mean, std, weight_bytes,
-                         {} if tried is None else tried)
+                         {} if tried is None else tried, on == processors.GPU)
 
 
 @np.errstate(invalid="ignore")     # of infinite outputs, which the report tells
-def _verified(file, model, inputs, targets, threads, runs, mean, std, weight_bytes, known):
+def _verified(file, model, inputs, targets, threads, runs, mean, std, weight_bytes, known, on_gpu):
     start = time.perf_counter()
     runner = load(file, threads)
     writes = "writer" in runner.contract
@@ -86,7 +89,7 @@ def _verified(file, model, inputs, targets, threads, runs, mean, std, weight_byt
             file_writes=writes, fix="pass the model that the file was exported from"))
     if writes:
         report = generator.verify(typing.cast(Writer, runner), model, inputs, threads,
-                                  weight_bytes=weight_bytes)
+                                  weight_bytes=weight_bytes, on_gpu=on_gpu)
     else:
         (name, main), *others = runner.signatures.items()
         reference = Reference(model, main, mean, std)
@@ -102,9 +105,11 @@ def _verified(file, model, inputs, targets, threads, runs, mean, std, weight_byt
         judge_scale(report, runner.contract, {} if inputs is None else tried.arrays)
         judge_size(report, model, weight_bytes)
         if not report.custom_ops:
-            _measure(report, main, reference, tried)
-            for (name, each), (own, other) in zip(others, drawn, strict=True):
-                _compare(report, each, own, other, f"{name}/")
+            made = {name: _measure(report, main, reference, tried)}
+            for (each_name, each), (own, other) in zip(others, drawn, strict=True):
+                made[each_name] = _compare(report, each, own, other, f"{each_name}/")
+            for each_name, outputs in made.items() if on_gpu else ():
+                accelerated.judge(report, runner, each_name, known[each_name].arrays, *outputs)
             report.max_abs_error = max(report.max_abs_errors.values(), default=None)
             report.latency = time_warm(
                 main, tried.first(main.batch_size).arrays, threads, runs, LATENCY_PATIENCE)
@@ -126,15 +131,15 @@ def _looked_into(arrays, size):
 
 
 def _measure(report, runner, reference, tried):
-    """Runs the main signature on the examples and compares what comes out."""
+    """As `_compare`, of the main signature; what its classes have is measured too."""
     expected, actual = _compare(report, runner, reference, tried)
     floats = [name for name, array in expected.items() if array.dtype.kind == "f"]
     report.cosine = min((compare.cosine(expected[name], actual[name]) for name in floats),
                         default=None)
-    classes = _classes(runner.contract, floats or list(expected))
-    _measure_classes(report, expected[classes][:tried.num_own],
-                     actual[classes][:tried.num_own], tried.targets,
-                     _middle(runner.contract, classes))
+    name = answers.named(runner.contract, floats or list(expected))
+    answers.measure(report, runner.contract, name, expected[name][:tried.num_own],
+                    actual[name][:tried.num_own], tried.targets)
+    return expected, actual
 
 
 def _compare(report, runner, reference, tried, prefix=""):
@@ -168,41 +173,6 @@ def _run(runner, tried):
         if tried.targets is None and time.perf_counter() - start > PATIENCE:
             break
     return {name: np.concatenate([each[name] for each in made]) for name in runner.outputs}
-
-
-def _classes(contract, names):
-    """The output that tells classes: the one that the contract names, or the first."""
-    named = [each["name"] for each in contract.get("outputs", ())
-             if each.get("content") in ("logits", "probabilities", "independent probabilities")]
-    return next((name for name in named if name in names), names[0])
-
-
-def _middle(contract, name):
-    """Above which value an output of one value says yes."""
-    shares = any(each["name"] == name and each.get("content") in (
-        content.PROBABILITIES, content.INDEPENDENT) for each in contract.get("outputs", ()))
-    return 0.5 if shares else 0.0
-
-
-def _measure_classes(report, expected, actual, targets, middle):
-    """What only logits have, `(n, K)`."""
-    if expected.ndim == 2 and expected.shape[1] > 1 and expected.dtype.kind == "f":
-        report.kl_divergence = compare.kl_divergence(expected, actual)
-        report.top1_agreement = compare.agreement(expected, actual)
-        if expected.shape[1] > 5:
-            report.top5_agreement = compare.agreement(expected, actual, top=5)
-    if targets is None:
-        return
-    columns = expected.shape[1] if expected.ndim == 2 else None
-    known = max(2, columns) if columns else None
-    if expected.ndim > 2 or (known and targets.max(initial=0) >= known):
-        raise ValueError(explain(
-            "`targets` must be classes that the model tells apart",
-            largest=int(targets.max(initial=0)), output_shape=expected.shape,
-            fix="pass classes from 0 to K - 1 of an output (n, K)"))
-    report.accuracy = {"keras": compare.accuracy(expected, targets, middle),
-                       "edge": compare.accuracy(actual, targets, middle),
-                       "examples": len(targets)}
 
 
 def _judge_outputs(report, actual, again, extra, prefix):

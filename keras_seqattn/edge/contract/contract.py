@@ -24,6 +24,7 @@ def describe(session: typing.Any, *, name: str, precision: str,
              outputs: dict[str, dict[str, typing.Any]] | None = None, mean: typing.Any = 127.5,
              std: typing.Any = 127.5, licence: str | None = None,
              minimum_runtime: str | None = None, signatures: collections.abc.Sequence[str] = (),
+             processors: collections.abc.Mapping[str, list[str]] | None = None,
              ) -> dict[str, typing.Any]:
     """Builds the contract of a file, and runs the file once for its golden values.
 
@@ -41,6 +42,8 @@ def describe(session: typing.Any, *, name: str, precision: str,
             unknown.
         signatures: Names of the file's signatures, which `session` runs the first of. If there are
             several, the contract lists the shapes of each.
+        processors: Names of the signatures that each processor takes whole, by `"cpu"` and
+            `"gpu"`; `None` if unknown.
 
     Returns:
         Dictionary for JSON.
@@ -58,7 +61,9 @@ def describe(session: typing.Any, *, name: str, precision: str,
             each["content"] = content.PROBABILITIES if likely else content.LOGITS
     contract = {
         "format": FORMAT, "name": name, "licence": licence, "precision": precision,
-        "minimum_runtime": minimum_runtime, "inputs": taken, "outputs": given, "golden": golden}
+        "minimum_runtime": minimum_runtime,
+        **({} if processors is None else {"processors": processors}),
+        "inputs": taken, "outputs": given, "golden": golden}
     if len(signatures) > 1:
         order = {"inputs": [each["name"] for each in taken], "outputs": list(details)}
         contract["signatures"] = [{"name": each, **_interface(session.of(each), order)}

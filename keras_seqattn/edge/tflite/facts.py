@@ -120,8 +120,9 @@ def _judge_ops(facts: Facts, file: File) -> None:
     reused = _names(tensor for graph in file.run for tensor in graph.outputs
                     if graph.users(tensor) and (len(tensor.shape) == 3 or tensor in sums))
     doubts = [
-        (transposed, "GPUs silently compute wrong numbers for a BATCH_MATMUL with a transpose "
-                     f"flag: {', '.join(transposed)}"),
+        (transposed, "TensorFlow Lite's GPU delegate ignores the transpose flag of a BATCH_MATMUL "
+                     "and silently gives wrong numbers, LiteRT's accelerator is right: "
+                     f"{', '.join(transposed)}"),
         (refused, f"released GPU delegates refuse {', '.join(refused)}"),
         (flat, "GPUs were seen to compute wrong numbers for BATCH_MATMUL of rank 3, not of rank "
                f"4: {', '.join(flat)}"),

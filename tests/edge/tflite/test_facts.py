@@ -55,12 +55,12 @@ def test_what_gpus_refuse_is_a_warning(tmp_path, function, shapes, warning):
     assert any(warning in text for text in found.warnings)
 
 
-def test_a_transpose_flag_is_a_warning_about_gpus(tmp_path):
+def test_a_transpose_flag_is_a_warning_about_the_older_delegate(tmp_path):
     found = _facts(tmp_path, lambda a, b: _tf().matmul(a, b, transpose_b=True),
                    a=(1, 2, 3, 5), b=(1, 2, 7, 5))
     assert found.failures == []
     (warning,) = [text for text in found.warnings if "transpose flag" in text]
-    assert warning.startswith("GPUs silently compute wrong numbers")
+    assert warning.startswith("TensorFlow Lite's GPU delegate ignores")
     assert warning.endswith(": PartitionedCall:0")
 
 

@@ -62,7 +62,7 @@ async function compile() {
     if (chosen.value === 'wasm') throw error;
     chosen.value = 'wasm';
     classifier = await Classifier.load(files.bytes, files.text, 'wasm');
-    at('note').textContent = `It runs on the CPU, since the GPU failed. ${error.message}`;
+    at('note').textContent = `It runs on the CPU and not on the GPU. ${error.message}`;
   }
 }
 

@@ -2,7 +2,9 @@
 
 import {getWebGpuDevice, loadAndCompile, loadLiteRt, Tensor} from './litert/core.js';
 import {named, probabilities} from './classes.js';
-import {checkFile, checkGolden, checkTensors, goldenInput, hash, parse} from './contract.js';
+import {
+  checkFile, checkGolden, checkProcessor, checkTensors, goldenInput, hash, parse,
+} from './contract.js';
 import {Explained} from './errors.js';
 import {fit, normalise} from './pixels.js';
 
@@ -23,7 +25,7 @@ export async function processors() {
 
 export class Classifier {
   /**
-   * Compiles a file and checks it: hash, tensors, golden output.
+   * Compiles a file and checks it: processor, hash, tensors, golden output.
    *
    * @param {Uint8Array} bytes The `.tflite` file.
    * @param {string} text Its contract, JSON.
@@ -31,6 +33,7 @@ export class Classifier {
    */
   static async load(bytes, text, processor) {
     const contract = parse(text);
+    checkProcessor(contract, processor);
     const hashed = await checkFile(bytes, contract);
     let classifier;
     try {

@@ -60,6 +60,21 @@ function labelled({outputs, labels}) {
 }
 
 /**
+ * Checks that a processor takes the file whole and computes it rightly, as the export found out.
+ *
+ * @param {Object} contract One of before this was known names no processors, and is let through.
+ * @param {'wasm'|'webgpu'} processor
+ */
+export function checkProcessor({processors, signatures, precision}, processor) {
+  if (!processors) return;
+  const taken = processors[processor === 'webgpu' ? 'gpu' : 'cpu'] ?? [];
+  if (signatures ? !taken.includes(signatures[0].name) : !taken.length) {
+    throw new Explained('The contract must name the processor, which else may give wrong numbers',
+      {processor, processors, precision}, 'let it run on another processor, or export as float16');
+  }
+}
+
+/**
  * Checks that a file is the one that its contract speaks of.
  *
  * @param {Uint8Array} bytes The file.

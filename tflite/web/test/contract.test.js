@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import {named, probabilities} from '../src/classes.js';
-import {checkGolden, goldenInput, hash, parse, TOLERANCE} from '../src/contract.js';
+import {checkGolden, checkProcessor, goldenInput, hash, parse, TOLERANCE} from '../src/contract.js';
 import {colours, peak} from '../src/heat.js';
 import {fit, normalise} from '../src/pixels.js';
 
@@ -30,6 +30,19 @@ test('golden outputs: within the tolerance, beyond it, and not a number', () => 
     assert.throws(() => checkGolden({logits: Float32Array.of(1, wrong)}, golden, 'wasm'),
       /^Error: The file must give its golden output on this device\. Received: output="logits"/);
   }
+});
+
+test('a file goes only to processors that its contract names, if it names any', () => {
+  const main = 'serving_default';
+  checkProcessor({}, 'webgpu');
+  checkProcessor({processors: {cpu: [main], gpu: [main]}}, 'webgpu');
+  checkProcessor({processors: {cpu: [main], gpu: []}}, 'wasm');
+  for (const processors of [{cpu: [main], gpu: []}, {cpu: [main]}]) {
+    assert.throws(() => checkProcessor({processors}, 'webgpu'), /must name the processor/);
+  }
+  const signatures = [{name: 'small'}, {name: 'large'}];
+  checkProcessor({processors: {gpu: ['small']}, signatures}, 'webgpu');
+  assert.throws(() => checkProcessor({processors: {gpu: ['large']}, signatures}, 'webgpu'));
 });
 
 function near(actual, expected) {

@@ -19,7 +19,8 @@ LAYOUT = ("TRANSPOSE", "RESHAPE")
 JOINS = ("CONCATENATION", "SELECT", "SELECT_V2")
 BLOCK = 32
 # Weights below which a convolution gains less than its activations cost to convert: where it reads
-# one pixel at a time, and where it reads several.
+# one pixel at a time, and where it reads several. It stays in float, since GPUs refuse the op that
+# would restore its weights.
 SMALL, SMALL_WINDOW = 4096, 1024
 
 
@@ -126,8 +127,9 @@ def make(file: File, precision: Precision,
     kept = {op for op in file.ops
             if any(covers(pattern, node(op)) for pattern in keep_float)}
     stored = {op for op in file.ops if op.name in (*STORED, *NO_KERNELS)
-              or (precision.dense == "weight_only" and op.name == DENSE)
-              or (not precision.everything and _is_small(op))}
+              or (precision.dense == "weight_only" and op.name == DENSE)}
+    if isinstance(precision.weights, int) and not precision.everything:
+        kept |= {op for op in file.ops if _is_small(op)}
     if len(file.graphs) > len(file.signatures):     # it has loops
         stored |= _delicate(file)
     static = tuple(op for op in _static(file.graphs[0], precision) if op not in kept)

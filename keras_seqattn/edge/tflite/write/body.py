@@ -148,12 +148,15 @@ class Body:
         array = np.asarray(array, dtype)
         if array.dtype == "float64":
             array = array.astype("float32")
-        buffer = self.content.buffer(array)
-        key = (buffer, array.shape, array.dtype.name)
+        key = (self.content.buffer(array), array.shape, array.dtype.name)
         if key not in self._constants:
-            self._constants[key] = self._tensor(
-                f"{self.scope}/constant", array.shape, array.dtype.name, array, buffer)
+            self._constants[key] = self.own(array)
         return self._constants[key]
+
+    def own(self, array: np.ndarray) -> Tensor:
+        """Adds a constant whose tensor nothing else has, so that it can leave the body."""
+        return self._tensor(f"{self.scope}/constant", array.shape, array.dtype.name, array,
+                            self.content.buffer(array))
 
     def op(self, op: str, *inputs: Tensor | None, **options: typing.Any) -> typing.Any:
         """Adds an op and returns its output, or the list of its outputs if they are several.

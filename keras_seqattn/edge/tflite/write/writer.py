@@ -40,8 +40,10 @@ def write(graphs: dict[str, Graph], path: str | os.PathLike) -> int:
     for name, graph in graphs.items():
         body = content.body(name)
         inputs = {key: body.input(key, *graph.specs[key]) for key in graph.inputs}
-        made = distinct(body, emit(body, graph, list(inputs.values())),
-                        {each.index for each in inputs.values()})
+        taken = {each.index for each in inputs.values()}
+        # A constant leaves by a tensor of its own, since GPUs refuse to copy it.
+        made = [distinct(body, [each], taken)[0] if each.array is None else body.own(each.array)
+                for each in emit(body, graph, list(inputs.values()))]
         for each in made:
             body.output(each)
         content.sign(name, body, inputs, dict(zip(graph.outputs, made, strict=True)))

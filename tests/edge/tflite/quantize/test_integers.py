@@ -78,6 +78,8 @@ def _theirs(made, source, out):
     algorithm = "min_max_uniform_quantize"
     other = quantizer.Quantizer(str(source))
     for op in filter(plan.is_weighted, made.file.ops):
+        if op in made.kept:
+            continue
         bits, block = made.grid(op)
         weights = types.TensorQuantizationConfig(
             bits, symmetric=True,

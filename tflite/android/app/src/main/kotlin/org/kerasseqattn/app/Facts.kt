@@ -17,6 +17,7 @@ fun Context.facts(model: Description): List<Fact> {
         Fact(R.string.about_precision, contract.precision),
         Fact(R.string.about_size, Formatter.formatFileSize(this, model.bytes)),
         Fact(R.string.about_minimum, contract.minimumRuntime?.let { getString(R.string.about_release, it) } ?: unsaid),
+        Fact(R.string.about_processors, contract.processors.filterValues { it.isNotEmpty() }.keys.sorted().joinToString().ifEmpty { unsaid }),
         Fact(R.string.about_runtime, getString(R.string.about_runtime_value, model.runtime, model.release)),
         Fact(R.string.about_licence, contract.licence ?: unsaid),
         Fact(R.string.about_input, contract.inputs.joinToString("\n") { tensor(it.tensor, it.content) }),

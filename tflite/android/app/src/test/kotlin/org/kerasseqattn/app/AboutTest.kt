@@ -37,6 +37,7 @@ class AboutTest {
         val facts = facts()
         assertEquals(contract.getString("name"), facts["Contract"])
         assertEquals(contract.getString("precision"), facts["Precision"])
+        assertEquals("cpu, gpu", facts["Taken whole by"])
         assertTrue(facts.getValue("Minimum runtime").endsWith(contract.getString("minimum_runtime")))
         val labels = contract.getJSONArray("outputs").getJSONObject(0).getJSONArray("labels")
         assertEquals(List(labels.length(), labels::getString), facts.getValue("Labels").split(", "))

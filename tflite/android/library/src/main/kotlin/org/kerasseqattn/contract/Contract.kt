@@ -7,6 +7,7 @@ import org.kerasseqattn.runtime.Tensor
  *
  * @property precision how its numbers are stored, by AI Edge Quantizer's names
  * @property minimumRuntime first release of TensorFlow Lite that computes it rightly, such as `2.17.0`, if known
+ * @property processors names of the signatures that each processor takes whole, such as `gpu`; none where the file does not say
  * @property signatures shapes of each signature, where a file has several for inputs of several shapes
  * @property writer how it writes sequences, if it does
  */
@@ -15,6 +16,7 @@ data class Contract(
     val licence: String?,
     val precision: String,
     val minimumRuntime: String?,
+    val processors: Map<String, List<String>>,
     val inputs: List<Input>,
     val outputs: List<Output>,
     val signatures: List<Signature>,

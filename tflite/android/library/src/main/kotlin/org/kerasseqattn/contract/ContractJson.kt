@@ -33,6 +33,7 @@ internal fun contractOf(text: String): Contract = try {
         licence = json.text("licence"),
         precision = json.getString("precision"),
         minimumRuntime = json.text("minimum_runtime"),
+        processors = json.optJSONObject("processors")?.let(::processors).orEmpty(),
         inputs = json.getJSONArray("inputs").map(::input),
         outputs = json.getJSONArray("outputs").map { output(it, old) },
         signatures = json.optJSONArray("signatures")?.map(::signature).orEmpty(),
@@ -78,6 +79,8 @@ private fun tensor(json: JSONObject): Tensor {
         List(shape.length(), shape::getInt),
     )
 }
+
+private fun processors(json: JSONObject) = json.keys().asSequence().associateWith { json.strings(it).orEmpty() }
 
 private fun golden(json: JSONObject): Golden {
     val named = json.getJSONObject("outputs")

@@ -68,6 +68,13 @@ class ContractJsonTest {
     }
 
     @Test
+    fun `a file names the signatures that each processor takes, or none`() {
+        val told = changed { put("processors", JSONObject("""{"cpu": ["a", "b"], "gpu": ["b"]}""")) }.contract
+        assertEquals(mapOf("cpu" to listOf("a", "b"), "gpu" to listOf("b")), told.processors)
+        assertEquals(emptyMap<String, List<String>>(), changed { remove("processors") }.contract.processors)
+    }
+
+    @Test
     fun `one token or several end what a file writes`() {
         fun ends(end: Any) = changed {
             val writer = mapOf(
