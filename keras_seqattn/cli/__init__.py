@@ -24,9 +24,9 @@ from keras_seqattn.errors import explain, nearest
 # Each command and the module that holds it. A module is imported when its command is asked for.
 VERBS = {
     "demo": "train", "new": "new", "train": "train", "doctor": "doctor", "evaluate": "evaluate",
-    "export": "export", "verify": "measure", "benchmark": "measure", "classify": "write",
-    "caption": "write", "translate": "write", "inspect": "inspect", "list": "summary",
-    "summary": "summary", "convert": "convert", "reproduce": "reproduce"}
+    "export": "export", "npu": "npu", "verify": "measure", "benchmark": "measure",
+    "classify": "write", "caption": "write", "translate": "write", "inspect": "inspect",
+    "list": "summary", "summary": "summary", "convert": "convert", "reproduce": "reproduce"}
 FUNCTIONS = {"list": "list_models"}   # of commands whose name is one of Python's
 
 

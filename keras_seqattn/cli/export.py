@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from keras_seqattn.cli import given, shapes, sources
+from keras_seqattn.cli import npu as npus
 from keras_seqattn.cli.screen import (
     AsJson,
     ReportFile,
@@ -21,6 +22,9 @@ from keras_seqattn.errors import explain
 
 if typing.TYPE_CHECKING:
     import keras
+
+    from keras_seqattn.edge.check.report import Report
+    from keras_seqattn.edge.npu.report import NpuReport
 
 # The names that `edge` has, written here since importing it takes longer than an answer may.
 PRECISIONS = ("float32", "float16", "dynamic_wi8_afp32", "dynamic_wi4_afp32", "mixed_wi8_ai8",
@@ -74,6 +78,9 @@ Runtime = Annotated[str | None, typer.Option(
 Licence = Annotated[str | None, typer.Option(
     help="Licence of model and data, written into the file.")]
 Force = Annotated[bool, typer.Option( "--force", help="Keep a file that fails, as OUT.rejected.")]
+Npu = Annotated[str | None, typer.Option(
+    callback=npus.chips,
+    help="Chips that also get a file for their NPU, such as qualcomm:SM8750,SM8650.")]
 
 
 def export(model: given.KerasModel, out: Out = None, android: Android = None,
@@ -83,7 +90,7 @@ def export(model: given.KerasModel, out: Out = None, android: Android = None,
            attention: Attention = False, outputs: Outputs = None,
            input_shape: shapes.InputShape = None, batch_size: BatchSize = None,
            keep_float: KeepFloat = None, max_error: MaxError = None, beam_width: BeamWidth = None,
-           runtime: Runtime = None, licence: Licence = None,
+           runtime: Runtime = None, licence: Licence = None, npu: Npu = None,
            force: Force = False, skip_bad: SkipBad = False, report: ReportFile = None,
            as_json: AsJson = False) -> None:
     """Write a model as a .tflite or .onnx file, verified before the file gets its name.
@@ -94,7 +101,7 @@ def export(model: given.KerasModel, out: Out = None, android: Android = None,
     sample:eurosat`
     """
     _check_auto(precision, source, max_drop)
-    _check_place(out, android)
+    _check_place(out, android, npu)
     from keras_seqattn import edge, models
     from keras_seqattn.edge import android as layout
     from keras_seqattn.edge.contract.contract import beside
@@ -136,16 +143,34 @@ def export(model: given.KerasModel, out: Out = None, android: Android = None,
     written = [out, beside(out), *filter(None, [layout.write_labels(out) if android else None])]
     if rows and not as_json:
         _show_choice(rows, drop)
-    finish_report(result, report, as_json, {"choice": rows} if rows else {})
-    if not as_json:
-        screen.print(f"wrote {', '.join(map(str, written))}")
+    made = npus.compiled(out, npu)
+    _finish(result, written, rows, made, report, as_json)
 
 
-def _check_place(out: pathlib.Path | None, android: pathlib.Path | None) -> None:
+def _finish(result: "Report", written: list[pathlib.Path], rows: list[dict],
+            made: "NpuReport | None", report: pathlib.Path | None, as_json: bool) -> None:
+    """Prints and writes what was measured, and names the files."""
+    more: dict[str, typing.Any] = {"choice": rows} if rows else {}
+    if made is not None:
+        more["npu"] = made.to_dict()
+        written += [pathlib.Path(each.file) for each in made.chips.values() if each.file]
+    finish_report(result, report, as_json, more)
+    if as_json:
+        return
+    if made is not None:
+        npus.show(made)
+    screen.print(f"wrote {', '.join(map(str, written))}")
+
+
+def _check_place(out: pathlib.Path | None, android: pathlib.Path | None,
+                 npu: str | None) -> None:
     if (out is None) == (android is None):
         raise ValueError(explain(
             "the command must be told one place to write to", out=out and str(out),
             android=android and str(android), fix="pass either --out FILE or --android MODULE"))
+    if npu is not None and out is not None and out.suffix != ".tflite":
+        raise ValueError(explain("files for NPUs are made of .tflite files", npu=npu, out=str(out),
+                                 fix="pass --out FILE.tflite"))
 
 
 def _told(outputs: list[str] | None) -> str | dict[str, str] | None:

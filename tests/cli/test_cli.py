@@ -72,8 +72,8 @@ COMMANDS = {name: cli.verb(name) for name in cli.VERBS}
 
 def test_the_commands_are_those_of_the_design():
     assert set(COMMANDS) == {
-        "demo", "new", "train", "doctor", "evaluate", "export", "verify", "benchmark", "classify",
-        "caption", "translate", "inspect", "list", "summary", "convert", "reproduce"}
+        "demo", "new", "train", "doctor", "evaluate", "export", "npu", "verify", "benchmark",
+        "classify", "caption", "translate", "inspect", "list", "summary", "convert", "reproduce"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -17,7 +17,7 @@ from keras_seqattn.edge.run.writer import Writer
 from keras_seqattn.edge.tflite import processors, reader
 from keras_seqattn.errors import explain
 
-PROCESSORS = (processors.CPU, processors.GPU)
+PROCESSORS = (processors.CPU, processors.GPU, processors.NPU)
 STEPS = 5       # of each sequence that are run on the accelerator
 RUNS = 64       # examples at most, since SwiftShader is no card
 SHOWN = 5       # reasons in a sentence

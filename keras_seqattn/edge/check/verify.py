@@ -8,7 +8,7 @@ import typing
 
 import numpy as np
 
-from keras_seqattn.edge.check import accelerated, answers, compare, generator, trial
+from keras_seqattn.edge.check import accelerated, answers, compare, emulated, generator, trial
 from keras_seqattn.edge.check.interface import judge_interface, judge_scale, judge_signatures
 from keras_seqattn.edge.check.judge import judge_output, judge_size
 from keras_seqattn.edge.check.reference import Reference
@@ -64,6 +64,7 @@ def verify(file: os.PathLike | str, model: typing.Any, inputs: typing.Any = None
             one model, which gives the same for all of them.
         on: `"gpu"` to also hold it against LiteRT's GPU accelerator. That runs in a process of its
             own and needs a Vulkan driver, such as SwiftShader. `Report.gpu` has its errors.
+            `"npu"` for a file of `compile_for_npu`, see `emulated.verify`.
 
     Returns:
         `Report`; its `failures` say what does not hold. A file with custom ops is not run.
@@ -74,6 +75,8 @@ def verify(file: os.PathLike | str, model: typing.Any, inputs: typing.Any = None
     """
     accelerated.check(on, file)
     with in_float32(model) if hasattr(model, "predict") else contextlib.nullcontext():
+        if on == processors.NPU:
+            return emulated.verify(file, model, inputs, targets, mean, std)
         return _verified(file, model, inputs, targets, threads, runs, mean, std, weight_bytes,
                          {} if tried is None else tried, on == processors.GPU)
 

@@ -44,19 +44,33 @@ def write(path: str | os.PathLike, contract: dict[str, typing.Any],
     runtime = contract["minimum_runtime"] or ""
     with whole(path) as temporary:
         entries = {"min_runtime_version": runtime.encode().ljust(16, b"\0"), checksum.MARK: b"\0"}
-        members = {CONTRACT: as_json(contract)}
-        if tokenizer is not None:
-            members[TOKENIZER] = tokenizer
-        else:  # TFLite's tables describe files of one signature
+        if tokenizer is None:   # TFLite's tables describe files of one signature
             entries[metadata_tables.NAME] = metadata_tables.metadata(file, contract)
         outer_tables.write(file, temporary, entries)
-        for name, lines in metadata_tables.label_files(contract).values():
-            members[name] = "\n".join(lines) + "\n"
-        with zipfile.ZipFile(temporary, "a") as archive:
-            archive.comment = checksum.PLACE
-            for name, text in members.items():
-                archive.writestr(zipfile.ZipInfo(name), text)
-        checksum.seal(temporary)
+        append(temporary, contract, tokenizer)
+
+
+def append(path: str | os.PathLike, contract: dict[str, typing.Any],
+           tokenizer: str | None = None) -> None:
+    """Puts the archive with a contract behind a flatbuffer that stays as it is, and seals the file.
+
+    Args:
+        path: File, which has no archive.
+        contract: As for `write`.
+        tokenizer: As for `write`.
+    """
+    from keras_seqattn.edge.tflite import metadata_tables
+
+    members = {CONTRACT: as_json(contract)}
+    if tokenizer is not None:
+        members[TOKENIZER] = tokenizer
+    for name, lines in metadata_tables.label_files(contract).values():
+        members[name] = "\n".join(lines) + "\n"
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = checksum.PLACE
+        for name, text in members.items():
+            archive.writestr(zipfile.ZipInfo(name), text)
+    checksum.seal(path)
 
 
 def read(path: str | os.PathLike) -> dict[str, typing.Any]:

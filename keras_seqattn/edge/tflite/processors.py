@@ -13,7 +13,7 @@ from keras_seqattn.edge.structures import batch_size
 from keras_seqattn.edge.tflite import reader
 from keras_seqattn.edge.tflite.file import File, Graph, Op, Signature, Tensor
 
-CPU, GPU = "cpu", "gpu"
+CPU, GPU, NPU = "cpu", "gpu", "npu"
 MAX_RANK = 4
 TAKEN = frozenset((
     "ABS", "ADD", "ARG_MAX", "ATAN2", "AVERAGE_POOL_2D", "BATCH_MATMUL", "CAST", "CEIL",

@@ -40,6 +40,13 @@ def read(path: str | os.PathLike, write: bool = False) -> File:
         {slot: place for slot, place in slots.items() if place is not None})
 
 
+def custom_ops(path: str | os.PathLike) -> list[str]:
+    """Names of the ops of a file that are no builtins; no more than its first tables are read."""
+    content = np.asarray(np.memmap(path, "uint8", "r"))
+    codes = map(_code, _each(schema.root(content.data), "OperatorCodes"))
+    return [code.name for code in codes if code.custom]
+
+
 def _each(table: typing.Any, field: str) -> list:
     """The members of a vector of a table."""
     return list(map(getattr(table, field), range(getattr(table, f"{field}Length")())))

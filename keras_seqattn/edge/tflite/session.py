@@ -10,10 +10,11 @@ import typing
 import numpy as np
 
 from keras_seqattn.edge.structures import batch_size
-from keras_seqattn.edge.tflite import contract_in_file, schema
+from keras_seqattn.edge.tflite import contract_in_file, reader, schema
 from keras_seqattn.errors import ExportError, explain
 
 MAIN = "greedy"     # the signature that runs a file that writes sequences
+DISPATCH = "DISPATCH_OP"    # what hands tensors to a program of an NPU
 
 
 class _Opened:
@@ -64,9 +65,14 @@ class Session:
     """
 
     def __init__(self, file: str | os.PathLike, threads: int = 2, signature: str | None = None):
-        _check_file(file)
+        check_file(file)
         self.file = file
         self.contract = contract_in_file.read(file)
+        if DISPATCH in reader.custom_ops(file):
+            raise ValueError(explain(
+                "a file compiled for an NPU runs on that chip alone, by LiteRT's dispatch",
+                file=str(file), npu=self.contract.get("npu"),
+                fix="open the portable file that it was compiled from"))
         self._opened = _Opened(file, threads)
         try:
             self._take(_main(self.interpreter) if signature is None else signature)
@@ -159,8 +165,12 @@ def _main(interpreter):
     return MAIN if MAIN in known else next(iter(known), None)
 
 
-def _check_file(file):
-    """Refuses what is no whole flatbuffer before LiteRT's parser would read beyond its end."""
+def check_file(file: os.PathLike | str) -> None:
+    """Refuses what is no whole flatbuffer before LiteRT's parser would read beyond its end.
+
+    Raises:
+        ValueError: the file cannot be read, or is no `.tflite` file.
+    """
     try:
         with open(file, "rb") as stream:
             head = stream.read(8)

@@ -6,7 +6,7 @@ import pytest
 import tiny_tflite
 
 from keras_seqattn.edge.lower.trace import lower_function
-from keras_seqattn.edge.tflite import reader, session
+from keras_seqattn.edge.tflite import reader, schema, session
 from keras_seqattn.edge.tflite.write import writer
 from keras_seqattn.errors import ExportError
 from keras_seqattn.testing import check_error
@@ -43,6 +43,17 @@ def test_what_is_no_flatbuffer_is_refused(tmp_path, content):
 
 def test_a_file_that_is_missing(tmp_path):
     check_error(lambda: session.Session(tmp_path / "no.tflite"), file=str(tmp_path / "no.tflite"))
+
+
+def test_a_file_for_an_npu_is_refused_before_it_is_run(file, tmp_path):
+    model = schema.unpacked(file.read_bytes())
+    code = model.operatorCodes[0]
+    code.builtinCode = code.deprecatedBuiltinCode = schema.numbers("BuiltinOperator")["CUSTOM"]
+    code.customCode = session.DISPATCH
+    path = tmp_path / "x.SM8750.tflite"
+    path.write_bytes(schema.packed(model))
+    assert (reader.custom_ops(path), reader.custom_ops(file)) == ([session.DISPATCH], [])
+    check_error(lambda: session.Session(path), file=str(path), npu=None)
 
 
 @pytest.fixture(scope="module")

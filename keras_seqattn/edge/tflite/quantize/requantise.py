@@ -20,6 +20,7 @@ from keras_seqattn.edge.tflite.rewrite import outputs
 from keras_seqattn.errors import ExportError, explain
 
 ALGORITHM = "min_max_uniform_quantize"
+FLAT = {"GELU": -3.0, "RELU": 0.0, "RELU6": 0.0}    # GELU makes -0.004 and less of what is below
 
 
 def feasible(plan: Plan) -> Plan:
@@ -88,7 +89,9 @@ def _setting(precision: Precision) -> typing.Any:
 def _calibration(plan: Plan, ranges: Ranges) -> dict[str, dict[str, np.ndarray]]:
     """Ranges of all tensors that the recipe's ops touch, in AI Edge Quantizer's form."""
     bits, symmetric = plan.precision.activations or 8, _symmetric(plan)
-    found = {name: ranges.search(name, bits, symmetric=name in symmetric) for name in plan.ranged}
+    flat = _flat(plan)
+    found = {name: ranges.search(name, bits, name in symmetric, flat.get(name, -np.inf))
+             for name in plan.ranged}
     for op in plan.main.ops:
         if op.name in plans.LAYOUT:
             entering, leaving = op.given[0].name, op.outputs[0].name
@@ -100,6 +103,13 @@ def _calibration(plan: Plan, ranges: Ranges) -> dict[str, dict[str, np.ndarray]]
         found[name] = (low * levels / (levels - 1), high)  # the offset comes out as 0
     return {name: {"min": np.array([low], "float32"), "max": np.array([high], "float32")}
             for name, (low, high) in found.items()}
+
+
+def _flat(plan: Plan) -> dict[str, float]:
+    """Names of what activations alone read, with the number below which these are flat."""
+    makers = {tensor: plan.main.users(tensor) for op in plan.static for tensor in op.outputs}
+    return {tensor.name: min(FLAT[op.name] for op in users) for tensor, users in makers.items()
+            if users and all(op.name in FLAT for op in users)}
 
 
 def _symmetric(plan: Plan) -> set[str]:

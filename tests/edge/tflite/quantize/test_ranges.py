@@ -45,6 +45,27 @@ def test_the_range_is_near_the_best_of_all_shares(rng):
     assert error(array, low, high) < 1.1 * best
 
 
+def test_what_is_clipped_counts_more_than_what_is_rounded(rng):
+    """Of all shares none has a smaller sum of both, clipping four times; by the values alone."""
+    array = rng.standard_t(3, size=50_021)
+
+    def counted(low, high):
+        step, inside = (high - low) / 255, (array >= low) & (array <= high)
+        clipped = (array - np.clip(array, low, high)) ** 2
+        return 4 * clipped.sum() + inside.sum() * step ** 2 / 12
+
+    best = min(counted(share * array.min(), share * array.max())
+               for share in np.geomspace(1, 0.01, 100))
+    assert counted(*ranges_of(array).search("x")) < 1.02 * best
+
+
+def test_what_is_alike_to_the_reader_takes_no_room(rng):
+    array = np.append(rng.uniform(-2, 4, size=10_007), rng.uniform(-40, -3, size=10_009))
+    low, high = ranges_of(array).search("x", floor=-3.0)
+    assert (low, high) == (pytest.approx(-3.0, abs=0.1), pytest.approx(4.0, abs=0.1))
+    assert ranges_of(array).search("x")[0] < -30
+
+
 def test_symmetric_ranges_and_zero(rng):
     low, high = ranges_of(rng.uniform(1, 3, size=1_009)).search("x", symmetric=True)
     assert low == -high

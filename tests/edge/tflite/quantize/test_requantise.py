@@ -1,5 +1,7 @@
 """`keras_seqattn.edge.tflite.quantize.requantise`: settings of ops, ranges as they are given."""
 
+import math
+
 import numpy as np
 import pytest
 import tiny_tflite
@@ -42,6 +44,23 @@ def test_ops_of_fixed_ranges_and_their_setting(file, precision, bits, kinds):
     assert setting.activation_tensor_config.num_bits == bits
     assert setting.activation_tensor_config.symmetric == (bits == 16)
     assert setting.weight_tensor_config.num_bits == 8
+
+
+def test_what_gelu_alone_reads_begins_where_gelu_is_flat(tmp_path):
+    import tensorflow as tf
+
+    kernel = np.random.default_rng(3).normal(size=(64, 67)).astype("float32")
+
+    def function(x):
+        y = tf.reshape(x, (3, 64)) @ kernel
+        return {"one": tf.nn.gelu(y + 1.0), "two": (y + 2.0) * 3.0}
+
+    path = tiny_tflite.write(tmp_path / "x.tflite", function, x=SHAPE)
+    made = requantise.feasible(plan.make(reader.read(path), ALL_PRECISIONS["static_wi8_ai16"]))
+    flat = requantise._flat(made)
+    gelu = next(op for op in made.main.ops if op.name == "GELU")
+    assert flat == {gelu.given[0].name: -3.0}
+    assert abs(0.5 * -3 * (1 + math.erf(-3 / math.sqrt(2)))) < 0.005
 
 
 def test_an_op_without_kernels_stays_in_float(tmp_path):
