@@ -158,5 +158,4 @@ def test_every_stem_and_a_convolutional_network_are_taken_whole(compiler, tmp_pa
     path = tmp_path / f"{name}.tflite"
     edge.export(model, path, "static_wi8_ai8", calibration=keras_models.draw(model, 32),
                 advise=False)
-    made = compile_for_npu(path, "SM8550", write=False)
-    assert (made.chips["SM8550"].whole, made.floats) == (True, [])
+    assert compile_for_npu(path, "SM8550", write=False).chips["SM8550"].whole
