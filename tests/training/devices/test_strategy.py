@@ -80,7 +80,8 @@ def wait_for(workers):
 
 def wait_for_an_epoch(out, workers):
     """Waits until the state after the first epoch is on disk."""
-    while not list(out.glob("states/state-000001*")):
+    end = time.monotonic() + 120
+    while not list(out.glob("states/state-000001*")) and time.monotonic() < end:
         assert all(worker.poll() is None for worker in workers)
 
 
