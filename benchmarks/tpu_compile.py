@@ -167,7 +167,7 @@ def table(case: typing.Any, rows: dict[str, dict[str, float]]) -> str:
         "jax", "libtpu", "keras", "keras-hub", "flax", "optax"))
     lines = [
         f"ViT-{case.size}/{PATCH_SIZE} with {case.sizes[0]} blocks at {case.image_size} px, "
-        f"bfloat16, AdamW, compiled for {case.place.name} and not run; {versions}.", "",
+        f"bfloat16, AdamW, compiled for {case.place.name} and not run (`{versions}`).", "",
         "| model, batch | operations ÷ the model's own | MB an image | ours ÷ it "
         "| temporaries, MiB | ours ÷ it | copies | seconds to compile |",
         "|---|---|---|---|---|---|---|---|"]

@@ -37,6 +37,7 @@ from keras_seqattn.training.doctor.compiling import Compiling
 from keras_seqattn.training.doctor.subject import subject
 from keras_seqattn.training.optimizer.optimizer import AdamW
 from keras_seqattn.training.recipe.reading import check
+from keras_seqattn.training.tasks.scan import scan_blocks
 
 ROOT = pathlib.Path(__file__).parents[1]
 JSON = ROOT / "benchmarks" / "figures" / "tpu_recipes.json"
@@ -96,7 +97,7 @@ SERVING = {
     f"{name}, {loop}": SHIPPED[name]._replace(each=8, options={"serve": loop})
     for name in ("translate_fra_eng", "captioner_emoji") for loop in LOOPS}
 CASES = {**SHIPPED, **SIZES, **LAYOUTS, **SERVING}
-IMAGE_GPT = "Image GPT small, 1024 pixels"
+IMAGE_GPT = "Image GPT small, 1024 pixels, under one loop"
 
 
 def of_recipe(case: Case, place: topologies.Topology) -> dict[str, typing.Any]:
@@ -127,7 +128,11 @@ def of_image_gpt(each: int, place: topologies.Topology) -> dict[str, typing.Any]
     import jax
 
     with loans.without_values():
-        model = models.image_gpt("small", dtype="mixed_bfloat16")
+        policy = keras.config.dtype_policy()
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        model = models.image_gpt("small")
+        keras.config.set_dtype_policy(policy)
+        scan_blocks(model)
         optimizer = AdamW(1e-3, weight_decay=0.05)
         model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         optimizer.build(model.trainable_variables)

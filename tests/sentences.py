@@ -23,9 +23,9 @@ import typing
 
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "keras_seqattn"
-GUIDES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "DECISIONS.md", "models",
-                                    "tflite", "examples", "findings", "docs")
-          if (ROOT / name).exists()]
+GUIDES = [ROOT / name for name in (
+    "README.md", "CONTRIBUTING.md", "DECISIONS.md", "models", "tflite", "examples", "findings",
+    "docs") if (ROOT / name).exists()]
 LEAST_WORDS, HARD_MARKS = 8, 3
 FOREIGN = {"node_modules", "dist"}  # what was installed or built there
 DOCUMENTED = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
