@@ -36,7 +36,8 @@ class ViTSection(ModelSection):
     - `true` or `blocks`: all but the inputs of the blocks. It saves most and costs a third more
       products.
     - `products`: all but what the dense layers make, on JAX alone.
-    - `attention`: what stands between the projections of attention.
+    - `attention`: what stands between the projections of attention. On TPUs it saves nothing, since
+      the kernel there keeps no scores.
 
     On TensorFlow dropout must be 0, since the second computation would draw its masks anew.
     """
