@@ -10,7 +10,7 @@ import typing
 import numpy as np
 
 from keras_seqattn.edge.structures import batch_size
-from keras_seqattn.edge.tflite import contract_in_file, reader, schema
+from keras_seqattn.edge.tflite import contract_in_file, schema
 from keras_seqattn.errors import ExportError, explain
 
 MAIN = "greedy"     # the signature that runs a file that writes sequences
@@ -68,10 +68,10 @@ class Session:
         check_file(file)
         self.file = file
         self.contract = contract_in_file.read(file)
-        if DISPATCH in reader.custom_ops(file):
+        if self.contract.get("npu") is not None:
             raise ValueError(explain(
                 "a file compiled for an NPU runs on that chip alone, by LiteRT's dispatch",
-                file=str(file), npu=self.contract.get("npu"),
+                file=str(file), npu=self.contract["npu"],
                 fix="open the portable file that it was compiled from"))
         self._opened = _Opened(file, threads)
         try:

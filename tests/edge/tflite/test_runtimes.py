@@ -180,7 +180,7 @@ def test_the_table_of_runtimes(benchmark, tmp_path, monkeypatch):
     assert "old\n" not in written
     benchmark.write({name: {"Interpreter": "–", "other": "1e-07"} for name in rows}, files)
     again = benchmark.README.read_text()
-    assert "| Interpreter | CompiledModel | MediaPipe | LiteRT.js | other |" in again.replace(
+    assert "| Interpreter | CompiledModel | GPU | MediaPipe | LiteRT.js | other |" in again.replace(
         "LiteRT.js | MediaPipe", "MediaPipe | LiteRT.js")
     assert "| `float32` | 2.9.0 | 0e+00 |" in again
     assert again.count("| 1e-07 |") == len(rows)
