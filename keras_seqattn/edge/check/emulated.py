@@ -69,8 +69,8 @@ def verify(file: os.PathLike | str, model: typing.Any, inputs: typing.Any = None
     own, name = next(iter(named.items()))
     if tried.expected[own].dtype.kind == "f":
         report.cosine = compare.cosine(tried.expected[own], actual[name])
-    answers.measure(report, contract_in_file.read(file), name, tried.expected[own], actual[name],
-                    tried.targets)
+    answers.measure(report, contract_in_file.read(file), name, tried.expected[own][:tried.num_own],
+                    actual[name][:tried.num_own], tried.targets)
     report.seconds = round(time.perf_counter() - start, 3)
     return report
 
