@@ -16,16 +16,25 @@ pytestmark = pytest.mark.edge
 IMAGES = np.random.default_rng(3).normal(size=(11, 5)).astype("float32")
 
 
+def plain():
+    x = keras.Input((5,), name="x")
+    return keras.Model(x, keras.layers.Dense(7, name="logits")(x))
+
+
+def masking():
+    x = keras.Input((5,), dtype="int32", name="x")
+    words = keras.layers.Embedding(13, 3, mask_zero=True)(x)
+    mean = keras.layers.GlobalAveragePooling1D()(words)
+    return keras.Model(x, keras.layers.Dense(7, name="logits")(mean))
+
+
 @pytest.fixture
 def stands_in(monkeypatch, tmp_path):
     """Function from what the NPU adds to each output to a model and its file."""
-    keras.utils.set_random_seed(3)
-    x = keras.Input((5,), name="x")
-    model = keras.Model(x, keras.layers.Dense(7, name="logits")(x))
-    path = tmp_path / "x.tflite"
-    edge.export(model, path, "float32")
-
-    def put(added):
+    def put(added, build=plain):
+        keras.utils.set_random_seed(3)
+        model, path = build(), tmp_path / "x.tflite"
+        edge.export(model, path, "float32")
         signature = reader.read(path).signatures[0]
         monkeypatch.setattr(emulator, "program", lambda file: emulator.Program(
             b"", "", signature.inputs, signature.outputs))
@@ -54,6 +63,14 @@ def test_errors_and_what_is_no_number_are_failures(stands_in):
     model, path = stands_in(np.nan)
     assert any("not finite" in text for text in edge.verify(
         path, model, IMAGES, on="npu").failures)
+
+
+def test_padded_copies_of_examples_have_no_classes(stands_in):
+    model, path = stands_in(0.0, masking)
+    words = np.random.default_rng(5).integers(1, 13, (11, 5)).astype("int32")
+    targets = model.predict(words, verbose=0).argmax(axis=-1)
+    report = edge.verify(path, model, words, targets, on="npu")
+    assert report.accuracy == {"keras": 1.0, "edge": 1.0, "examples": 11}
 
 
 def test_an_unknown_processor(stands_in):
