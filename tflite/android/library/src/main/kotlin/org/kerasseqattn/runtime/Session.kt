@@ -18,7 +18,7 @@ import org.kerasseqattn.orClose
  * @throws EdgeException if the file needs a newer runtime, or does not do here what its contract says
  */
 class Session(val file: ModelFile, options: Options = Options()) : AutoCloseable {
-    private val lock = ReentrantLock()
+    private val lock = ReentrantLock(true) // fair: who closes does not wait until a sequence of runs ends
     private val guarded: Guarded
     private var runtime: Runtime? // none once it was freed
     private var open = true
